@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Changes of live entries, made by the kernel and not by an update from user space: the counters beside the
+ * configuration go on, and a packet sees the old configuration or the new one, never half of each.
+ */
+#ifndef GTP_CONTROL_H
+#define GTP_CONTROL_H
+
+#include <asm-generic/errno-base.h>
+#include "maps.h"
+#include "packet.h"
+
+enum control_what {
+	CONTROL_TX = 1,		/* tx[tx_key] */
+	CONTROL_PREFIX,		/* tx_prefix[prefix_key] */
+	CONTROL_FALLBACK,	/* links[tx_key.ifindex].fallback */
+	CONTROL_RX,		/* rx[rx_key] */
+	CONTROL_LINK,		/* links[tx_key.ifindex].config */
+	CONTROL_CARRY,		/* adds packets and bytes to rx[rx_key].carried_* */
+	CONTROL_EPOCH,		/* raises config.epoch */
+};
+
+/* The argument of the program `control`: one change. Longer than an Ethernet header, as a frame must be. */
+struct control {
+	__u32 what;		/* enum control_what */
+	__u32 local_dev;
+	struct tx_key tx_key;
+	__u32 pad;
+	struct prefix_key prefix_key;
+	struct rx_key rx_key;
+	struct tx_config tx;
+	struct rx_config rx;
+	struct link_config link;
+	__u64 packets;
+	__u64 bytes;
+};
+
+INLINE int control_tx(struct tx_session *s, const struct control *c)
+{
+	__u32 other;
+
+	if (!s)
+		return ENOENT;
+	other = !(s->active & 1);
+	__builtin_memcpy(&s->config[other & 1], &c->tx, sizeof(c->tx));
+	s->local_dev = c->local_dev;
+	s->expires = 0;
+	__sync_fetch_and_xor(&s->active, 1);
+	return 0;
+}
+
+INLINE int control_rx(const struct control *c)
+{
+	struct rx_session *r = bpf_map_lookup_elem(&rx, &c->rx_key);
+	__u32 other;
+
+	if (!r)
+		return ENOENT;
+	if (c->what == CONTROL_CARRY) {
+		__sync_fetch_and_add(&r->carried_packets, c->packets);
+		__sync_fetch_and_add(&r->carried_bytes, c->bytes);
+		return 0;
+	}
+	other = !(r->active & 1);
+	__builtin_memcpy(&r->config[other & 1], &c->rx, sizeof(c->rx));
+	__sync_fetch_and_xor(&r->active, 1);
+	return 0;
+}
+
+INLINE int control_run(const struct control *c)
+{
+	struct link_state *l;
+	struct config *cfg;
+	__u32 zero = 0;
+
+	switch (c->what) {
+	case CONTROL_TX:
+		return control_tx(bpf_map_lookup_elem(&tx, &c->tx_key), c);
+	case CONTROL_PREFIX:
+		return control_tx(bpf_map_lookup_elem(&tx_prefix, &c->prefix_key), c);
+	case CONTROL_RX:
+	case CONTROL_CARRY:
+		return control_rx(c);
+	case CONTROL_FALLBACK:
+		l = bpf_map_lookup_elem(&links, &c->tx_key.ifindex);
+		return l ? control_tx(&l->fallback, c) : ENOENT;
+	case CONTROL_LINK:
+		l = bpf_map_lookup_elem(&links, &c->tx_key.ifindex);
+		if (!l)
+			return ENOENT;
+		l->config.mtu = c->link.mtu;
+		l->config.flags = c->link.flags;
+		return 0;
+	case CONTROL_EPOCH:
+		cfg = bpf_map_lookup_elem(&config, &zero);
+		if (cfg)
+			__sync_fetch_and_add(&cfg->epoch, 1);
+		return 0;
+	}
+	return EINVAL;
+}
+
+#endif

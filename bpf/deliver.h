@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The last step of receipt: checks of the inner packet, counting, and over into the other namespace. */
+#ifndef GTP_DELIVER_H
+#define GTP_DELIVER_H
+
+#include "drop.h"
+#include "maps.h"
+#include "packet.h"
+
+#define NO_ADDRESS 255
+
+/* Are the first `len` bits of two 16-octet addresses the same? */
+INLINE int same_prefix(const void *a, const void *b, __u32 len)
+{
+	const __u32 *x = a, *y = b;
+
+#pragma unroll
+	for (int i = 0; i < 4; i++) {
+		__u32 mask;
+
+		if (len == 0)
+			return 1;
+		if (len >= 32) {
+			if (x[i] != y[i])
+				return 0;
+			len -= 32;
+			continue;
+		}
+		mask = bpf_htonl(~0U << (32 - len));
+		return !((x[i] ^ y[i]) & mask);
+	}
+	return 1;
+}
+
+INLINE int is_session(const struct tx_session *s, const struct rx_key *key)
+{
+	const struct tx_config *c;
+
+	if (!s)
+		return 0;
+	c = &s->config[s->active & 1];
+	return c->local_teid == key->id && addr_equal(c->local, key->local);
+}
+
+/* Does `addr` belong to the session, which has more prefixes than fit into rx_config? */
+GLOBAL int owns_address(const struct rx_key *key, __u32 ifindex, const struct tx_key *addr)
+{
+	struct prefix_key prefix = { .prefixlen = 32 + 128, .ifindex = ifindex };
+
+	if (!key || !addr)
+		return 0;
+	if (is_session(bpf_map_lookup_elem(&tx, addr), key))
+		return 1;
+	addr_copy(prefix.addr, addr->addr);
+	return is_session(bpf_map_lookup_elem(&tx_prefix, &prefix), key);
+}
+
+/* G29: the UE's side of the inner packet at `at` must be an address of this session. */
+INLINE int antispoof(struct __sk_buff *skb, __u32 at, __u32 version, const struct rx_config *c, const struct rx_key *key)
+{
+	struct tx_key addr = { .ifindex = c->ifindex };
+	__be32 v4;
+
+	if (version == 4) {
+		if (bpf_skb_load_bytes(skb, at + (c->flags & RX_SGSN ? 16 : 12), &v4, 4))
+			return -DROP_BAD_INNER;
+		if (c->flags & RX_MANY) {
+			addr_from_v4(addr.addr, v4);
+			return owns_address(key, c->ifindex, &addr) ? 0 : -DROP_ANTISPOOF;
+		}
+		if (c->ue4_len > 32)
+			return -DROP_ANTISPOOF;
+		v4 ^= *(const __be32 *)c->ue4;
+		if (c->ue4_len && v4 & bpf_htonl(~0U << (32 - c->ue4_len)))
+			return -DROP_ANTISPOOF;
+		return 0;
+	}
+	if (bpf_skb_load_bytes(skb, at + (c->flags & RX_SGSN ? 24 : 8), addr.addr, 16))
+		return -DROP_BAD_INNER;
+	if (c->flags & RX_MANY)
+		return owns_address(key, c->ifindex, &addr) ? 0 : -DROP_ANTISPOOF;
+	return c->ue6_len <= 128 && same_prefix(addr.addr, c->ue6, c->ue6_len) ? 0 : -DROP_ANTISPOOF;
+}
+
+/* TCP goes through GRO, which makes few packets of many; the rest straight into the inner end: it gains
+ * nothing there. Decided by the protocol alone, so that one flow has one way and keeps its order. */
+INLINE int wants_gro(struct __sk_buff *skb, const struct rx_config *c, __u32 protocol)
+{
+	if (c->flags & (RX_BULK | RX_SMALL))
+		return c->flags & RX_BULK;
+	return protocol == IPPROTO_TCP && !skb->gso_size;
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Counting: written on the drop path only, one per-CPU entry for each (place, reason). */
+#ifndef GTP_DROP_H
+#define GTP_DROP_H
+
+#include "maps.h"
+#include "packet.h"
+
+INLINE void count(__u64 *packets, __u64 *bytes, __u32 n, __u64 octets)
+{
+	__sync_fetch_and_add(packets, n);
+	__sync_fetch_and_add(bytes, octets);
+}
+
+GLOBAL int drop_count(const struct drop_key *key, __u32 n, __u32 octets)
+{
+	struct drop_count *d, fresh = {};
+
+	if (!key)
+		return 0;
+	d = bpf_map_lookup_elem(&drops, key);
+	if (!d) {
+		bpf_map_update_elem(&drops, key, &fresh, BPF_NOEXIST);
+		d = bpf_map_lookup_elem(&drops, key);
+		if (!d)
+			return 0;
+	}
+	d->packets += n;
+	d->bytes += octets;
+	return 0;
+}
+
+/* Drops a frame of a link for which no session is known. */
+INLINE int drop_link(struct __sk_buff *skb, __u32 ifindex, __u32 reason, __u32 n)
+{
+	struct drop_key key = { .ifindex = ifindex, .reason = reason };
+
+	drop_count(&key, n, skb->len);
+	return TC_ACT_SHOT;
+}
+
+/* Drops a frame of a session: `local` and `id` are its receive half. */
+INLINE int drop_session(struct __sk_buff *skb, __u32 ifindex, const void *local, __u32 id, __u32 reason, __u32 n)
+{
+	struct drop_key key = { .ifindex = ifindex, .id = id, .reason = reason };
+
+	addr_copy(key.local, local);
+	drop_count(&key, n, skb->len);
+	return TC_ACT_SHOT;
+}
+
+/* Drops a frame that came to a local address of ours and belongs to no session. */
+INLINE int drop_endpoint(struct __sk_buff *skb, const struct endpoint_key *at, __u32 reason)
+{
+	struct drop_key key = { .port = at->port, .reason = reason };
+
+	addr_copy(key.local, at->local);
+	drop_count(&key, 1, skb->len);
+	return TC_ACT_SHOT;
+}
+
+#endif

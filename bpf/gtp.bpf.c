@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* The hooks: one program each. `SEC("tc")` also serves tcx, whose section name libbpf 1.1 does not know. */
+#include "maps.h"
+#include "packet.h"
+#include "control.h"
+#include "link.h"
+#include "underlay.h"
+
+/* tcx ingress of a link: what its inner end sends. */
+SEC("tc")
+int link(struct __sk_buff *skb)
+{
+	struct trip t = { .ifindex = skb->ifindex };
+	struct config *cfg;
+	__u32 zero = 0;
+
+	cfg = bpf_map_lookup_elem(&config, &zero);
+	return cfg ? link_send(skb, cfg, &t) : TC_ACT_SHOT;
+}
+
+/* tcx ingress of the shim's far end: packets that the stack has cut and summed. */
+SEC("tc")
+int shim(struct __sk_buff *skb)
+{
+	struct trip t = { .ifindex = skb->mark, .in_shim = 1 };
+	struct config *cfg;
+	__u32 zero = 0;
+	int verdict;
+
+	cfg = bpf_map_lookup_elem(&config, &zero);
+	if (!cfg)
+		return TC_ACT_SHOT;
+	skb->mark = 0;
+	if (t.ifindex == SHIM_DECAP) {
+		verdict = underlay_receive(skb, ETH_HLEN);
+		return verdict == TC_ACT_UNSPEC ? TC_ACT_SHOT : verdict;
+	}
+	pending_done(skb, t.ifindex);
+	return link_send(skb, cfg, &t);
+}
+
+/* tcx ingress of an underlay with Ethernet headers, and of lo. */
+SEC("tc")
+int underlay(struct __sk_buff *skb)
+{
+	return underlay_receive(skb, ETH_HLEN);
+}
+
+/* tcx ingress of an underlay without link header (tun). */
+SEC("tc")
+int underlay_l3(struct __sk_buff *skb)
+{
+	return underlay_receive(skb, 0);
+}
+
+/* tcx egress of a device that holds an IPv4 address which a session on this machine has as its remote. The route
+ * that the packet carries is the local one; over lo it stays with it, so the stack takes it as its own. */
+SEC("tc")
+int local_out(struct __sk_buff *skb)
+{
+	if (skb->mark != LOCAL_MARK)
+		return TC_ACT_UNSPEC;
+	skb->mark = 0;
+	return bpf_redirect(LOOPBACK_IFINDEX, 0);
+}
+
+/* Run by the command with a struct control as its frame, never attached: changes one live entry. Not a syscall
+ * program, because those may not touch an LPM trie. Returns 0 or an errno. */
+SEC("tc")
+int control(struct __sk_buff *skb)
+{
+	const struct control *c = data(skb);
+
+	return (void *)(c + 1) > data_end(skb) ? EINVAL : control_run(c);
+}
+
+char _license[] SEC("license") = "GPL";

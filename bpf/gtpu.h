@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* GTP-U version 1 (3GPP TS 29.281): the header on send, the walk over it on receipt. */
+#ifndef GTP_GTPU_H
+#define GTP_GTPU_H
+
+#include "maps.h"
+#include "outer.h"
+#include "packet.h"
+
+#define GTPU_GPDU 255
+#define GTPU_V1 0x30		/* version 1, PT 1 */
+#define GTPU_V1_MASK 0xf0	/* the spare bit is not looked at */
+#define GTPU_E 0x04
+#define GTPU_OPTIONAL 0x07	/* any of E, S, PN: four more octets (G2) */
+#define GTPU_EXT_PSC 0x85
+#define GTPU_EXT_RAN 0x81
+#define GTPU_EXT_LONG_PDCP_OLD 0x82
+#define GTPU_EXT_XW_RAN 0x83
+#define GTPU_EXT_NR_RAN 0x84
+#define GTPU_EXT_PDCP 0xc0
+#define GTPU_EXT_COMPREHEND 0x80
+#define GTPU_MAX_EXT 8		/* our bound of the walk (G4) */
+
+struct gtpu {
+	__u8 flags;
+	__u8 type;
+	__be16 length;
+	__be32 teid;
+};
+
+INLINE __u32 gtpu_header_len(const struct tx_config *c)
+{
+	return c->ext_len ? sizeof(struct gtpu) + 4 + c->ext_len : sizeof(struct gtpu);
+}
+
+/* Writes the GTP header in front of a T-PDU of `len` octets and returns its sum. The caller has made room. */
+INLINE __u64 gtpu_push(void *at, const void *end, const struct tx_config *c, __u32 len)
+{
+	struct gtpu *g = at;
+	__u32 *more = at + sizeof(*g);
+	const __u32 *ext = (const __u32 *)c->ext;
+	__u64 sum;
+
+	if (at + sizeof(*g) > end)
+		return 0;
+	g->flags = c->ext_len ? GTPU_V1 | GTPU_E : GTPU_V1;
+	g->type = GTPU_GPDU;
+	g->length = bpf_htons(len + gtpu_header_len(c) - sizeof(*g));
+	g->teid = c->teid;
+	sum = sum_words(g, 2);
+	if (c->ext_len && (void *)(more + 2) <= end) {
+		more[0] = bpf_htonl(GTPU_EXT_PSC); /* sequence number and N-PDU number 0 (G2) */
+		more[1] = ext[0];
+		sum += (__u64)more[0] + more[1];
+		if (c->ext_len == 8 && (void *)(more + 3) <= end) {
+			more[2] = ext[1];
+			sum += more[2];
+		}
+	}
+	return sum;
+}
+
+/*
+ * Encapsulates an inner packet whose Ethernet header stands in front. `in->segment` is the length that the GTP
+ * header tells: of a super-packet the one of a full segment, which the stack copies into each when it cuts
+ * (late cut). Returns 0 or -DROP_NO_ROOM; the frame then begins with an Ethernet header for the outer family.
+ */
+INLINE int gtpu_encap(struct __sk_buff *skb, const struct tx_config *c, const struct inner *in)
+{
+	int v4 = addr_is_v4(c->remote);
+	__u32 gtp = gtpu_header_len(c);
+	__u32 ip = v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	__u32 room = ip + sizeof(struct udphdr) + gtp;
+	__u16 sport = outer_sport(skb, c);
+	__u32 random = v4 && !(c->flags & TX_DF) ? bpf_get_prandom_u32() : 0;
+	__u64 rest = 0, sum;
+	struct udphdr *udp;
+	struct ethhdr *eth;
+	void *end, *at;
+
+	if (c->flags & TX_CSUM && !in->sums_to_zero)
+		rest = sum_packet(skb, ETH_HLEN, in->total);
+	if (outer_room(skb, in, v4, room))
+		return -DROP_NO_ROOM;
+	linear(skb, ETH_HLEN + OUTER_MAX);
+	at = data(skb);
+	end = data_end(skb);
+	/* a short packet ends inside the longest layout, so each part is checked by itself */
+	if (at + ETH_HLEN + sizeof(struct iphdr) > end)
+		return -DROP_NO_ROOM;
+	eth = at;
+	/* redirect_neigh refuses a multicast destination; the neighbour's address replaces this one */
+	__builtin_memset(eth->h_dest, 0, ETH_ALEN);
+	eth->h_proto = v4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
+	at += ETH_HLEN;
+	if (v4)
+		outer_v4(at, c, in, in->total + room, random);
+	else if (at + sizeof(struct ipv6hdr) > end)
+		return -DROP_NO_ROOM;
+	else
+		outer_v6(at, c, in, in->total + room - ip);
+	at += ip;
+	udp = at;
+	if ((void *)(udp + 1) > end)
+		return -DROP_NO_ROOM;
+	udp->source = bpf_htons(sport);
+	udp->dest = bpf_htons(c->dport);
+	udp->len = bpf_htons(in->total + room - ip);
+	udp->check = 0;
+	at += sizeof(*udp);
+	sum = gtpu_push(at, end, c, in->segment);
+	if (!(c->flags & TX_CSUM))
+		return 0;
+	/* the length of one segment, too: the cut rewrites udp->len but copies the checksum */
+	sum += outer_pseudo(c, in->segment + room - ip);
+	sum += bpf_htons(sport) + bpf_htons(c->dport) + bpf_htons(in->segment + room - ip);
+	sum += in->sums_to_zero ? lco_sum(in, at + gtp, end) : rest;
+	udp->check = ~fold(sum);
+	if (!udp->check)
+		udp->check = 0xffff; /* X10 */
+	return 0;
+}
+
+/* What the walk over a received header found. */
+struct gtpu_seen {
+	__u32 payload;		/* where the T-PDU begins, from the GTP header on */
+	__u8 has_psc;
+	__u8 qfi;
+	__u8 rqi;
+	__u8 ppi;		/* 255: none told */
+};
+
+/* Reads a PDU Session Container (38.415 5.5.2) at `at`: its type, QFI, and of a downlink one RQI and PPI. */
+INLINE int gtpu_psc(struct __sk_buff *skb, __u32 at, __u32 len, struct gtpu_seen *seen)
+{
+	__u8 psc[3] = {};
+
+	if (bpf_skb_load_bytes(skb, at, psc, 2))
+		return -DROP_BAD_EXTENSION;
+	seen->has_psc = 1;
+	seen->qfi = psc[1] & 0x3f;
+	seen->rqi = 0;
+	seen->ppi = 255;
+	if (psc[0] >> 4) /* uplink */
+		return 0;
+	seen->rqi = psc[1] >> 6 & 1;
+	if (psc[1] & 0x80 && len > 4 && !bpf_skb_load_bytes(skb, at + 2, psc + 2, 1))
+		seen->ppi = psc[2] >> 5;
+	return 0;
+}
+
+/*
+ * Walks over the optional octets and the extension headers (G2, G4, G5) of a G-PDU at `at` that announces `length`
+ * octets. Any of E, S, PN brings the four octets; only E makes the last of them mean something. Types with bit 8
+ * set must be known to an endpoint: of these the PDU Session Container and the RAN containers are.
+ */
+GLOBAL int gtpu_walk(struct __sk_buff *skb, __u32 at, __u32 length, struct gtpu_seen *seen)
+{
+	__u32 off = sizeof(struct gtpu) + 4;
+	__u32 all = sizeof(struct gtpu) + length;
+	__u8 flags, next, len;
+
+	if (!seen)
+		return -DROP_BAD_EXTENSION;
+	if (off > all || bpf_skb_load_bytes(skb, at, &flags, 1) || bpf_skb_load_bytes(skb, at + off - 1, &next, 1))
+		return -DROP_BAD_EXTENSION;
+	if (!(flags & GTPU_E))
+		next = 0;
+	for (int i = 0; i < GTPU_MAX_EXT && next; i++) {
+		__u8 type = next;
+
+		if (off + 4 > all || bpf_skb_load_bytes(skb, at + off, &len, 1) || !len || off + len * 4 > all)
+			return -DROP_BAD_EXTENSION;
+		if (bpf_skb_load_bytes(skb, at + off + len * 4 - 1, &next, 1))
+			return -DROP_BAD_EXTENSION;
+		if (type == GTPU_EXT_PSC) {
+			if (gtpu_psc(skb, at + off + 1, len * 4, seen))
+				return -DROP_BAD_EXTENSION;
+		} else if (type & GTPU_EXT_COMPREHEND && type != GTPU_EXT_RAN && type != GTPU_EXT_XW_RAN &&
+			   type != GTPU_EXT_NR_RAN && type != GTPU_EXT_LONG_PDCP_OLD && type != GTPU_EXT_PDCP) {
+			return -DROP_UNKNOWN_EXTENSION;
+		}
+		off += len * 4;
+	}
+	if (next)
+		return -DROP_BAD_EXTENSION;
+	seen->payload = off;
+	return 0;
+}
+
+#endif

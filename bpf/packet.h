@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Addresses, sums and the inner packet: what every hook needs to look at. */
+#ifndef GTP_PACKET_H
+#define GTP_PACKET_H
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+
+#define INLINE static __always_inline
+/* Verified once, by itself: keeps the programs small. */
+#define GLOBAL __attribute__((noinline))
+
+#define AF_INET 2
+#define AF_INET6 10
+#define LOOPBACK_IFINDEX 1
+#define IP_MF_OR_OFFSET bpf_htons(0x3fff)
+#define IP_OFFSET bpf_htons(0x1fff)
+#define IP_DF bpf_htons(0x4000)
+#define ECN_MASK 3
+#define ECN_CE 3
+#define ECN_ECT1 1
+#define ECN_ECT0 2
+
+/* One look at a packet. Offsets count from the start of the frame. */
+struct inner {
+	__u32 total;		/* octets of the packet */
+	__u32 segment;		/* octets of one packet on the wire: `total` unless GSO */
+	__u32 headers;		/* IP and, where understood, TCP or UDP header */
+	__u32 l4;		/* IP header with its options */
+	__u32 sum;		/* pseudo header without length and protocol, not folded */
+	__u8 version;
+	__u8 protocol;
+	__u8 simple;		/* no IP options, extension headers or fragments: may be cut late */
+	__u8 sums_to_zero;	/* the L4 checksum makes the L4 part a known sum (LCO) */
+	__u8 fragment;		/* a fragment, offset 0 or not */
+	__u8 dont_fragment;
+	__u8 tos;
+	__u8 ttl;
+};
+
+INLINE void *data(struct __sk_buff *skb)
+{
+	return (void *)(long)skb->data;
+}
+
+INLINE void *data_end(struct __sk_buff *skb)
+{
+	return (void *)(long)skb->data_end;
+}
+
+/* Makes the first `want` octets readable in place, or as many as there are. */
+INLINE void linear(struct __sk_buff *skb, __u32 want)
+{
+	if (want > skb->len)
+		want = skb->len;
+	if (data(skb) + want > data_end(skb))
+		bpf_skb_pull_data(skb, want);
+}
+
+INLINE void addr_copy(void *to, const void *from)
+{
+	__u32 *t = to;
+	const __u32 *f = from;
+
+	t[0] = f[0];
+	t[1] = f[1];
+	t[2] = f[2];
+	t[3] = f[3];
+}
+
+/* ::ffff:a.b.c.d */
+INLINE void addr_from_v4(void *to, __be32 v4)
+{
+	__u32 *t = to;
+
+	t[0] = 0;
+	t[1] = 0;
+	t[2] = bpf_htonl(0xffff);
+	t[3] = v4;
+}
+
+INLINE int addr_equal(const void *a, const void *b)
+{
+	const __u32 *x = a, *y = b;
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
+}
+
+INLINE int addr_is_v4(const void *a)
+{
+	const __u32 *x = a;
+
+	return !x[0] && !x[1] && x[2] == bpf_htonl(0xffff);
+}
+
+INLINE __be32 addr_v4(const void *a)
+{
+	return ((const __be32 *)a)[3];
+}
+
+/* Folds a sum of 16 or 32 bit words to one's complement 16 bits. */
+INLINE __u16 fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+INLINE __u64 sum_words(const void *p, int words)
+{
+	const __u32 *w = p;
+	__u64 sum = 0;
+
+	for (int i = 0; i < words; i++)
+		sum += w[i];
+	return sum;
+}
+
+/* Sum of `len` octets at `offset` of a packet of any length: slow, for the few that LCO cannot
+ * serve. An odd last octet counts as the high half of a word, as RFC 1071 wants. */
+GLOBAL __u32 sum_packet(struct __sk_buff *skb, __u32 offset, __u32 len)
+{
+	__u8 block[64];
+	__u32 sum = 0, n = len & (sizeof(block) - 1);
+
+	for (__u32 i = 0; i < 65536 / sizeof(block) && i < len / sizeof(block); i++) {
+		if (bpf_skb_load_bytes(skb, offset + i * sizeof(block), block, sizeof(block)))
+			return sum;
+		sum = bpf_csum_diff(0, 0, (__be32 *)block, sizeof(block), sum);
+	}
+	if (!n)
+		return sum;
+	__builtin_memset(block, 0, sizeof(block));
+	if (bpf_skb_load_bytes(skb, offset + len - n, block, n))
+		return sum;
+	return bpf_csum_diff(0, 0, (__be32 *)block, sizeof(block), sum);
+}
+
+INLINE void inner_l4(struct __sk_buff *skb, __u32 at, struct inner *in)
+{
+	void *end = data_end(skb);
+	__u8 *l4 = data(skb) + at + in->l4;
+
+	in->headers = in->l4;
+	if (in->fragment)
+		return;
+	if (in->protocol == IPPROTO_TCP) {
+		if ((void *)(l4 + sizeof(struct tcphdr)) > end)
+			return;
+		in->headers += (l4[12] >> 4) * 4;
+		in->sums_to_zero = 1;
+	} else if (in->protocol == IPPROTO_UDP) {
+		if ((void *)(l4 + sizeof(struct udphdr)) > end)
+			return;
+		in->headers += sizeof(struct udphdr);
+		in->sums_to_zero = ((struct udphdr *)l4)->check != 0;
+	} else if (in->protocol == (in->version == 6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP)) {
+		in->sums_to_zero = 1;
+	}
+}
+
+/*
+ * Reads the inner packet that begins at `at`. Returns 0, or -DROP_BAD_INNER when it is not the
+ * IP packet that skb->protocol promises, or says it is longer than it is.
+ */
+INLINE int inner_parse(struct __sk_buff *skb, __u32 at, struct inner *in)
+{
+	void *end = data_end(skb);
+	void *ip = data(skb) + at;
+	__u32 said;
+
+	__builtin_memset(in, 0, sizeof(*in));
+	in->total = skb->len - at;
+	in->segment = in->total;
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		struct iphdr *v4 = ip;
+
+		if (ip + sizeof(*v4) > end || v4->version != 4 || v4->ihl < 5)
+			return -DROP_BAD_INNER;
+		in->version = 4;
+		in->l4 = v4->ihl * 4;
+		in->protocol = v4->protocol;
+		in->fragment = (v4->frag_off & IP_MF_OR_OFFSET) != 0;
+		in->dont_fragment = (v4->frag_off & IP_DF) != 0;
+		in->simple = v4->ihl == 5 && !in->fragment;
+		in->tos = v4->tos;
+		in->ttl = v4->ttl;
+		in->sum = fold((__u64)v4->saddr + v4->daddr);
+		said = bpf_ntohs(v4->tot_len);
+		if (!said && skb->gso_size) /* IPv4 BIG TCP */
+			said = in->total;
+	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6hdr *v6 = ip;
+
+		if (ip + sizeof(*v6) > end || v6->version != 6)
+			return -DROP_BAD_INNER;
+		in->version = 6;
+		in->l4 = sizeof(*v6);
+		in->protocol = v6->nexthdr;
+		in->fragment = v6->nexthdr == IPPROTO_FRAGMENT;
+		in->dont_fragment = 1;
+		in->simple = v6->nexthdr == IPPROTO_TCP || v6->nexthdr == IPPROTO_UDP;
+		in->tos = v6->priority << 4 | v6->flow_lbl[0] >> 4;
+		in->ttl = v6->hop_limit;
+		in->sum = fold(sum_words(&v6->saddr, 8));
+		said = bpf_ntohs(v6->payload_len) + sizeof(*v6);
+		if (said == sizeof(*v6) && v6->nexthdr == IPPROTO_HOPOPTS) /* jumbogram */
+			said = in->total;
+	} else {
+		return -DROP_NOT_IP;
+	}
+	if (said > in->total || in->l4 > in->total)
+		return -DROP_BAD_INNER;
+	inner_l4(skb, at, in);
+	if (said < in->total) /* octets behind the packet are in no checksum of it */
+		in->sums_to_zero = 0;
+	return 0;
+}
+
+/* How many packets a frame is on the wire, and their octets in all. */
+INLINE __u32 inner_packets(struct __sk_buff *skb, const struct inner *in, __u64 *bytes)
+{
+	__u32 n = 1;
+
+	*bytes = in->total;
+	if (skb->gso_size) {
+		n = skb->gso_segs;
+		if (n < 2) /* an untrusted sender leaves it 0 */
+			n = (in->total - in->headers + skb->gso_size - 1) / skb->gso_size;
+		if (n > 1)
+			*bytes += (__u64)(n - 1) * in->headers;
+	}
+	return n;
+}
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Where a session's packets leave: looked up in the kernel's routing table on a session's
+ * first packet and then about once a second (PATH_JIFFIES), or at once when the endpoints of
+ * this machine change. So routes are followed without a daemon, and a packet does not pay
+ * for a look-up. Neighbours are resolved by the stack for each packet.
+ */
+#ifndef GTP_PATH_H
+#define GTP_PATH_H
+
+#include "maps.h"
+#include "packet.h"
+
+#define PATH_JIFFIES 256	/* 0.26 s at HZ=1000, 1 s at 250, 2.6 s at 100 */
+#define NO_PATH_JIFFIES 32
+#define MTU_UNLIMITED 65535
+
+/* Fills the path in from the routing table. The look-up enters by the shim, the one device of ours
+ * on which forwarding is on: bpf_fib_lookup refuses to look up from any other. */
+INLINE int path_route(struct __sk_buff *skb, struct tx_session *s, const struct tx_config *c, __u32 shim_in)
+{
+	struct bpf_fib_lookup fib = { .ifindex = shim_in, .l4_protocol = IPPROTO_UDP };
+	int v4 = addr_is_v4(c->remote);
+
+	fib.tot_len = 1; /* asks for the route's MTU */
+	if (v4) {
+		fib.family = AF_INET;
+		fib.ipv4_src = addr_v4(c->local);
+		fib.ipv4_dst = addr_v4(c->remote);
+	} else {
+		fib.family = AF_INET6;
+		addr_copy(fib.ipv6_src, c->local);
+		addr_copy(fib.ipv6_dst, c->remote);
+	}
+	if (bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH) != BPF_FIB_LKUP_RET_SUCCESS)
+		return PATH_NONE;
+	if (bpf_map_lookup_elem(&links, &fib.ifindex))
+		return PATH_LOOP;
+	s->oif = fib.ifindex;
+	s->mtu = fib.mtu_result;
+	s->gateway_family = fib.family;
+	if (fib.family == AF_INET)
+		addr_from_v4(s->gateway, fib.ipv4_dst);
+	else
+		addr_copy(s->gateway, fib.ipv6_dst);
+	return PATH_WIRE;
+}
+
+GLOBAL int path_refresh(struct __sk_buff *skb, struct tx_session *s)
+{
+	struct endpoint_key at = { .kind = KIND_GTP };
+	struct tx_config *c;
+	struct config *cfg;
+	__u32 zero = 0;
+	int path = PATH_NONE;
+
+	cfg = bpf_map_lookup_elem(&config, &zero);
+	if (!cfg || !s)
+		return 0;
+	c = &s->config[s->active & 1];
+	at.port = c->dport;
+	addr_copy(at.local, c->remote);
+	if (c->flags & TX_HAIRPIN && bpf_map_lookup_elem(&endpoints, &at))
+		path = PATH_HAIRPIN;
+	else if (!s->local_dev)
+		path = path_route(skb, s, c, cfg->shim_in);
+	else
+		path = PATH_LOCAL;
+	if (path != PATH_WIRE)
+		s->mtu = MTU_UNLIMITED;
+	s->path = path;
+	s->epoch = cfg->epoch;
+	s->expires = bpf_jiffies64() + (path == PATH_NONE ? NO_PATH_JIFFIES : PATH_JIFFIES);
+	return 0;
+}
+
+/* Returns the session's path (enum path_kind), looked up anew when it is too old. */
+INLINE int path_of(struct __sk_buff *skb, struct tx_session *s, const struct config *cfg)
+{
+	if (s->epoch != cfg->epoch || bpf_jiffies64() > s->expires)
+		path_refresh(skb, s);
+	return s->path;
+}
+
+/* Sends the finished outer packet on its way. */
+INLINE int path_send(const struct tx_session *s)
+{
+	struct bpf_redir_neigh next = { .nh_family = s->gateway_family };
+
+	if (next.nh_family == AF_INET)
+		next.ipv4_nh = addr_v4(s->gateway);
+	else
+		addr_copy(next.ipv6_nh, s->gateway);
+	return bpf_redirect_neigh(s->oif, &next, sizeof(next), 0);
+}
+
+#endif
