@@ -22,7 +22,7 @@ enum control_what {
 
 /* The argument of the program `control`: one change. Longer than an Ethernet header, as a frame must be. */
 struct control {
-	__u32 what;		/* enum control_what */
+	enum control_what what;
 	__u32 local_dev;
 	struct tx_key tx_key;
 	__u32 pad;
@@ -34,6 +34,21 @@ struct control {
 	__u64 packets;
 	__u64 bytes;
 };
+
+/* Keeps in the object's BTF what user space has to know and no map shows. In a section that no loader looks at. */
+struct user_space {
+	enum drop_reason drop_reason;
+	enum path_kind path_kind;
+	enum tx_flag tx_flag;
+	enum rx_flag rx_flag;
+	enum link_flag link_flag;
+	enum link_word link_word;
+	enum endpoint_flag endpoint_flag;
+	enum offload offload;
+	enum kind kind;
+	enum control_what control_what;
+	struct control control;
+} layouts SEC("user_space");
 
 INLINE int control_tx(struct tx_session *s, const struct control *c)
 {

@@ -52,7 +52,7 @@ INLINE int drop_session(struct __sk_buff *skb, __u32 ifindex, const void *local,
 /* Drops a frame that came to a local address of ours and belongs to no session. */
 INLINE int drop_endpoint(struct __sk_buff *skb, const struct endpoint_key *at, __u32 reason)
 {
-	struct drop_key key = { .port = at->port, .reason = reason };
+	struct drop_key key = { .id = at->port, .reason = reason };
 
 	addr_copy(key.local, at->local);
 	drop_count(&key, 1, skb->len);

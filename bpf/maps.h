@@ -75,7 +75,7 @@ struct tx_config {
 	__u32 local_teid;	/* with `local`: which session this is */
 	__u16 sport;
 	__u16 dport;
-	__u32 flags;		/* enum tx_flag */
+	enum tx_flag flags;
 	__u8 tos;
 	__u8 ttl;
 	__u8 ext_len;		/* octets of `ext` in use: 0, 4 or 8 */
@@ -96,11 +96,10 @@ struct tx_session {
 	__u32 epoch;		/* config.epoch when the path was looked up */
 	__u64 expires;		/* jiffies until which the path is believed */
 	__u32 oif;
-	__u32 mtu;		/* of the path, outer header included */
+	__u16 mtu;		/* of the path, outer header included */
+	__u16 gateway_family;	/* AF_INET, AF_INET6 */
 	__u8 gateway[16] __attribute__((aligned(4)));
-	__u8 path;		/* enum path_kind */
-	__u8 gateway_family;	/* AF_INET, AF_INET6 */
-	__u16 pad;
+	enum path_kind path;
 	__u32 local_dev;	/* PATH_LOCAL: the device that holds `remote`; 0: it is not ours */
 	__u64 packets;
 	__u64 bytes;
@@ -119,7 +118,7 @@ enum rx_flag {
 
 struct rx_config {
 	__u32 ifindex;		/* the link */
-	__u32 flags;		/* enum rx_flag */
+	enum rx_flag flags;
 	__u8 remote[16] __attribute__((aligned(4)));
 	__u8 ue6[16] __attribute__((aligned(4)));
 	__u8 ue4[4] __attribute__((aligned(4)));
@@ -171,7 +170,7 @@ enum link_flag {
 };
 
 struct link_config {
-	__u32 flags;		/* enum link_flag */
+	enum link_flag flags;
 	__u32 mtu;		/* of the inner end */
 };
 
@@ -206,17 +205,28 @@ enum link_word {
 /* What the user said of a link; never read on the packet path. */
 struct link_words {
 	__u8 local[16] __attribute__((aligned(8)));
-	__u32 words;		/* enum link_word */
+	enum link_word words;
+	enum kind kind;
 	__u16 port;
 	__u16 sport;
-	__u8 kind;
 	__u8 ttl;
 	__u8 tos;
-	__u8 underlays;		/* how many of dev[] */
+	__u16 underlays;		/* how many of dev[] */
 	__u8 dmac[6];		/* of the inner end */
 	__u8 smac[6];		/* of the link */
 	__u32 dev[8];
 	char netns[96];
+};
+
+enum offload {
+	OFFLOAD_TNL = 1 << 0,		/* tx-udp_tnl-segmentation */
+	OFFLOAD_TNL_CSUM = 1 << 1,	/* tx-udp_tnl-csum-segmentation */
+	OFFLOAD_CSUM = 1 << 2,		/* tx-checksum-ip-generic */
+};
+
+/* What was turned off on an underlay, to be given back when the last link on it goes. */
+struct underlay {
+	enum offload off;
 };
 
 struct endpoint_key {
@@ -230,7 +240,7 @@ enum endpoint_flag { ENDPOINT_ECHO = 1 << 0, ENDPOINT_ERRIND = 1 << 1, ENDPOINT_
 
 /* A local address and port of ours: what arrives here and belongs to no session. */
 struct endpoint {
-	__u32 flags;		/* enum endpoint_flag */
+	enum endpoint_flag flags;
 	__u32 pad;
 	__u64 answered;
 	__u64 passed;		/* left to another program of this machine */
@@ -239,13 +249,12 @@ struct endpoint {
 	__u64 sent_extnotify;
 };
 
-/* ifindex and id: a session's drop; ifindex alone: a link's; local alone: an endpoint's. */
+/* ifindex, id and local: a session's drop; ifindex alone: a link's; without ifindex: an endpoint's, id is its port. */
 struct drop_key {
 	__u64 id;
 	__u8 local[16] __attribute__((aligned(4)));
 	__u32 ifindex;
-	__u16 reason;		/* enum drop_reason */
-	__u16 port;
+	enum drop_reason reason;
 };
 
 struct drop_count {
@@ -294,6 +303,7 @@ HASH(link_words, __u32, struct link_words, 65536);
 HASH(tx, struct tx_key, struct tx_session, 2097152);
 HASH(rx, struct rx_key, struct rx_session, 2097152);
 HASH(labels, struct rx_key, struct label, 2097152);
+HASH(underlays, __u32, struct underlay, 4096);
 HASH(endpoints, struct endpoint_key, struct endpoint, 65536);
 
 struct {

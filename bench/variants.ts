@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+import { must, within } from '../test/run';
+import { ethtool, gtp, ip, namespace, veth } from './world';
+
+/** Two users' namespaces that reach each other, by whatever lies between. */
+export interface Ends {
+  readonly client: string;
+  readonly server: string;
+  /** The server's. */
+  readonly address: string;
+}
+
+export interface Variant {
+  readonly title: string;
+  make(): Promise<Ends>;
+}
+
+/** What is measured side by side, each in namespaces of its own. */
+export const variants = {
+  raw: { title: 'raw veth', make: () => rawVeth('raw', 'on') },
+  rawCut: { title: 'raw veth, TSO off', make: () => rawVeth('cut', 'off') },
+  vxlan: { title: 'kernel VXLAN, GSO kept', make: () => vxlan('vxl') },
+  vxlanWire: { title: 'kernel VXLAN, wire-like', make: () => vxlan('vxw', ...CUT) },
+  hairpin: { title: 'ours, hairpin', make: hairpin },
+  wire: { title: 'ours, wire', make: wire },
+} as const satisfies Record<string, Variant>;
+
+export type VariantName = keyof typeof variants;
+
+// What makes a veth cut super-packets before they leave, tunnelled or not, as a card without these offloads.
+const CUT = ['tso', 'tx-udp_tnl-segmentation', 'tx-udp_tnl-csum-segmentation', 'tx-udp-segmentation'] as const;
+
+const MTU_IN_VXLAN = 1450;
+
+async function users(label: string): Promise<[string, string]> {
+  return [await namespace(`${label}-u1`), await namespace(`${label}-u2`)];
+}
+
+async function rawVeth(label: string, tso: 'on' | 'off'): Promise<Ends> {
+  const [client, server] = await users(label);
+  await veth({ ns: client, dev: 'eth0', address: '10.9.0.1/24' }, { ns: server, dev: 'eth0', address: '10.9.0.2/24' });
+  for (const ns of [client, server]) await ethtool(ns, 'eth0', 'tso', tso);
+  return { client, server, address: '10.9.0.2' };
+}
+
+async function machines(label: string): Promise<[string, string]> {
+  const [m1, m2] = [await namespace(`${label}-m1`), await namespace(`${label}-m2`)];
+  await veth({ ns: m1, dev: 'ul', address: '192.0.2.1/24' }, { ns: m2, dev: 'ul', address: '192.0.2.2/24' });
+  return [m1, m2];
+}
+
+async function vxlan(label: string, ...cut: readonly string[]): Promise<Ends> {
+  const [[client, server], [m1, m2]] = [await users(label), await machines(label)];
+  const sides = [
+    { user: client, machine: m1, own: 1, far: 2 },
+    { user: server, machine: m2, own: 2, far: 1 },
+  ];
+  for (const { user, machine, own, far } of sides) {
+    const near = { ns: machine, dev: 'pa', address: `10.9.${own}.1/24` };
+    await veth({ ns: user, dev: 'eth0', address: `10.9.${own}.2/24` }, near, MTU_IN_VXLAN);
+    await ip(user, `route add default via 10.9.${own}.1`);
+    await ip(
+      machine,
+      `link add vx type vxlan id 7 local 192.0.2.${own} remote 192.0.2.${far} dstport 4789 dev ul`,
+      `addr add 10.8.0.${own}/24 dev vx`,
+      `link set vx mtu ${MTU_IN_VXLAN} up`,
+      `route add 10.9.${far}.0/24 via 10.8.0.${far}`,
+    );
+    await must(within(machine, 'sysctl', '-qw', 'net.ipv4.ip_forward=1'));
+    if (cut.length > 0) await ethtool(machine, 'ul', ...cut.flatMap((feature) => [feature, 'off']));
+  }
+  return { client, server, address: '10.9.2.2' };
+}
+
+async function hairpin(): Promise<Ends> {
+  const [client, server] = await users('hair');
+  const machine = await namespace('hair-m');
+  await veth(
+    { ns: machine, dev: 'ul', address: '192.0.2.1/24' },
+    { ns: machine, dev: 'ul-far', address: '192.0.2.9/24' },
+  );
+  await ip(machine, 'addr add 192.0.2.2/24 dev ul');
+  await gtp(machine, linkAdd(1, client));
+  await gtp(machine, linkAdd(2, server));
+  return { client, server, address: '10.9.0.2' };
+}
+
+async function wire(): Promise<Ends> {
+  const [[client, server], [m1, m2]] = [await users('wire'), await machines('wire')];
+  await gtp(m1, linkAdd(1, client));
+  await gtp(m2, linkAdd(2, server));
+  return { client, server, address: '10.9.0.2' };
+}
+
+function linkAdd(own: 1 | 2, user: string): string {
+  const far = 3 - own;
+  const session = `local-teid ${100 + own} remote-teid ${100 + far} remote 192.0.2.${far}`;
+  return `link add gtp${own} local 192.0.2.${own} netns ${user} address 10.9.0.${own}/24 ${session}`;
+}

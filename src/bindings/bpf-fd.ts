@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+import { closeSync } from 'node:fs';
+import { release } from 'node:os';
+import { errno, KernelError } from '../errors';
+import { cString, koffi } from './koffi';
+import { call, checked, failure } from './libbpf';
+
+/** What BPF_OBJ_GET_INFO_BY_FD says of a map; sizes in octets. */
+export interface MapInfo {
+  readonly type: number;
+  readonly id: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  readonly name: string;
+  readonly btfId: number;
+  readonly btfKeyType: number;
+  readonly btfValueType: number;
+}
+
+export interface ProgramInfo {
+  readonly type: number;
+  readonly id: number;
+  readonly tag: string;
+  readonly name: string;
+}
+
+/** A link; `ifindex` is 0 when the device it was attached to is gone. */
+export interface LinkInfo {
+  readonly type: number;
+  readonly id: number;
+  readonly programId: number;
+  readonly ifindex: number;
+  readonly attachType: number;
+}
+
+/** Attach types of linux/bpf.h; libbpf before 1.3 has no tcx call, but bpf_link_create passes these through. */
+export const BPF_TCX_INGRESS = 46;
+export const BPF_TCX_EGRESS = 47;
+
+/** The fd of a pinned map, program or link, or undefined if `path` does not exist. */
+export function objGet(path: string): number | undefined {
+  const fd = call('bpf_obj_get', cString(path));
+  return fd === -errno('ENOENT') ? undefined : checked(`open ${path}`, fd);
+}
+
+/** Pins the object behind `fd` at `path`, which has to be on a bpffs and must not exist. */
+export function objPin(fd: number, path: string): void {
+  checked(`pin ${path}`, call('bpf_obj_pin', fd, cString(path)));
+}
+
+/** Attaches a program by a link, BPF_TCX_INGRESS or BPF_TCX_EGRESS; the result is the link's fd. */
+export function linkCreate(programFd: number, ifindex: number, attachType: number): number {
+  const fd = call('bpf_link_create', programFd, ifindex, attachType, null);
+  if (fd >= 0) return fd;
+  const tried = `attach program to device ${ifindex}`;
+  if (fd === -errno('EINVAL') && !hasTcx(programFd)) {
+    const hint = `tcx needs Linux 6.6 or later, this is ${release()}`;
+    throw new KernelError(tried, { errno: -fd, said: 'this kernel has no tcx', hint });
+  }
+  throw failure(tried, -fd);
+}
+
+/** Puts another program behind a link, without a packet seeing none. */
+export function linkUpdate(linkFd: number, programFd: number): void {
+  checked('replace program of link', call('bpf_link_update', linkFd, programFd, null));
+}
+
+export function mapInfo(fd: number): MapInfo {
+  const info = infoByFd(fd, MAP_INFO_SIZE);
+  const u32 = (offset: number): number => info.readUInt32LE(offset);
+  return {
+    type: u32(0),
+    id: u32(4),
+    keySize: u32(8),
+    valueSize: u32(12),
+    maxEntries: u32(16),
+    flags: u32(20),
+    name: nameAt(info, 24),
+    btfId: u32(64),
+    btfKeyType: u32(68),
+    btfValueType: u32(72),
+  };
+}
+
+export function programInfo(fd: number): ProgramInfo {
+  const info = infoByFd(fd, PROGRAM_INFO_SIZE);
+  return {
+    type: info.readUInt32LE(0),
+    id: info.readUInt32LE(4),
+    tag: info.toString('hex', 8, 16),
+    name: nameAt(info, 64),
+  };
+}
+
+export function linkInfo(fd: number): LinkInfo {
+  const info = infoByFd(fd, LINK_INFO_SIZE);
+  return {
+    type: info.readUInt32LE(0),
+    id: info.readUInt32LE(4),
+    programId: info.readUInt32LE(8),
+    ifindex: info.readUInt32LE(16),
+    attachType: info.readUInt32LE(20),
+  };
+}
+
+/** The raw BTF of id `id` as the kernel holds it. Needs CAP_SYS_ADMIN. */
+export function btfById(id: number): Buffer {
+  const fd = checked(`open BTF ${id}`, call('bpf_btf_get_fd_by_id', id));
+  try {
+    const size = infoByFd(fd, BTF_INFO_SIZE).readUInt32LE(8);
+    const raw = Buffer.alloc(size);
+    const info = Buffer.alloc(BTF_INFO_SIZE);
+    info.writeBigUInt64LE(koffi().address(raw), 0);
+    info.writeUInt32LE(size, 8);
+    infoByFd(fd, BTF_INFO_SIZE, info);
+    return raw;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+// struct bpf_*_info of linux/bpf.h, all little-endian fields of known offset; the kernel accepts shorter ones.
+const MAP_INFO_SIZE = 80;
+const PROGRAM_INFO_SIZE = 80;
+const LINK_INFO_SIZE = 32;
+const BTF_INFO_SIZE = 32;
+const NAME_LENGTH = 16;
+
+function infoByFd(fd: number, size: number, info = Buffer.alloc(size)): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(size);
+  checked('read object info', call('bpf_obj_get_info_by_fd', fd, info, length));
+  return info;
+}
+
+function nameAt(info: Buffer, offset: number): string {
+  return info.toString('latin1', offset, offset + NAME_LENGTH).replace(/\0.*$/s, '');
+}
+
+// A kernel with tcx looks for the device before anything else; one without refuses the attach type.
+function hasTcx(programFd: number): boolean {
+  return call('bpf_link_create', programFd, 0x7fffffff, BPF_TCX_INGRESS, null) !== -errno('EINVAL');
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+import { type CommandSpec, grammar, isLater, keyOf, type ObjectName, type Row, type Words } from '../grammar';
+import { address, interfaceAddress, mac, prefix, prefixOrDefault } from '../values';
+import type { OutputRecord, OutputValue } from './command';
+import type { Palette } from './palette';
+
+/** The first line of a record: words that `add` accepts, without those that say what holds anyway. */
+export function wordLine(object: ObjectName, record: OutputRecord, palette: Palette): string {
+  const layout = LAYOUTS[object];
+  const words = orderedRows(object).filter(([word, row]) => isTold(layout, word, row, record));
+  return words.flatMap(([word, row]) => tellWord(word, row, record[keyOf(word)] ?? null, palette)).join(' ');
+}
+
+/** What a record holds besides words, counters and details: state, ifindex, hooks. For -d. */
+export function restLine(object: ObjectName, record: OutputRecord, palette: Palette): string {
+  const words = new Set(orderedRows(object).map(([word]) => keyOf(word)));
+  const rest = Object.entries(record).filter(
+    ([key, value]) => !words.has(key) && key !== 'stats' && key !== 'details' && value !== null,
+  );
+  return rest.map(([key, value]) => `${key} ${tellPlain(key, value, palette)}`).join(' ');
+}
+
+/** The cells of -br, one string a column. */
+export function briefCells(object: ObjectName, record: OutputRecord): string[] {
+  const rows = new Map(orderedRows(object));
+  return LAYOUTS[object].brief.map((word) => {
+    const value = record[keyOf(word)];
+    const items = (Array.isArray(value) ? value : [value]) as readonly (OutputValue | undefined)[];
+    const told = items.filter((item) => item !== null && item !== undefined);
+    return told.map((item) => formatValue(rows.get(word), item as OutputValue)).join(',') || '-';
+  });
+}
+
+/** A TEID as a line of words, for `local-teid auto`. */
+export function localTeidLine(value: OutputValue): string {
+  return `local-teid ${formatValue(orderedRows('session').find(([word]) => word === 'local-teid')?.[1], value)}`;
+}
+
+type Layout = {
+  /** Words that come first and are told even when they have their default. */
+  readonly lead: readonly string[];
+  /** Defaults that depend on the record. */
+  readonly computed: { readonly [word: string]: (record: OutputRecord) => OutputValue };
+  readonly brief: readonly string[];
+};
+
+const LAYOUTS: { readonly [O in ObjectName]: Layout } = {
+  link: {
+    lead: ['ifname', 'type', 'local', 'dev', 'netns', 'inner', 'mtu', 'role'],
+    computed: { udpcsum: (record) => String(record['local']).includes(':') },
+    brief: ['ifname', 'state', 'type', 'local', 'netns', 'inner', 'sessions'],
+  },
+  session: {
+    lead: ['dev', 'type', 'local-teid', 'remote-teid', 'remote', 'local', 'ue', 'qfi'],
+    computed: { antispoof: (record) => ((record['ue'] as OutputValue[] | undefined)?.length ?? 0) > 0 },
+    brief: ['dev', 'state', 'local-teid', 'remote-teid', 'remote', 'ue', 'name'],
+  },
+};
+
+// The rows of `add` that belong to the object itself, the leading ones first.
+function orderedRows(object: ObjectName): [word: string, row: Row][] {
+  const words: Words = (grammar[object].commands.add satisfies CommandSpec).words;
+  const all = Object.entries(words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
+  const own = all.filter(([, row]) => row.group === undefined);
+  const { lead } = LAYOUTS[object];
+  const place = (word: string) => (lead.includes(word) ? lead.indexOf(word) : lead.length);
+  return own.sort(([a], [b]) => place(a) - place(b));
+}
+
+function isTold(layout: Layout, word: string, row: Row, record: OutputRecord): boolean {
+  const value = record[keyOf(word)] ?? null;
+  if (value === null) return false;
+  const usual = layout.computed[word]?.(record) ?? row.default;
+  return layout.lead.includes(word) || value !== usual;
+}
+
+function tellWord(word: string, row: Row, value: OutputValue, palette: Palette): string[] {
+  if (row.flag) return value === true ? [word] : row.no ? [`no${word}`] : [];
+  const items = Array.isArray(value) ? (value as readonly OutputValue[]) : [value];
+  return items.map((item) => {
+    const text = paint(row, formatValue(row, item), palette);
+    return row.positional ? text : `${word} ${text}`;
+  });
+}
+
+// Records hold text as it is typed, and numbers that the kind knows to write (TEIDs in hexadecimal).
+function formatValue(row: Row | undefined, value: OutputValue): string {
+  return typeof value === 'number' && row?.kind !== undefined ? row.kind.format(value) : String(value);
+}
+
+const ADDRESSES: readonly unknown[] = [address, prefix, prefixOrDefault, interfaceAddress];
+
+function paint(row: Row, text: string, palette: Palette): string {
+  if (ADDRESSES.includes(row.kind)) return text.includes(':') ? palette.v6(text) : palette.v4(text);
+  if (row.kind === mac) return palette.mac(text);
+  return row.kind !== undefined && row.kind.source === 'interface' ? palette.name(text) : text;
+}
+
+function tellPlain(key: string, value: OutputValue, palette: Palette): string {
+  const text = Array.isArray(value) ? value.join(',') || '-' : String(value);
+  if (key !== 'state') return text;
+  return text === 'up' ? palette.good(text) : palette.bad(text);
+}

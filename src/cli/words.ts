@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+import { UsageError } from '../errors';
+import {
+  type CommandSpec,
+  grammar,
+  isLater,
+  keyOf,
+  type Later,
+  type ObjectSpec,
+  type Row,
+  type Words,
+} from '../grammar';
+import { suggest } from './suggest';
+
+/** The words of one command by key, as its Request type says. */
+export type ParsedWords = { readonly [key: string]: unknown };
+
+/** Reads the words after OBJECT COMMAND; `title` is those two. Throws UsageError that quotes the wrong word. */
+export function readWords(spec: CommandSpec, title: string, words: readonly string[]): ParsedWords {
+  const reading: Reading = { spec, title, given: new Map(), values: new Map() };
+  const left = [...words];
+  readPositional(reading, left);
+  for (let text = left.shift(); text !== undefined; text = left.shift()) readWord(reading, text, left);
+  checkComplete(reading);
+  return Object.fromEntries([...reading.values].map(([word, value]) => [keyOf(word), value]));
+}
+
+/** A word as it is written in a command line: "remote ADDR", "[no]udpcsum", "NAME". */
+export function notation(word: string, row: Row): string {
+  const value = row.placeholder ?? row.kind?.placeholder;
+  if (row.positional) return value ?? word;
+  return value === undefined ? `${row.no ? '[no]' : ''}${word}` : `${word} ${value}`;
+}
+
+/** The words of a command as they are read, with what errors need to say. */
+type Reading = {
+  readonly spec: CommandSpec;
+  readonly title: string;
+  /** Each word with its last value, or as it was written if it is a flag. */
+  readonly given: Map<string, string>;
+  readonly values: Map<string, unknown>;
+};
+
+function readPositional(reading: Reading, left: string[]): void {
+  const [word, row] = Object.entries(reading.spec.words)[0] ?? [];
+  const first = left[0];
+  if (word === undefined || row === undefined || isLater(row) || !row.positional || first === undefined) return;
+  // A keyword or an option here means that the name was left out; nobody names a link like that.
+  if (first.startsWith('-') || findWord(reading.spec.words, first) !== undefined) return;
+  left.shift();
+  store(reading, word, row, first, true);
+}
+
+function readWord(reading: Reading, text: string, left: string[]): void {
+  const found = findWord(reading.spec.words, text);
+  if (found === undefined) throw unknownWord(reading, text);
+  const { word, row, negative } = found;
+  if (isLater(row)) throw new UsageError(`"${text}" is not supported yet`);
+  const value = row.flag ? text : left.shift();
+  if (value === undefined) throw wrong(reading, `"${word}" needs a value: expected ${notation(word, row)}`);
+  store(reading, word, row, value, !negative);
+}
+
+function findWord(words: Words, text: string): { word: string; row: Row | Later; negative: boolean } | undefined {
+  for (const negative of [false, true]) {
+    if (negative && !text.startsWith('no')) break;
+    const word = negative ? text.slice(2) : text;
+    const row = Object.hasOwn(words, word) ? words[word] : undefined;
+    if (row === undefined || (negative && !row.no) || (!isLater(row) && row.positional)) continue;
+    return { word, row, negative };
+  }
+  return undefined;
+}
+
+function store(reading: Reading, word: string, row: Row, text: string, flag: boolean): void {
+  const { given, values } = reading;
+  const before = given.get(word);
+  if (before !== undefined && !row.repeat) throw repeated(reading, word, row, before, text);
+  if (row.not !== undefined && given.has(row.not))
+    throw wrong(reading, `"${word}" contradicts "${row.not}": expected one of the two`);
+  if (reading.spec.exclusive && given.size > 0 && before === undefined) throw exclusive(reading, word);
+  const value = row.kind === undefined ? flag : parseValue(reading, word, row, text);
+  given.set(word, text);
+  values.set(word, row.repeat ? [...((values.get(word) as unknown[] | undefined) ?? []), value] : value);
+}
+
+function parseValue(reading: Reading, word: string, row: Row, text: string): unknown {
+  try {
+    return row.kind?.parse(text);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw wrong(reading, `${row.positional ? notation(word, row) : word}: ${error.message}`, error.hint);
+  }
+}
+
+function checkComplete(reading: Reading): void {
+  const { spec, title, given } = reading;
+  const rows = Object.entries(spec.words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
+  const groups = new Set(rows.filter(([word]) => given.has(word)).map(([, row]) => row.group));
+  const needed = rows.filter(([, row]) => row.required && (row.group === undefined || groups.has(row.group)));
+  const [word, row] = needed.find(([name]) => !given.has(name)) ?? [];
+  if (word !== undefined && row !== undefined) {
+    const example = needed.map((entry) => notation(...entry)).join(' ');
+    const name = row.positional ? notation(word, row) : word;
+    throw wrong(reading, `"${name}" is missing: expected gtp ${title} ${example} ...`);
+  }
+  if (spec.some && given.size === needed.length) {
+    throw wrong(reading, `"${title}" changes nothing: expected ${remaining(reading).join(', ')}`);
+  }
+}
+
+function unknownWord(reading: Reading, text: string): UsageError {
+  const expected = remaining(reading);
+  const hint =
+    suggest(text, expected) ??
+    (text.startsWith('-') ? `options come before the object: gtp ${text} ${reading.title}` : undefined);
+  const home = homes(text, reading.title.split(' ')[0] ?? '')[0];
+  const what =
+    home === undefined ? `unknown word "${text}"` : `"${text}" is a word of "${home}", not of "${reading.title}"`;
+  return wrong(reading, `${what}: expected ${expected.length === 0 ? 'no more words' : expected.join(', ')}`, hint);
+}
+
+// Commands that know the word, those of the same object first: it is foreign here rather than unknown.
+function homes(text: string, object: string): string[] {
+  const titles = Object.entries<ObjectSpec | Later>(grammar).flatMap(([name, spec]) =>
+    Object.entries(isLater(spec) ? {} : spec.commands)
+      .filter(([, command]) => !isLater(command) && findWord(command.words, text) !== undefined)
+      .map(([command]) => `${name} ${command}`),
+  );
+  return titles.sort((a, b) => Number(b.startsWith(object)) - Number(a.startsWith(object)));
+}
+
+function remaining({ spec, given }: Reading): string[] {
+  if (spec.exclusive && given.size > 0) return [];
+  return Object.entries(spec.words).flatMap(([word, row]) =>
+    isLater(row) || row.positional || (given.has(word) && !row.repeat) ? [] : [word],
+  );
+}
+
+function repeated(reading: Reading, word: string, row: Row, before: string, text: string): UsageError {
+  const twice = row.flag ? `${before} ${text}` : `${word} ${before} ${word} ${text}`;
+  return wrong(reading, `"${word}" is given twice: expected one "${notation(word, row)}", got "${twice}"`);
+}
+
+function exclusive(reading: Reading, word: string): UsageError {
+  const ways = Object.entries(reading.spec.words).flatMap(([name, row]) => (isLater(row) ? [] : [notation(name, row)]));
+  return wrong(reading, `"${word}" is one too many: expected one of ${ways.join(', ')}`);
+}
+
+function wrong(reading: Reading, message: string, hint?: string): UsageError {
+  return new UsageError(message, { hint: hint ?? `see "gtp ${reading.title} help"` });
+}

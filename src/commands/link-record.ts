@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+import type { OutputRecord } from '../cli/command';
+import { readSessions } from '../datapath/sessions';
+import { getLink, IFF_UP } from '../netlink/link';
+import { mtuArithmetic } from '../tunnels/gtp';
+import { address, mac } from '../values';
+import { type LiveLink, linkPin } from '../wiring/links';
+import { readPeer } from '../wiring/pair';
+import { underlayMtu } from '../wiring/sessions';
+import { SHIM_IN } from '../wiring/shim';
+import type { State } from '../wiring/state';
+import { linkStats } from '../wiring/stats';
+import { offloadsOff, underlayPin } from '../wiring/underlay';
+import type { Extent } from './session-record';
+
+/** A link as `link show` answers it. */
+export function linkRecord(state: State, live: LiveLink, extent: Extent): OutputRecord {
+  const { device, link } = live;
+  const peer = readPeer(state, device);
+  const sessions = readSessions(state.maps, device.index);
+  const names = link.dev.map((index) => nameOf(state, index));
+  const mtu = peer?.mtu ?? state.maps.links.get(device.index)?.config.mtu ?? 0;
+  return {
+    ifname: device.name,
+    ifindex: device.index,
+    type: 'gtp',
+    local: address.format(link.local),
+    dev: names,
+    netns: link.netns === '' ? null : link.netns,
+    inner: peer?.name ?? null,
+    mtu,
+    role: link.role,
+    xdp: link.xdp,
+    hook: hooksOf(state, live),
+    sessions: sessions.length,
+    datapath: 'bpf',
+    port: link.port,
+    srcport: link.srcport,
+    ttl: link.ttl,
+    tos: link.tos,
+    udpcsum: link.udpcsum ?? link.local.family === 6,
+    df: link.df,
+    gso: link.gso,
+    deliver: link.deliver,
+    hairpin: link.hairpin ? 'on' : 'off',
+    lladdr: mac.format(device.address),
+    echo: link.echo ? 'on' : 'off',
+    errind: link.errind ? 'on' : 'off',
+    extnotify: link.extnotify ? 'on' : 'off',
+    errind_action: link.errind_action,
+    state: device.flags & IFF_UP ? 'up' : 'down',
+    ...(extent.details ? { details: details(state, live, names) } : {}),
+    ...(extent.statistics > 0 ? { stats: statsOf(state, live) } : {}),
+  };
+}
+
+function nameOf(state: State, index: number): string {
+  return getLink(state.route, { index })?.name ?? `#${index}`;
+}
+
+// Where our programs stand on the way of this link's packets, as HOOK@DEVICE.
+function hooksOf(state: State, { device, link }: LiveLink): string[] {
+  const shim = state.maps.config.get(0)?.shim_in ?? 0;
+  const wanted = new Map([
+    [linkPin(device.index), `link@${device.name}`],
+    [`shim-${shim}`, `shim@${SHIM_IN}`],
+    ...link.dev.map((index) => [underlayPin(index), `underlay@${nameOf(state, index)}`] as const),
+  ]);
+  const alive = state.attached().filter(({ ifindex }) => ifindex !== 0);
+  const pins = new Set(alive.map(({ pin }) => pin));
+  return [...wanted].filter(([pin]) => pins.has(pin)).map(([, told]) => told);
+}
+
+function details(state: State, live: LiveLink, names: readonly string[]): OutputRecord {
+  const { link } = live;
+  const off = link.dev.flatMap((index, at) => offloadsOff(state, index).map((name) => `${names[at]}:${name}`));
+  return {
+    ...(link.mtu === undefined ? { mtu: mtuArithmetic(underlayMtu(state, live), link.local.family, 0) } : { mtu: 'as given' }),
+    ...(off.length > 0 ? { offloads_off: off } : {}),
+    programs: state.attached().filter(({ ifindex }) => ifindex !== 0).map(({ pin, program }) => `${pin}=${program ?? '?'}`),
+  };
+}
+
+function statsOf(state: State, { device }: LiveLink): OutputRecord {
+  const link = state.maps.links.get(device.index);
+  if (link === undefined) return {};
+  return { ...linkStats(state, device.index, link, readSessions(state.maps, device.index)) };
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+import type { Commands, Context, OutputRecord } from '../cli/command';
+import { zero } from '../datapath/codec';
+import { link_flag } from '../datapath/layout.gen';
+import { UsageError } from '../errors';
+import type { Request } from '../grammar';
+import { deleteLink } from '../netlink/link';
+import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
+import type { Undo } from '../undo';
+import type { Address } from '../values';
+import { configureInner, makePair } from '../wiring/pair';
+import { findLink, forgetLink, linkPin, type LiveLink, listLinks, settle, sweep } from '../wiring/links';
+import { sourceTowards } from '../wiring/routes';
+import { ensureShim } from '../wiring/shim';
+import { changeState, openState, type State, sweepNamespaces } from '../wiring/state';
+import { listenOn, underlaysOf } from '../wiring/underlay';
+import { linkRecord } from './link-record';
+import { setLink } from './link-set';
+import { addSessionTo, type NewSession } from './session';
+
+type Add = Request<'link', 'add'>;
+
+export const commands: Commands<'link'> = {
+  add: (words, context) => {
+    const inner = innerName(words);
+    sweepNamespaces();
+    return changeState(
+      context.note,
+      (state, undo) => {
+        sweep(state);
+        return [addLink(state, { ...words, inner }, undo, context)];
+      },
+      'make',
+    );
+  },
+
+  set: (words, context) =>
+    changeState(context.note, (state, undo) => {
+      const live = findLink(state, words.ifname);
+      if (state !== undefined) setLink(state, live, words, undo);
+      return [];
+    }),
+
+  del: ({ ifname }, context) =>
+    changeState(context.note, (state) => {
+      const live = findLink(state, ifname);
+      if (state !== undefined) removeLinks(state, [live]);
+      return [];
+    }),
+
+  show: ({ ifname, netns }, { options, note }) => {
+    const state = openState(note);
+    if (ifname !== undefined) findLink(state, ifname);
+    if (state === undefined) return [];
+    return listLinks(state)
+      .filter(({ device }) => ifname === undefined || device.name === ifname)
+      .filter(({ link }) => netns === undefined || isNetns(link.netns, netns.text))
+      .map((live) => linkRecord(state, live, options));
+  },
+
+  flush: (_, context) => {
+    sweepNamespaces();
+    return changeState(context.note, (state) => {
+      if (state === undefined) return [];
+      sweep(state);
+      removeLinks(state, listLinks(state));
+      return [];
+    });
+  },
+};
+
+function addLink(state: State, words: Add & { readonly inner: string }, undo: Undo, context: Context): OutputRecord {
+  const local = localOf(state, words);
+  const dev = underlaysOf(state, words.dev, local);
+  if (dev.length > MAX_UNDERLAYS) throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
+  ensureShim(state, undo);
+  const pair = makePair(state, words, undo);
+  const link: Link = { ...settingsOf(words), local, dev, netns: pair.netns, dmac: pair.dmac, smac: pair.smac };
+  const live: LiveLink = { device: pair.device, link, config: { flags: flagsOf(link), mtu: 0 } };
+  register(state, live, undo);
+  for (const index of dev) listenOn(state, index, link.gso === 'keep', undo);
+  undo(settle(state));
+  state.attach('link', live.device.index, 'ingress', linkPin(live.device.index));
+  undo(() => state.detach(linkPin(live.device.index)));
+  const session = sessionOf(words);
+  const record = session === undefined ? undefined : addSessionTo(state, live, session, undo, context);
+  configureInner(state, live, words, mtuNow(state, live), undo);
+  return { ...(context.options.json ? linkRecord(state, live, context.options) : {}), ...chosenTeid(record, context) };
+}
+
+// Without -j only a TEID that was chosen is told; with it, the session's own words beside the link's.
+function chosenTeid(record: OutputRecord | undefined, { options }: Context): OutputRecord {
+  if (record === undefined) return {};
+  return options.json ? { session: record, local_teid: record['local_teid'] ?? null } : record;
+}
+
+function innerName(words: Add): string {
+  const name = words.inner ?? (words.netns === undefined ? `${words.ifname}i` : 'eth0');
+  if (name.length <= 15) return name;
+  throw new UsageError(`the inner end would be called "${name}", which is longer than 15 characters`, {
+    hint: 'give its name with inner IFNAME',
+  });
+}
+
+function localOf(state: State, words: Add): Address {
+  if (words.local !== undefined) return words.local;
+  if (words.remote !== undefined) return sourceTowards(state, words.remote);
+  throw new UsageError('"local" is missing', { hint: 'the outer address of this end, or a session with its remote' });
+}
+
+function settingsOf(words: Add): Omit<Link, 'local' | 'dev' | 'netns' | 'dmac' | 'smac'> {
+  return {
+    port: words.port ?? 2152,
+    role: words.role ?? 'ggsn',
+    srcport: words.srcport ?? 'fixed',
+    ttl: words.ttl ?? 64,
+    tos: words.tos ?? 0,
+    udpcsum: words.udpcsum,
+    df: words.df ?? 'set',
+    gso: words.gso ?? 'auto',
+    deliver: words.deliver ?? 'auto',
+    hairpin: words.hairpin !== 'off',
+    xdp: words.xdp ?? 'auto',
+    mtu: words.mtu,
+    echo: words.echo !== 'off',
+    errind: words.errind !== 'off',
+    extnotify: words.extnotify !== 'off',
+    errind_action: words.errind_action ?? 'mark',
+  };
+}
+
+function flagsOf(link: Link): number {
+  return link.role === 'sgsn' ? link_flag.sgsn : 0;
+}
+
+// The session's own settings are the link's: `ttl` and its like stand once in the command.
+function sessionOf(words: Add): NewSession | undefined {
+  const { local_teid, remote_teid, remote } = words;
+  if (local_teid === undefined || remote_teid === undefined || remote === undefined) return undefined;
+  const { ue, name, peer, antispoof, qfi, rqi, ppi, psc } = words;
+  return { local_teid, remote_teid, remote, ue, name, peer, antispoof, qfi, rqi, ppi, psc };
+}
+
+function register(state: State, live: LiveLink, undo: Undo): void {
+  const { maps } = state;
+  const { index } = live.device;
+  forgetLink(state, index); // of an earlier device with this index
+  maps.link_words.put(index, storeLink(live.link));
+  undo(() => void maps.link_words.delete(index));
+  maps.links.put(index, { ...zero('link_state'), config: live.config });
+  undo(() => void maps.links.delete(index));
+  maps.devices.put(index, index);
+  undo(() => void maps.devices.delete(index));
+}
+
+function mtuNow(state: State, live: LiveLink): number {
+  return state.maps.links.get(live.device.index)?.config.mtu ?? 0;
+}
+
+function removeLinks(state: State, links: readonly LiveLink[]): void {
+  for (const { device } of links) {
+    forgetLink(state, device.index);
+    deleteLink(state.route, device);
+  }
+  settle(state);
+}
+
+function isNetns(stored: string, text: string): boolean {
+  return stored === text || stored === `/proc/${text}/ns/net`;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+import type { OutputRecord } from '../cli/command';
+import type { Stored } from '../datapath/sessions';
+import type { SessionWords } from '../tunnels/gtp';
+import { mtuArithmetic } from '../tunnels/gtp';
+import { address, prefix } from '../values';
+import type { LiveLink } from '../wiring/links';
+import { sessionState, wayTo } from '../wiring/routes';
+import { wordsOf } from '../wiring/sessions';
+import type { State } from '../wiring/state';
+import { sessionStats } from '../wiring/stats';
+
+/** What a record shall hold besides the words. */
+export type Extent = { readonly statistics: number; readonly details: boolean };
+
+/** A session as `session show` answers it. */
+export function sessionRecord(state: State, live: LiveLink, stored: Stored, extent: Extent): OutputRecord {
+  const words = wordsOf(stored);
+  return {
+    dev: live.device.name,
+    type: 'gtp',
+    version: 1,
+    local_teid: words.local_teid,
+    remote_teid: words.remote_teid,
+    remote: address.format(words.remote),
+    local: address.format(words.local),
+    ue: words.ue.map(prefix.format),
+    qfi: words.qfi ?? null,
+    rqi: words.rqi ?? null,
+    ppi: words.ppi ?? null,
+    psc: words.psc,
+    peer: words.peer,
+    antispoof: words.antispoof ?? words.ue.length > 0,
+    srcport: words.srcport ?? null,
+    ttl: words.ttl ?? null,
+    tos: words.tos ?? null,
+    udpcsum: words.udpcsum ?? null,
+    name: state.maps.labels.get(stored.key)?.name ?? null,
+    state: sessionState(state, words.remote, words.local, isUp(live)),
+    ...(extent.details ? { details: details(state, stored, words) } : {}),
+    ...(extent.statistics > 0 ? { stats: sessionStats(state, stored) } : {}),
+  };
+}
+
+const IFF_UP = 1;
+const NONE_SEEN = 255;
+
+function isUp(live: LiveLink): boolean {
+  return (live.device.flags & IFF_UP) !== 0;
+}
+
+function details(state: State, stored: Stored, words: SessionWords): OutputRecord {
+  const { rx, txConfig } = stored;
+  const way = wayTo(state, words.remote, words.local);
+  return {
+    ...(way === undefined ? {} : { mtu: mtuArithmetic(way.mtu, words.remote.family, txConfig.ext_len) }),
+    ...(way?.gateway === undefined ? {} : { gateway: address.format(way.gateway) }),
+    ...(rx.qfi === NONE_SEEN ? {} : { seen_qfi: rx.qfi, seen_rqi: rx.rqi }),
+    ...(rx.ppi === NONE_SEEN ? {} : { seen_ppi: rx.ppi }),
+  };
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+import type { Commands, Context, OutputRecord } from '../cli/command';
+import { readSession, readSessions, type Stored } from '../datapath/sessions';
+import { UsageError } from '../errors';
+import type { Request } from '../grammar';
+import { rxKey, type SessionWords } from '../tunnels/gtp';
+import type { Undo } from '../undo';
+import { type Address, type Prefix, prefix, sameAddress } from '../values';
+import { findLink, type LiveLink, listLinks } from '../wiring/links';
+import { createSession, deleteSessions, findSession, freeTeid, updateSession, wordsOf } from '../wiring/sessions';
+import { changeState, openState, type State } from '../wiring/state';
+import { sessionRecord } from './session-record';
+
+type Add = Request<'session', 'add'>;
+type Change = Request<'session', 'change'>;
+/** The session words of `link add`, which come all or not at all. */
+export type NewSession = Omit<Add, 'dev' | 'type'>;
+
+export const commands: Commands<'session'> = {
+  add: (words, context) =>
+    onLink(context, words.dev, (state, live, undo) => [addSessionTo(state, live, words, undo, context)]),
+
+  change: (words, context) =>
+    onLink(context, words.dev, (state, live, undo) => {
+      const stored = findSession(state, live, words.local_teid, words.local);
+      return [alter(state, live, stored, merged(wordsOf(stored), words), words.name, undo, context)];
+    }),
+
+  replace: (words, context) =>
+    onLink(context, words.dev, (state, live, undo) => {
+      const local = words.local ?? live.link.local;
+      const stored =
+        words.local_teid === 'auto' ? undefined : readSession(state.maps, rxKey(local, words.local_teid, live.link.port));
+      if (stored === undefined || stored.rxConfig.ifindex !== live.device.index) {
+        return [addSessionTo(state, live, words, undo, context)];
+      }
+      return [alter(state, live, stored, fresh(words, stored.txConfig.local_teid, local), words.name ?? null, undo, context)];
+    }),
+
+  del: (words, context) =>
+    onLink(context, words.dev, (state, live, undo) => {
+      deleteSessions(state, live, [findSession(state, live, words.local_teid, words.local)], undo);
+      return [];
+    }),
+
+  get: (words, { options, note }) => {
+    const state = openState(note);
+    const live = findLink(state, words.dev);
+    return state === undefined
+      ? []
+      : [sessionRecord(state, live, findSession(state, live, words.local_teid, words.local), options)];
+  },
+
+  show: (words, { options, note }) => {
+    const state = openState(note);
+    const chosen = select(state, words);
+    return state === undefined
+      ? []
+      : chosen.flatMap(([live, list]) => list.map((stored) => sessionRecord(state, live, stored, options)));
+  },
+
+  flush: (words, context) =>
+    changeState(context.note, (state, undo) => {
+      const chosen = select(state, words);
+      if (state !== undefined) for (const [live, list] of chosen) deleteSessions(state, live, list, undo);
+      return [];
+    }),
+};
+
+/** Adds a session to a link; `local-teid auto` takes a free one. */
+export function addSessionTo(state: State, live: LiveLink, words: NewSession, undo: Undo, context: Context): OutputRecord {
+  const local = words.local ?? live.link.local;
+  const teid = words.local_teid === 'auto' ? freeTeid(state, local, live.link.port) : words.local_teid;
+  createSession(state, live, fresh(words, teid, local), undo);
+  const key = rxKey(local, teid, live.link.port);
+  setLabel(state, key, words.name, undo);
+  return recordOf(state, live, key, context);
+}
+
+function alter(
+  state: State,
+  live: LiveLink,
+  stored: Stored,
+  words: SessionWords,
+  name: string | null | undefined,
+  undo: Undo,
+  context: Context,
+): OutputRecord {
+  updateSession(state, live, stored, words, undo);
+  setLabel(state, stored.key, name, undo);
+  return recordOf(state, live, stored.key, context);
+}
+
+function recordOf(state: State, live: LiveLink, key: Stored['key'], { options }: Context): OutputRecord {
+  const stored = readSession(state.maps, key);
+  if (stored === undefined) throw new Error('a session that was just written is not there');
+  // Text output says at most the TEID: the rest need not be looked up.
+  return options.json ? sessionRecord(state, live, stored, options) : { local_teid: Number(key.id) };
+}
+
+function onLink(
+  context: Context,
+  name: string,
+  act: (state: State, live: LiveLink, undo: Undo) => readonly OutputRecord[],
+): readonly OutputRecord[] {
+  return changeState(context.note, (state, undo) => {
+    const live = findLink(state, name);
+    return state === undefined ? [] : act(state, live, undo);
+  });
+}
+
+// undefined leaves the label alone, null takes it away.
+function setLabel(state: State, key: Stored['key'], name: string | null | undefined, undo: Undo): void {
+  const was = state.maps.labels.get(key);
+  if (name === undefined || was?.name === (name ?? undefined)) return;
+  if (name === null) state.maps.labels.delete(key);
+  else state.maps.labels.put(key, { name });
+  undo(() => (was === undefined ? void state.maps.labels.delete(key) : state.maps.labels.put(key, was)));
+}
+
+function fresh(words: NewSession, local_teid: number, local: Address): SessionWords {
+  return {
+    local_teid,
+    remote_teid: words.remote_teid,
+    remote: words.remote,
+    local,
+    ue: distinct(words.ue ?? []),
+    peer: words.peer ?? 'any',
+    antispoof: words.antispoof,
+    srcport: words.srcport,
+    ttl: words.ttl,
+    tos: words.tos,
+    udpcsum: words.udpcsum,
+    qfi: words.qfi,
+    rqi: words.rqi,
+    ppi: words.ppi,
+    psc: words.psc ?? 'auto',
+  };
+}
+
+function merged(was: SessionWords, words: Change): SessionWords {
+  return {
+    ...was,
+    remote_teid: words.remote_teid ?? was.remote_teid,
+    remote: words.remote ?? was.remote,
+    ue: words.ue === undefined ? was.ue : distinct(words.ue),
+    peer: words.peer ?? was.peer,
+    antispoof: words.antispoof ?? was.antispoof,
+    srcport: words.srcport ?? was.srcport,
+    ttl: words.ttl ?? was.ttl,
+    tos: words.tos ?? was.tos,
+    udpcsum: words.udpcsum ?? was.udpcsum,
+    qfi: words.qfi ?? was.qfi,
+    rqi: words.rqi ?? was.rqi,
+    ppi: words.ppi ?? was.ppi,
+    psc: words.psc ?? was.psc,
+  };
+}
+
+function distinct(ue: readonly Prefix[]): readonly Prefix[] {
+  const seen = new Set<string>();
+  for (const each of ue) {
+    const text = prefix.format(each);
+    if (seen.has(text)) throw new UsageError(`ue ${text} is given twice`);
+    seen.add(text);
+  }
+  return ue;
+}
+
+type Filter = Request<'session', 'show'>;
+
+// The sessions of each link that the filter wants, in a stable order.
+function select(state: State | undefined, filter: Filter): [LiveLink, Stored[]][] {
+  if (filter.dev !== undefined) findLink(state, filter.dev);
+  if (state === undefined) return [];
+  const byLink = new Map<number, Stored[]>();
+  for (const stored of readSessions(state.maps)) {
+    if (matches(stored, filter)) byLink.set(stored.rxConfig.ifindex, [...(byLink.get(stored.rxConfig.ifindex) ?? []), stored]);
+  }
+  const links = listLinks(state).filter(({ device }) => filter.dev === undefined || device.name === filter.dev);
+  const order = (a: Stored, b: Stored): number =>
+    Buffer.compare(a.key.local, b.key.local) || (a.key.id < b.key.id ? -1 : 1);
+  return links.flatMap((live) => {
+    const list = byLink.get(live.device.index);
+    return list === undefined ? [] : [[live, list.sort(order)] as [LiveLink, Stored[]]];
+  });
+}
+
+function matches(stored: Stored, { remote, ue }: Filter): boolean {
+  const words = wordsOf(stored);
+  if (remote !== undefined && !sameAddress(words.remote, remote)) return false;
+  return ue === undefined || words.ue.some((each) => contains(each, ue));
+}
+
+function contains(outer: Prefix, address: Address): boolean {
+  if (outer.address.family !== address.family) return false;
+  const bits = (bytes: Uint8Array): string => [...bytes].map((octet) => octet.toString(2).padStart(8, '0')).join('');
+  return bits(address.bytes).startsWith(bits(outer.address.bytes).slice(0, outer.length));
+}

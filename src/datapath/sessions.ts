@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+import { errno, KernelError } from '../errors';
+import type { Undo } from '../undo';
+import { zero } from './codec';
+import { type Control, control } from './control';
+import { drop_reason, kind, link_flag, rx_flag, type Structs } from './layout.gen';
+import { type OpenMaps, total } from './maps';
+
+type RxKey = Structs['rx_key'];
+type RxSession = Structs['rx_session'];
+type RxConfig = Structs['rx_config'];
+type TxSession = Structs['tx_session'];
+type TxConfig = Structs['tx_config'];
+
+/** Packets and octets. */
+export type Count = { readonly packets: bigint; readonly bytes: bigint };
+
+/** Where the send half of a session stands: one entry for each of its prefixes, or the link's fallback. */
+export type Place =
+  | { readonly in: 'fallback'; readonly ifindex: number }
+  | { readonly in: 'tx'; readonly key: Structs['tx_key'] }
+  | { readonly in: 'tx_prefix'; readonly key: Structs['prefix_key'] };
+
+/** A session as the kernel holds it. */
+export type Stored = {
+  readonly key: RxKey;
+  readonly rx: RxSession;
+  readonly rxConfig: RxConfig;
+  readonly tx: TxSession;
+  readonly txConfig: TxConfig;
+  readonly places: readonly Place[];
+  /** Sent through all places, those the session has no more included. */
+  readonly encap: Count;
+};
+
+/** What makes a session: both halves, where the send half goes, and the device that holds `remote` if this machine does. */
+export type Wanted = {
+  readonly key: RxKey;
+  readonly rx: RxConfig;
+  readonly tx: TxConfig;
+  readonly places: readonly Place[];
+  readonly localDev: number;
+};
+
+/** The place of a prefix (`length` in the 128 bits of a mapped address) on a link. */
+export function placeOf(ifindex: number, addr: Uint8Array, length: number): Place {
+  if (length === 128) return { in: 'tx', key: { ifindex, addr } };
+  return { in: 'tx_prefix', key: { prefixlen: IFINDEX_BITS + length, ifindex, addr } };
+}
+
+/** The prefix of a place: mapped address and length; undefined for the fallback. */
+export function prefixOf(place: Place): { readonly addr: Uint8Array; readonly length: number } | undefined {
+  if (place.in === 'fallback') return undefined;
+  return { addr: place.key.addr, length: place.in === 'tx' ? 128 : place.key.prefixlen - IFINDEX_BITS };
+}
+
+/** What stands at a place, or undefined. */
+export function readPlace(maps: OpenMaps, place: Place): TxSession | undefined {
+  if (place.in === 'tx') return maps.tx.get(place.key);
+  if (place.in === 'fallback') {
+    const link = maps.links.get(place.ifindex);
+    return link !== undefined && link.config.flags & link_flag.default ? link.fallback : undefined;
+  }
+  // A look-up finds the longest match, which may be a shorter prefix; `same` tells them apart by what they belong to.
+  for (const [key, value] of maps.tx_prefix.entries()) if (samePrefix(key, place.key)) return value;
+  return undefined;
+}
+
+/** All sessions, or those of one link. Sessions of which only one half is there are left out: `gtp check` names them. */
+export function readSessions(maps: OpenMaps, ifindex?: number): Stored[] {
+  const found = new Map<string, { places: Place[]; tx: TxSession[] }>();
+  for (const [place, tx] of allPlaces(maps, ifindex)) {
+    const config = activeTx(tx);
+    const id = `${linkOf(place)} ${sessionId(config)}`;
+    const known = found.get(id) ?? { places: [], tx: [] };
+    known.places.push(place);
+    known.tx.push(tx);
+    found.set(id, known);
+  }
+  return [...found.values()].flatMap(({ places, tx }) => assemble(maps, places, tx));
+}
+
+/** The session of a receive key, or undefined. */
+export function readSession(maps: OpenMaps, key: RxKey): Stored | undefined {
+  const rx = maps.rx.get(key);
+  if (rx === undefined) return undefined;
+  const { ifindex } = activeRx(rx);
+  const quick = quickPlaces(maps, activeRx(rx));
+  const of = (config: TxConfig): boolean => sessionId(config) === `${hexOf(key.local)} ${key.id} ${key.port}`;
+  const places = (quick ?? [...allPlaces(maps, ifindex)]).filter(([, tx]) => of(activeTx(tx)));
+  return assemble(maps, places.map(([place]) => place), places.map(([, tx]) => tx))[0];
+}
+
+/** Writes a session that must not exist: the receive half first, so that an answer finds its way. */
+export function addSession(maps: OpenMaps, run: Control, wanted: Wanted, undo: Undo): void {
+  const rx = { ...zero('rx_session'), qfi: NONE_SEEN, ppi: NONE_SEEN, config: [wanted.rx, wanted.rx] as const };
+  maps.rx.put(wanted.key, rx, 'noexist');
+  undo(() => void maps.rx.delete(wanted.key));
+  for (const place of wanted.places) addPlace(maps, run, place, wanted, undo);
+}
+
+/** Changes a session in place: counters go on, no packet is lost or sees half of it. */
+export function changeSession(maps: OpenMaps, run: Control, was: Stored, wanted: Wanted, undo: Undo): void {
+  const isSame = (a: Place, b: Place): boolean => placeId(a) === placeId(b);
+  const kept = wanted.places.filter((place) => was.places.some((other) => isSame(place, other)));
+  const gone = was.places.filter((place) => !wanted.places.some((other) => isSame(place, other)));
+  const fresh = wanted.places.filter((place) => !was.places.some((other) => isSame(place, other)));
+  control(run, { what: 'rx', rx_key: wanted.key, rx: wanted.rx });
+  undo(() => control(run, { what: 'rx', rx_key: wanted.key, rx: was.rxConfig }));
+  for (const place of fresh) addPlace(maps, run, place, wanted, undo);
+  for (const place of kept) {
+    changePlace(run, place, wanted.tx, wanted.localDev);
+    undo(() => changePlace(run, place, was.txConfig, was.tx.local_dev));
+  }
+  for (const place of gone) carry(run, wanted.key, removePlace(maps, run, place));
+}
+
+/** Removes a session, the send half first, and what was counted about it. */
+export function removeSession(maps: OpenMaps, run: Control, was: Stored): void {
+  for (const place of was.places) removePlace(maps, run, place);
+  maps.rx.delete(was.key);
+  maps.labels.delete(was.key);
+  for (const reason of Object.values(drop_reason)) {
+    maps.drops.delete({ id: was.key.id, local: was.key.local, ifindex: was.rxConfig.ifindex, reason });
+  }
+}
+
+/** Dropped packets by the name of the reason, for a session (by key), a link (by ifindex) or an endpoint; without zeros. */
+export function readDrops(maps: OpenMaps, of: { ifindex: number; id: bigint; local: Uint8Array }): Record<string, bigint> {
+  const found: Record<string, bigint> = {};
+  for (const [name, reason] of Object.entries(drop_reason)) {
+    const perCpu = maps.drops.get({ ...of, reason });
+    if (perCpu !== undefined) found[name] = total(perCpu).packets;
+  }
+  return found;
+}
+
+export function activeTx(tx: TxSession): TxConfig {
+  return tx.config[tx.active & 1 ? 1 : 0];
+}
+
+export function activeRx(rx: RxSession): RxConfig {
+  return rx.config[rx.active & 1 ? 1 : 0];
+}
+
+/** Whether an entry of tx belongs to the session of a receive key. */
+export function isOf(tx: TxSession, key: RxKey): boolean {
+  const config = activeTx(tx);
+  return BigInt(config.local_teid) === key.id && hexOf(config.local) === hexOf(key.local);
+}
+
+const IFINDEX_BITS = 32;
+const NONE_SEEN = 255;
+const NO_ADDRESS = 255;
+const MAPPED_BITS = 96;
+
+function addPlace(maps: OpenMaps, run: Control, place: Place, wanted: Wanted, undo: Undo): void {
+  const tx = { ...zero('tx_session'), local_dev: wanted.localDev, config: [wanted.tx, wanted.tx] as const };
+  if (place.in === 'tx') maps.tx.put(place.key, tx, 'noexist');
+  else if (place.in === 'tx_prefix') maps.tx_prefix.put(place.key, tx, 'noexist');
+  else {
+    const link = linkState(maps, place.ifindex);
+    maps.links.put(place.ifindex, { ...link, fallback: tx }, 'exist');
+    const config = { ...link.config, flags: link.config.flags | link_flag.default };
+    control(run, { what: 'link', tx_key: { ifindex: place.ifindex, addr: new Uint8Array(16) }, link: config });
+  }
+  undo(() => void removePlace(maps, run, place));
+}
+
+function changePlace(run: Control, place: Place, tx: TxConfig, local_dev: number): void {
+  if (place.in === 'tx') control(run, { what: 'tx', tx_key: place.key, tx, local_dev });
+  else if (place.in === 'tx_prefix') control(run, { what: 'prefix', prefix_key: place.key, tx, local_dev });
+  else control(run, { what: 'fallback', tx_key: { ifindex: place.ifindex, addr: new Uint8Array(16) }, tx, local_dev });
+}
+
+// Returns what the place had counted.
+function removePlace(maps: OpenMaps, run: Control, place: Place): Count {
+  const last = readPlace(maps, place);
+  if (place.in === 'tx') maps.tx.delete(place.key);
+  else if (place.in === 'tx_prefix') maps.tx_prefix.delete(place.key);
+  else {
+    const link = maps.links.get(place.ifindex);
+    const config = link === undefined ? undefined : { ...link.config, flags: link.config.flags & ~link_flag.default };
+    if (config !== undefined) {
+      control(run, { what: 'link', tx_key: { ifindex: place.ifindex, addr: new Uint8Array(16) }, link: config });
+    }
+  }
+  return { packets: last?.packets ?? 0n, bytes: last?.bytes ?? 0n };
+}
+
+function carry(run: Control, rx_key: RxKey, { packets, bytes }: Count): void {
+  if (packets > 0n) control(run, { what: 'carry', rx_key, packets, bytes });
+}
+
+function linkState(maps: OpenMaps, ifindex: number): Structs['link_state'] {
+  const link = maps.links.get(ifindex);
+  if (link === undefined) throw new KernelError(`read link #${ifindex}`, { errno: errno('ENOENT') });
+  return link;
+}
+
+function assemble(maps: OpenMaps, places: readonly Place[], txs: readonly TxSession[]): Stored[] {
+  const [tx] = txs;
+  if (tx === undefined) return [];
+  const txConfig = activeTx(tx);
+  const key: RxKey = { ...zero('rx_key'), local: txConfig.local, id: BigInt(txConfig.local_teid), port: txConfig.dport, kind: kind.gtp };
+  const rx = maps.rx.get(key);
+  if (rx === undefined) return [];
+  const sum = (field: 'packets' | 'bytes'): bigint => txs.reduce((all, each) => all + each[field], rx[`carried_${field}`]);
+  const encap = { packets: sum('packets'), bytes: sum('bytes') };
+  return [{ key, rx, rxConfig: activeRx(rx), tx, txConfig, places, encap }];
+}
+
+// At most one IPv4 and one IPv6 prefix: they stand in the receive half.
+function quickPlaces(maps: OpenMaps, rx: RxConfig): [Place, TxSession][] | undefined {
+  if (rx.ue4_len === NO_ADDRESS && rx.ue6_len === NO_ADDRESS) return withValue({ in: 'fallback', ifindex: rx.ifindex });
+  const v4 = new Uint8Array(16).fill(0xff, 10, 12);
+  v4.set(rx.ue4, 12);
+  const hosts = [
+    ...(rx.ue4_len === NO_ADDRESS ? [] : [placeOf(rx.ifindex, v4, rx.ue4_len + MAPPED_BITS)]),
+    ...(rx.ue6_len === NO_ADDRESS ? [] : [placeOf(rx.ifindex, rx.ue6, rx.ue6_len)]),
+  ];
+  const isMany = (rx.flags & rx_flag.many) !== 0;
+  if (isMany || hosts.some((place) => place.in !== 'tx')) return undefined;
+  return hosts.flatMap(withValue);
+
+  function withValue(place: Place): [Place, TxSession][] {
+    const value = readPlace(maps, place);
+    return value === undefined ? [] : [[place, value]];
+  }
+}
+
+function* allPlaces(maps: OpenMaps, ifindex?: number): Generator<[Place, TxSession]> {
+  const wanted = (index: number): boolean => ifindex === undefined || index === ifindex;
+  const links = ifindex === undefined ? maps.links.entries() : oneLink(maps, ifindex);
+  let select = 0;
+  for (const [index, link] of links) {
+    select |= link.config.flags;
+    if (link.config.flags & link_flag.default) yield [{ in: 'fallback', ifindex: index }, link.fallback];
+  }
+  if (select & link_flag.select) {
+    for (const [key, value] of maps.tx.entries()) if (wanted(key.ifindex)) yield [{ in: 'tx', key }, value];
+  }
+  if (select & link_flag.prefix) {
+    for (const [key, value] of maps.tx_prefix.entries()) if (wanted(key.ifindex)) yield [{ in: 'tx_prefix', key }, value];
+  }
+}
+
+function oneLink(maps: OpenMaps, ifindex: number): [number, Structs['link_state']][] {
+  const link = maps.links.get(ifindex);
+  return link === undefined ? [] : [[ifindex, link]];
+}
+
+function linkOf(place: Place): number {
+  return place.in === 'fallback' ? place.ifindex : place.key.ifindex;
+}
+
+function placeId(place: Place): string {
+  const prefix = prefixOf(place);
+  return `${linkOf(place)} ${prefix === undefined ? '' : `${hexOf(prefix.addr)}/${prefix.length}`}`;
+}
+
+function samePrefix(a: Structs['prefix_key'], b: Structs['prefix_key']): boolean {
+  return a.prefixlen === b.prefixlen && a.ifindex === b.ifindex && hexOf(a.addr) === hexOf(b.addr);
+}
+
+function sessionId(config: TxConfig): string {
+  return `${hexOf(config.local)} ${config.local_teid} ${config.dport}`;
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+

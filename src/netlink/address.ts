@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+import { interfaceAddress, type Prefix } from '../values';
+import { bytes, decodeAttributes, encodeAttributes, struct, u32 } from './attributes';
+import { indexOf, type LinkRef, nameOf } from './link';
+import { type Message, NLM_F_CREATE, NLM_F_EXCL, type RouteSocket } from './socket';
+
+/** An address of a device. */
+export type LinkAddress = { readonly index: number; readonly prefix: Prefix };
+
+/**
+ * Gives a device an address; its prefix length makes the connected route. IPv6 skips duplicate address detection, so it can
+ * be used at once. Throws KernelError, EEXIST when the device has it already.
+ */
+export function addAddress(sock: RouteSocket, link: LinkRef, prefix: Prefix): void {
+  const { family, bytes: octets } = prefix.address;
+  const header = { family: FAMILIES[family], prefixLength: prefix.length, index: indexOf(link) };
+  const values = { local: octets, address: octets, flags: family === 6 ? IFA_F_NODAD : undefined };
+  const body = Buffer.concat([ifaddrmsg.encode(header), encodeAttributes(addressAttributes, values)]);
+  const tried = `add address ${interfaceAddress.format(prefix)} to ${nameOf(link)}`;
+  sock.request(tried, RTM_NEWADDR, body, NLM_F_CREATE | NLM_F_EXCL);
+}
+
+/** The addresses of the namespace, or of one device, both families. Throws KernelError ENODEV for an unknown device. */
+export function listAddresses(sock: RouteSocket, of: { readonly index?: number } = {}): LinkAddress[] {
+  const body = ifaddrmsg.encode({ index: of.index ?? 0 });
+  return sock.dump('list addresses', RTM_GETADDR, body).map(decodeAddress);
+}
+
+/** AF_INET and AF_INET6 by the number of the IP version. */
+export const FAMILIES = { 4: 2, 6: 10 } as const;
+
+const RTM_NEWADDR = 20;
+const RTM_GETADDR = 22;
+const IFA_F_NODAD = 0x2;
+
+const ifaddrmsg = struct({ family: 1, prefixLength: 1, flags: 1, scope: 1, index: 4 });
+const addressAttributes = { address: [1, bytes], local: [2, bytes], flags: [8, u32] } as const;
+
+// IFA_LOCAL is the device's own address; IFA_ADDRESS differs from it on point-to-point devices, and is alone for IPv6.
+function decodeAddress(message: Message): LinkAddress {
+  const { values: header, rest } = ifaddrmsg.decode(message.data);
+  const { address, local } = decodeAttributes(addressAttributes, rest);
+  const family = header.family === FAMILIES[4] ? 4 : 6;
+  const octets = local ?? address ?? new Uint8Array(family === 4 ? 4 : 16);
+  return { index: header.index, prefix: { address: { family, bytes: octets }, length: header.prefixLength } };
+}

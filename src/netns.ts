@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+import { closeSync, existsSync, openSync, readdirSync, statSync } from 'node:fs';
+import {
+  AF_UNIX,
+  CLONE_NEWNET,
+  check,
+  getsockopt,
+  SO_NETNS_COOKIE,
+  SOCK_DGRAM,
+  SOL_SOCKET,
+  setns,
+  socket,
+} from './bindings/libc';
+import { errno, KernelError } from './errors';
+
+/** A namespace as the user named it: `path` can be opened, `name` is set if it is one of /run/netns. */
+export type Netns = { readonly path: string; readonly name?: string };
+
+/** A namespace under /run/netns with what identifies it: the nsfs inode and the kernel's cookie. */
+export type NamedNetns = {
+  readonly name: string;
+  readonly path: string;
+  readonly inode: number;
+  readonly cookie: bigint;
+};
+
+/**
+ * Finds the network namespace that a NAME under /run/netns, a PID or a PATH means; a name of digits wins over a PID.
+ * Throws KernelError with a hint when there is none.
+ */
+export function resolveNetns(text: string): Netns {
+  if (text.includes('/')) return existing(text, { path: text }, 'a path must be a file such as /proc/PID/ns/net');
+  const path = `${NAMED}/${text}`;
+  // "." and ".." would be directories, and the kernel's word for those is no help.
+  if (existsSync(path) && statSync(path).isFile()) return { path, name: text };
+  if (/^[0-9]+$/.test(text)) return existing(text, { path: `/proc/${text}/ns/net` }, 'no process has this PID');
+  throw missing(text, `make it with: ip netns add ${text}`);
+}
+
+/** Opens a namespace (see resolveNetns for `path`). Returns a descriptor for IFLA_NET_NS_FD; close it with fs.closeSync. */
+export function openNetns(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (cause) {
+    const { errno: number } = cause as NodeJS.ErrnoException;
+    throw new KernelError(`open network namespace ${path}`, { errno: Math.abs(number ?? 0), cause });
+  }
+}
+
+/**
+ * Runs `inside` with the calling thread in another network namespace and comes back, whatever happens.
+ * `inside` must be synchronous: other work of this thread, and threads started meanwhile, would run in there too.
+ * A socket opened inside stays in that namespace and can be used outside.
+ */
+export function inNetns<T>(path: string, inside: () => T extends PromiseLike<unknown> ? never : T): T {
+  const home = openNetns('/proc/thread-self/ns/net');
+  try {
+    const there = openNetns(path);
+    try {
+      enter(there, path);
+    } finally {
+      closeSync(there);
+    }
+    try {
+      return inside();
+    } finally {
+      enter(home, 'home');
+    }
+  } finally {
+    closeSync(home);
+  }
+}
+
+/** The kernel's number of the current network namespace: never reused until the next boot, unlike its inode. */
+export function netnsCookie(): bigint {
+  const fd = check('open a socket', socket(AF_UNIX, SOCK_DGRAM, 0));
+  try {
+    const value = new BigUint64Array(1);
+    check('read the cookie of the network namespace', getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, bytesOf(value)));
+    return value[0] as bigint;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** All namespaces under /run/netns, by name; files there that are no namespace (left by a lost mount) are left out. */
+export function listNamed(): NamedNetns[] {
+  const names = existsSync(NAMED) ? readdirSync(NAMED).sort() : [];
+  return names.flatMap((name) => {
+    const path = `${NAMED}/${name}`;
+    const cookie = cookieOf(path);
+    return cookie === undefined ? [] : [{ name, path, inode: statSync(path).ino, cookie }];
+  });
+}
+
+const NAMED = '/run/netns';
+
+function existing(text: string, netns: Netns, hint: string): Netns {
+  if (!existsSync(netns.path)) throw missing(text, hint);
+  return netns.path.startsWith(`${NAMED}/`) ? { ...netns, name: netns.path.slice(NAMED.length + 1) } : netns;
+}
+
+function missing(text: string, hint: string): KernelError {
+  return new KernelError(`find network namespace ${text}`, {
+    errno: errno('ENOENT'),
+    said: 'No such network namespace',
+    hint,
+  });
+}
+
+function enter(fd: number, path: string): void {
+  const result = setns(fd, CLONE_NEWNET);
+  if (result >= 0) return;
+  const hint = -result === errno('EINVAL') ? { hint: 'this file is not a network namespace' } : {};
+  throw new KernelError(`enter network namespace ${path}`, { errno: -result, ...hint });
+}
+
+function cookieOf(path: string): bigint | undefined {
+  try {
+    return inNetns(path, netnsCookie);
+  } catch (error) {
+    // EINVAL: an ordinary file. ENOENT: deleted since the directory was read.
+    const gone = error instanceof KernelError && ['EINVAL', 'ENOENT'].some((name) => error.errno === errno(name));
+    if (gone) return undefined;
+    throw error;
+  }
+}
+
+function bytesOf(value: BigUint64Array): Uint8Array {
+  return new Uint8Array(value.buffer);
+}

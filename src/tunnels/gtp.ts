@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+import { type Structs, kind, rx_flag, tx_flag } from '../datapath/layout.gen';
+import { UsageError } from '../errors';
+import type { Address, Prefix } from '../values';
+import { fromMapped, hex, mappedLength, toMapped } from './address';
+
+export type TxConfig = Structs['tx_config'];
+export type RxConfig = Structs['rx_config'];
+export type RxKey = Structs['rx_key'];
+
+/** GTP-U's own port (TS 29.281, 4.4.2). */
+export const GTPU_PORT = 2152;
+
+export type Role = 'ggsn' | 'sgsn';
+export type SourcePort = 'fixed' | 'hash' | number;
+export type Inherit = 'inherit' | number;
+
+/** What every session of a link shares unless its own words say otherwise. */
+export type LinkWords = {
+  readonly local: Address;
+  readonly port: number;
+  readonly role: Role;
+  readonly srcport: SourcePort;
+  readonly ttl: Inherit;
+  readonly tos: Inherit;
+  /** undefined: off over IPv4. */
+  readonly udpcsum: boolean | undefined;
+  readonly df: 'set' | 'unset' | 'inherit';
+  readonly gso: 'auto' | 'split' | 'keep';
+  readonly deliver: 'auto' | 'bulk' | 'small';
+  readonly hairpin: boolean;
+};
+
+/** One session as the user describes it; what is undefined follows the link. */
+export type SessionWords = {
+  readonly local_teid: number;
+  readonly remote_teid: number;
+  readonly remote: Address;
+  readonly local: Address;
+  readonly ue: readonly Prefix[];
+  readonly peer: 'any' | 'strict';
+  /** undefined: on as soon as `ue` is given. */
+  readonly antispoof: boolean | undefined;
+  readonly srcport: SourcePort | undefined;
+  readonly ttl: Inherit | undefined;
+  readonly tos: Inherit | undefined;
+  readonly udpcsum: boolean | undefined;
+  readonly qfi: number | undefined;
+  readonly rqi: boolean | undefined;
+  readonly ppi: number | undefined;
+  readonly psc: 'auto' | 'none' | 'dl' | 'ul';
+};
+
+/** Where a link's packets are delivered. */
+export type Target = { readonly ifindex: number; readonly dmac: Uint8Array; readonly smac: Uint8Array };
+
+/** The receive key of a session (G22: local address and TEID; the outer source is no part of it). */
+export function rxKey(local: Address, teid: number, port: number): RxKey {
+  return { local: toMapped(local), id: BigInt(teid), port, kind: kind.gtp, scope: 0 };
+}
+
+/** Octets that the tunnel adds in front of an inner packet, part by part. */
+export function overhead(family: 4 | 6, extensionOctets: number): readonly (readonly [string, number])[] {
+  return [
+    family === 4 ? ['IPv4', 20] : ['IPv6', 40],
+    ['UDP', 8],
+    ['GTP-U', extensionOctets === 0 ? 8 : 12 + extensionOctets],
+  ];
+}
+
+/** The largest inner packet that a path of `mtu` octets takes; IP's own length field is a limit, too. */
+export function innerMtu(mtu: number, family: 4 | 6, extensionOctets: number): number {
+  const whole = Math.min(mtu, 65535);
+  return whole - overhead(family, extensionOctets).reduce((sum, [, octets]) => sum + octets, 0);
+}
+
+/** The arithmetic behind innerMtu in words: "1500 - 20 IPv4 - 8 UDP - 8 GTP-U = 1464". */
+export function mtuArithmetic(mtu: number, family: 4 | 6, extensionOctets: number): string {
+  const parts = overhead(family, extensionOctets).map(([name, octets]) => `- ${octets} ${name}`);
+  return `${Math.min(mtu, 65535)} ${parts.join(' ')} = ${innerMtu(mtu, family, extensionOctets)}`;
+}
+
+/** What sending needs. Throws UsageError for words that contradict each other. */
+export function txConfig(link: LinkWords, words: SessionWords): TxConfig {
+  if (words.local.family !== words.remote.family) {
+    throw new UsageError('local and remote must be of one address family', {
+      hint: `give a local address of IPv${words.remote.family}`,
+    });
+  }
+  const extension = container(link.role, words);
+  const srcport = words.srcport ?? link.srcport;
+  const ttl = words.ttl ?? link.ttl;
+  const tos = words.tos ?? link.tos;
+  return {
+    local: toMapped(words.local),
+    remote: toMapped(words.remote),
+    teid: words.remote_teid,
+    local_teid: words.local_teid,
+    sport: typeof srcport === 'number' ? srcport : GTPU_PORT,
+    dport: link.port,
+    flags: linkFlags(link, words) | ownFlags(words),
+    tos: tos === 'inherit' ? 0 : tos,
+    ttl: ttl === 'inherit' ? 0 : ttl,
+    ext_len: extension.length,
+    ext: Uint8Array.from({ length: 8 }, (_, i) => extension[i] ?? 0),
+  };
+}
+
+/** What receipt checks, and where it delivers. */
+export function rxConfig(link: LinkWords, words: SessionWords, target: Target): RxConfig {
+  const v4 = words.ue.filter((prefix) => prefix.address.family === 4);
+  const v6 = words.ue.filter((prefix) => prefix.address.family === 6);
+  const antispoof = words.antispoof ?? words.ue.length > 0;
+  return {
+    ...target,
+    remote: toMapped(words.remote),
+    flags:
+      bit(words.peer === 'strict', rx_flag.strict) |
+      bit(antispoof, rx_flag.antispoof) |
+      bit(v4.length > 1 || v6.length > 1, rx_flag.many) |
+      bit(link.role === 'sgsn', rx_flag.sgsn) |
+      bit(link.deliver === 'bulk', rx_flag.bulk) |
+      bit(link.deliver === 'small', rx_flag.small) |
+      bit(words.antispoof !== undefined, rx_flag.own_antispoof),
+    ue4: v4[0]?.address.bytes ?? new Uint8Array(4),
+    ue4_len: v4[0]?.length ?? NO_ADDRESS,
+    ue6: v6[0]?.address.bytes ?? new Uint8Array(16),
+    ue6_len: v6[0]?.length ?? NO_ADDRESS,
+  };
+}
+
+/** The words of a session from what the kernel holds: the inverse of txConfig and rxConfig. */
+export function sessionWords(tx: TxConfig, rx: RxConfig, ue: readonly Prefix[]): SessionWords {
+  const has = (flag: number): boolean => (tx.flags & flag) !== 0;
+  return {
+    local_teid: tx.local_teid,
+    remote_teid: tx.teid,
+    remote: fromMapped(tx.remote),
+    local: fromMapped(tx.local),
+    ue: sortPrefixes(ue),
+    peer: rx.flags & rx_flag.strict ? 'strict' : 'any',
+    antispoof: rx.flags & rx_flag.own_antispoof ? (rx.flags & rx_flag.antispoof) !== 0 : undefined,
+    srcport: has(tx_flag.own_srcport) ? sourcePort(tx) : undefined,
+    ttl: has(tx_flag.own_ttl) ? (has(tx_flag.ttl_inherit) ? 'inherit' : tx.ttl) : undefined,
+    tos: has(tx_flag.own_tos) ? (has(tx_flag.tos_inherit) ? 'inherit' : tx.tos) : undefined,
+    udpcsum: has(tx_flag.own_csum) ? has(tx_flag.csum) : undefined,
+    qfi: has(tx_flag.qfi) ? (tx.ext[2] ?? 0) & 0x3f : undefined,
+    rqi: has(tx_flag.rqi) ? true : undefined,
+    ppi: has(tx_flag.ppi) ? (tx.ext[3] ?? 0) >> 5 : undefined,
+    psc: has(tx_flag.psc_none) ? 'none' : has(tx_flag.psc_dl) ? 'dl' : has(tx_flag.psc_ul) ? 'ul' : 'auto',
+  };
+}
+
+/** Prefixes in a stable order: IPv4 first, then by octets and length. */
+export function sortPrefixes(prefixes: readonly Prefix[]): readonly Prefix[] {
+  const key = (prefix: Prefix): string => `${hex(toMapped(prefix.address))}/${mappedLength(prefix)}`;
+  const family = (prefix: Prefix): number => prefix.address.family;
+  return [...prefixes].sort((a, b) => family(a) - family(b) || (key(a) < key(b) ? -1 : 1));
+}
+
+const NO_ADDRESS = 255;
+const DOWNLINK = 0;
+const UPLINK = 1;
+
+function sourcePort(tx: TxConfig): SourcePort {
+  if (tx.flags & tx_flag.sport_hash) return 'hash';
+  return tx.sport === GTPU_PORT ? 'fixed' : tx.sport;
+}
+
+function linkFlags(link: LinkWords, words: SessionWords): number {
+  const csum = words.remote.family === 6 || (words.udpcsum ?? link.udpcsum ?? false);
+  return (
+    bit(csum, tx_flag.csum) |
+    bit((words.srcport ?? link.srcport) === 'hash', tx_flag.sport_hash) |
+    bit((words.ttl ?? link.ttl) === 'inherit', tx_flag.ttl_inherit) |
+    bit((words.tos ?? link.tos) === 'inherit', tx_flag.tos_inherit) |
+    bit(link.df === 'set', tx_flag.df) |
+    bit(link.df === 'inherit', tx_flag.df_inherit) |
+    bit(link.hairpin, tx_flag.hairpin) |
+    bit(link.gso === 'split', tx_flag.split) |
+    bit(link.gso === 'keep', tx_flag.keep)
+  );
+}
+
+function ownFlags(words: SessionWords): number {
+  return (
+    bit(words.srcport !== undefined, tx_flag.own_srcport) |
+    bit(words.ttl !== undefined, tx_flag.own_ttl) |
+    bit(words.tos !== undefined, tx_flag.own_tos) |
+    bit(words.udpcsum !== undefined, tx_flag.own_csum) |
+    bit(words.qfi !== undefined, tx_flag.qfi) |
+    bit(words.rqi === true, tx_flag.rqi) |
+    bit(words.ppi !== undefined, tx_flag.ppi) |
+    bit(words.psc === 'none', tx_flag.psc_none) |
+    bit(words.psc === 'dl', tx_flag.psc_dl) |
+    bit(words.psc === 'ul', tx_flag.psc_ul)
+  );
+}
+
+// The PDU Session Container as it goes on the wire, length and next type included (38.415 5.5.2); empty for none. It is
+// sent for `qfi`, or because `psc` names a type (G9: never by itself). A ggsn sends downlink, an sgsn uplink (G7).
+function container(role: Role, words: SessionWords): readonly number[] {
+  const forced = words.psc === 'dl' || words.psc === 'ul';
+  if (words.psc === 'none' || (words.qfi === undefined && !forced)) {
+    for (const word of ['qfi', 'rqi', 'ppi'] as const) {
+      const has = words[word] !== undefined;
+      if (has) throw new UsageError(`${word} goes into a PDU Session Container, which this session does not send`, {
+        hint: words.psc === 'none' ? 'leave out psc none' : 'give qfi, too',
+      });
+    }
+    return [];
+  }
+  const type = words.psc === 'dl' ? DOWNLINK : words.psc === 'ul' ? UPLINK : role === 'ggsn' ? DOWNLINK : UPLINK;
+  if (type === UPLINK && (words.rqi || words.ppi !== undefined)) {
+    throw new UsageError(`${words.rqi ? 'rqi' : 'ppi'} exists downlink only (TS 38.415, 5.5.2.1)`, {
+      hint: 'role ggsn or psc dl sends downlink',
+    });
+  }
+  const octet = bit(words.ppi !== undefined, 0x80) | bit(words.rqi === true, 0x40) | (words.qfi ?? 0);
+  if (words.ppi === undefined) return [1, type << 4, octet, 0];
+  return [2, type << 4, octet, words.ppi << 5, 0, 0, 0, 0];
+}
+
+function bit(condition: boolean, flag: number): number {
+  return condition ? flag : 0;
+}

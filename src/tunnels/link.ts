@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+import { kind, link_flag, link_word, type Structs } from '../datapath/layout.gen';
+import { fromMapped, toMapped } from './address';
+import { GTPU_PORT, type LinkWords } from './gtp';
+
+/** What a link remembers of its words besides those its sessions need. */
+export type LinkExtras = {
+  readonly xdp: 'auto' | 'off';
+  /** undefined: computed from the sessions. */
+  readonly mtu: number | undefined;
+  readonly echo: boolean;
+  readonly errind: boolean;
+  readonly extnotify: boolean;
+  readonly errind_action: 'none' | 'mark' | 'del';
+  /** Devices to listen on, lo included. */
+  readonly dev: readonly number[];
+  /** As the user named the namespace: its name, else a path; empty where the inner end stayed here. */
+  readonly netns: string;
+  readonly dmac: Uint8Array;
+  readonly smac: Uint8Array;
+};
+
+export type Link = LinkWords & LinkExtras;
+
+/** How many underlays a link can listen on. */
+export const MAX_UNDERLAYS = 8;
+
+/** A link as the map link_words holds it. */
+export function storeLink(link: Link): Structs['link_words'] {
+  const on = (condition: boolean, flag: number): number => (condition ? flag : 0);
+  return {
+    local: toMapped(link.local),
+    words:
+      on(link.ttl === 'inherit', link_word.ttl_inherit) |
+      on(link.tos === 'inherit', link_word.tos_inherit) |
+      on(link.udpcsum === true, link_word.csum) |
+      on(link.udpcsum !== undefined, link_word.csum_given) |
+      on(link.df === 'set', link_word.df_set) |
+      on(link.df === 'inherit', link_word.df_inherit) |
+      on(link.srcport === 'hash', link_word.sport_hash) |
+      on(link.mtu !== undefined, link_word.mtu_given) |
+      on(!link.hairpin, link_word.no_hairpin) |
+      on(link.gso === 'split', link_word.gso_split) |
+      on(link.gso === 'keep', link_word.gso_keep) |
+      on(link.deliver === 'bulk', link_word.deliver_bulk) |
+      on(link.deliver === 'small', link_word.deliver_small) |
+      on(link.xdp === 'off', link_word.xdp_off) |
+      on(!link.echo, link_word.no_echo) |
+      on(!link.errind, link_word.no_errind) |
+      on(!link.extnotify, link_word.no_extnotify) |
+      on(link.errind_action === 'none', link_word.errind_none) |
+      on(link.errind_action === 'del', link_word.errind_del),
+    kind: kind.gtp,
+    port: link.port,
+    sport: typeof link.srcport === 'number' ? link.srcport : GTPU_PORT,
+    ttl: link.ttl === 'inherit' ? 0 : link.ttl,
+    tos: link.tos === 'inherit' ? 0 : link.tos,
+    underlays: link.dev.length,
+    dmac: link.dmac,
+    smac: link.smac,
+    dev: Array.from({ length: MAX_UNDERLAYS }, (_, at) => link.dev[at] ?? 0),
+    netns: link.netns,
+  };
+}
+
+/** The inverse of storeLink; role and MTU stand in the state that the packet path reads. */
+export function loadLink(stored: Structs['link_words'], config: Structs['link_config']): Link {
+  const has = (flag: number): boolean => (stored.words & flag) !== 0;
+  return {
+    local: fromMapped(stored.local),
+    port: stored.port,
+    role: config.flags & link_flag.sgsn ? 'sgsn' : 'ggsn',
+    srcport: has(link_word.sport_hash) ? 'hash' : stored.sport === GTPU_PORT ? 'fixed' : stored.sport,
+    ttl: has(link_word.ttl_inherit) ? 'inherit' : stored.ttl,
+    tos: has(link_word.tos_inherit) ? 'inherit' : stored.tos,
+    udpcsum: has(link_word.csum_given) ? has(link_word.csum) : undefined,
+    df: has(link_word.df_set) ? 'set' : has(link_word.df_inherit) ? 'inherit' : 'unset',
+    gso: has(link_word.gso_split) ? 'split' : has(link_word.gso_keep) ? 'keep' : 'auto',
+    deliver: has(link_word.deliver_bulk) ? 'bulk' : has(link_word.deliver_small) ? 'small' : 'auto',
+    hairpin: !has(link_word.no_hairpin),
+    xdp: has(link_word.xdp_off) ? 'off' : 'auto',
+    mtu: has(link_word.mtu_given) ? config.mtu : undefined,
+    echo: !has(link_word.no_echo),
+    errind: !has(link_word.no_errind),
+    extnotify: !has(link_word.no_extnotify),
+    errind_action: has(link_word.errind_none) ? 'none' : has(link_word.errind_del) ? 'del' : 'mark',
+    dev: stored.dev.slice(0, stored.underlays),
+    netns: stored.netns,
+    dmac: stored.dmac,
+    smac: stored.smac,
+  };
+}

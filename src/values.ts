@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+import ipaddr from 'ipaddr.js';
+import { UsageError } from './errors';
+
+/** An IP address: 4 or 16 octets in network order. */
+export type Address = { readonly family: 4 | 6; readonly bytes: Uint8Array };
+/** An address and a length in bits; whether host bits may be set depends on the kind that parsed it. */
+export type Prefix = { readonly address: Address; readonly length: number };
+/** A tunnel endpoint identifier, 0 to 0xffffffff. */
+export type Teid = number;
+/** Six octets as on the wire. */
+export type Mac = Uint8Array;
+/** A network namespace as the user wrote it: a name, a PID or a path. netns.ts resolves it. */
+export type NetnsWord = { readonly text: string };
+
+/** Where a shell finds candidates for a value: interfaces, links of ours, network namespaces, labels. */
+export type Source = 'interface' | 'link' | 'netns' | 'label';
+
+/** A value kind: how a word's value is written, read, printed and completed. format is the inverse of parse. */
+export type Kind<T> = {
+  /** As help shows it: ADDR, { fixed | hash | N }. */
+  readonly placeholder: string;
+  /** A noun phrase for errors: "expected an IPv4 or IPv6 address". */
+  readonly expected: string;
+  readonly source?: Source;
+  /** The fixed words among the values. */
+  readonly choices?: readonly string[];
+  /** Text to value; throws UsageError that quotes the text and says what was expected. */
+  parse(text: string): T;
+  /** Value to text that parse accepts. */
+  format(value: T): string;
+};
+
+/** The longest label of a session, in octets of UTF-8. */
+export const LABEL_MAX = 63;
+
+/** A name for a network device, as the kernel's dev_valid_name allows, without its "%d" templates. */
+export const ifname = kind<string>({
+  placeholder: 'IFNAME',
+  expected: 'an interface name of 1-15 characters without "/", ":", "%" or space',
+  source: 'interface',
+  read: (text) => (isIfname(text) ? text : undefined),
+  format: String,
+});
+
+/** The name of a gtp link. */
+export const linkName: Kind<string> = { ...ifname, placeholder: 'LINK', source: 'link' };
+
+/** An address in dotted decimal or RFC 4291 text; IPv4-mapped IPv6 and zones are refused. */
+export const address = kind({
+  placeholder: 'ADDR',
+  expected: 'an IPv4 or IPv6 address',
+  read: readAddress,
+  format: formatAddress,
+});
+
+/** A network: host bits are cleared; without a length, one host. */
+export const prefix = kind({
+  placeholder: 'PREFIX',
+  expected: 'an IPv4 or IPv6 prefix such as 10.0.0.0/8 or 2001:db8::/64',
+  read: (text) => maskPrefix(readPrefix(text)),
+  format: formatPrefix,
+});
+
+/** A network, or the word default. */
+export const prefixOrDefault = kind({
+  placeholder: '{ PREFIX | default }',
+  expected: 'an IPv4 or IPv6 prefix, or default',
+  choices: ['default'],
+  read: (text) => (text === 'default' ? text : maskPrefix(readPrefix(text))),
+  format: (value: Prefix | 'default') => (value === 'default' ? value : formatPrefix(value)),
+});
+
+/** An interface's own address with the length of its network: host bits stay. */
+export const interfaceAddress = kind({
+  placeholder: 'PREFIX',
+  expected: 'an address with an optional prefix length, such as 10.0.0.1/24',
+  read: readPrefix,
+  format: formatPrefix,
+});
+
+/** A TEID given by a peer: any 32 bits, 0 as well (TS 29.281, 5.1). */
+export const teid = kind<Teid>({
+  placeholder: 'TEID',
+  expected: 'a TEID 0-0xffffffff',
+  read: (text) => readNumber(text, 0, 0xffffffff),
+  format: formatTeid,
+});
+
+/** A TEID that this side hands out: never 0 (TS 29.281, 5.1). */
+export const ownTeid = kind<Teid>({
+  placeholder: 'TEID',
+  expected: 'a TEID 1-0xffffffff',
+  read: (text) => readNumber(text, 1, 0xffffffff),
+  format: formatTeid,
+});
+
+/** A TEID of this side, or auto for a free random one. */
+export const ownTeidOrAuto = numberOr(['auto'], 'TEID', 'a TEID 1-0xffffffff', 1, 0xffffffff, formatTeid);
+
+export const port = number(1, 65535);
+/** MTUs of IPv4 (RFC 791's least) up to what a veth takes. */
+export const mtu = number(68, 65535);
+export const qfi = number(0, 63);
+export const ppi = number(0, 7);
+/** How the outer UDP source port is chosen. */
+export const srcport = numberOr(['fixed', 'hash'], 'N', 'a port 1-65535', 1, 65535);
+export const ttl = numberOr(['inherit'], 'N', 'a number 1-255', 1, 255);
+/** The whole octet, in the notation of ip: DSCP in the upper six bits. */
+export const tos = numberOr(['inherit'], 'N', 'a number 0-255', 0, 255, (value) => `0x${value.toString(16)}`);
+export const onOff = choice(['on', 'off']);
+
+/** A unicast MAC address, six octets in hexadecimal with colons. */
+export const mac = kind({
+  placeholder: 'MAC',
+  expected: 'a unicast MAC address such as 02:00:00:00:00:01',
+  read: readMac,
+  format: (value: Mac) => [...value].map(hexOctet).join(':'),
+});
+
+/** A session's label: what a shell and a batch file take without quotes. */
+export const label = kind<string>({
+  placeholder: 'LABEL',
+  expected: `a label of at most ${LABEL_MAX} octets without spaces, quotes and shell characters`,
+  source: 'label',
+  read: (text) => (isLabel(text) ? text : undefined),
+  format: String,
+});
+
+/** A network namespace: a name under /run/netns, a PID, or a path. */
+export const netns = kind<NetnsWord>({
+  placeholder: '{ NAME | PID | PATH }',
+  expected: 'the name of a network namespace, a PID or a path',
+  source: 'netns',
+  read: (text) => (text !== '' && !CONTROL.test(text) ? { text } : undefined),
+  format: (value) => value.text,
+});
+
+/**
+ * One of a few words. Aliases are read but never printed; words of `later` are known and refused as not supported yet.
+ */
+export function choice<const T extends string>(
+  values: readonly T[],
+  more: { readonly aliases?: Readonly<Record<string, T>>; readonly later?: readonly string[] } = {},
+): Kind<T> {
+  const base = kind<T>({
+    placeholder: alternatives(values),
+    expected: oneOf([...values, ...Object.keys(more.aliases ?? {})]),
+    choices: values,
+    read: (text) => values.find((value) => value === text) ?? own(more.aliases, text),
+    format: String,
+  });
+  return { ...base, parse: (text) => (more.later?.includes(text) ? refuseLater(text) : base.parse(text)) };
+}
+
+/** A decimal or 0x hexadecimal number of least to most. */
+export function number(least: number, most: number): Kind<number> {
+  return kind({
+    placeholder: 'N',
+    expected: `a number ${least}-${most}`,
+    read: (text) => readNumber(text, least, most),
+    format: String,
+  });
+}
+
+/** Clears the host bits of a prefix; undefined stays undefined. */
+export function maskPrefix<P extends Prefix | undefined>(value: P): P | Prefix {
+  if (value === undefined) return value;
+  const bytes = value.address.bytes.map((octet, at) => {
+    const bits = Math.min(8, Math.max(0, value.length - 8 * at));
+    return octet & (0xff00 >> bits);
+  });
+  return { address: { family: value.address.family, bytes }, length: value.length };
+}
+
+/** Whether two addresses are the same. */
+export function sameAddress(a: Address, b: Address): boolean {
+  return a.family === b.family && a.bytes.every((octet, at) => octet === b.bytes[at]);
+}
+
+const CONTROL = /\p{Cc}/u;
+const NOT_IN_LABEL = /[\p{Cc}\p{Cs}\s"'`\\$&|;<>()*?[\]{}!#~]/u;
+
+type Reading<T> = Pick<Kind<T>, 'placeholder' | 'expected' | 'source' | 'choices' | 'format'> & {
+  read(text: string): T | undefined;
+};
+
+function kind<T>({ read, ...rest }: Reading<T>): Kind<T> {
+  return { ...rest, parse: (text) => read(text) ?? refuse(text, rest.expected) };
+}
+
+function numberOr<const W extends string>(
+  words: readonly W[],
+  placeholder: string,
+  expected: string,
+  least: number,
+  most: number,
+  show: (value: number) => string = String,
+): Kind<number | W> {
+  return kind<number | W>({
+    placeholder: alternatives(words[0] === 'fixed' ? [...words, placeholder] : [placeholder, ...words]),
+    expected: `${expected}${words.length > 1 ? ', ' : ' or '}${words.join(' or ')}`,
+    choices: words,
+    read: (text) => words.find((word) => word === text) ?? readNumber(text, least, most),
+    format: (value) => (typeof value === 'number' ? show(value) : value),
+  });
+}
+
+function refuse(text: string, expected: string): never {
+  throw new UsageError(`expected ${expected}, got "${text}"`);
+}
+
+function refuseLater(text: string): never {
+  throw new UsageError(`"${text}" is not supported yet`);
+}
+
+function own<T>(table: Readonly<Record<string, T>> | undefined, key: string): T | undefined {
+  return table !== undefined && Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+function alternatives(words: readonly string[]): string {
+  return words.length === 1 ? `${words[0]}` : `{ ${words.join(' | ')} }`;
+}
+
+function oneOf(words: readonly string[]): string {
+  return words.length === 1 ? `${words[0]}` : `one of ${words.join(', ')}`;
+}
+
+// A leading zero is refused: to some it is octal, and in a dump of TEIDs it is hexadecimal.
+function readNumber(text: string, least: number, most: number): number | undefined {
+  if (!/^(0|[1-9][0-9]{0,9}|0[xX][0-9a-fA-F]{1,16})$/.test(text)) return undefined;
+  const value = Number(text);
+  return value >= least && value <= most ? value : undefined;
+}
+
+function formatTeid(value: Teid): string {
+  return `0x${value.toString(16).padStart(8, '0')}`;
+}
+
+function isIfname(text: string): boolean {
+  return /^[^/:%\s\p{Cc}\p{Cs}]+$/u.test(text) && text !== '.' && text !== '..' && Buffer.byteLength(text) <= 15;
+}
+
+function isLabel(text: string): boolean {
+  return text !== '' && !NOT_IN_LABEL.test(text) && Buffer.byteLength(text) <= LABEL_MAX;
+}
+
+function readAddress(text: string): Address | undefined {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) {
+    return { family: 4, bytes: Uint8Array.from(text.split('.'), Number) };
+  }
+  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined;
+  const parsed = ipaddr.IPv6.parse(text);
+  return parsed.isIPv4MappedAddress() ? undefined : { family: 6, bytes: Uint8Array.from(parsed.toByteArray()) };
+}
+
+function formatAddress(value: Address): string {
+  return value.family === 4 ? value.bytes.join('.') : new ipaddr.IPv6([...value.bytes]).toRFC5952String();
+}
+
+function readPrefix(text: string): Prefix | undefined {
+  const [host, length, ...rest] = text.split('/');
+  const at = readAddress(host ?? '');
+  if (at === undefined || rest.length > 0) return undefined;
+  const most = at.bytes.length * 8;
+  const bits = length === undefined ? most : readNumber(length, 0, most);
+  return bits === undefined ? undefined : { address: at, length: bits };
+}
+
+function formatPrefix(value: Prefix): string {
+  return `${formatAddress(value.address)}/${value.length}`;
+}
+
+function readMac(text: string): Mac | undefined {
+  if (!/^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/.test(text)) return undefined;
+  const octets = Uint8Array.from(text.split(':'), (octet) => Number.parseInt(octet, 16));
+  const unicast = ((octets[0] ?? 1) & 1) === 0;
+  return unicast && octets.some((octet) => octet !== 0) ? octets : undefined;
+}
+
+function hexOctet(octet: number): string {
+  return octet.toString(16).padStart(2, '0');
+}

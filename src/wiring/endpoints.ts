@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+import { zero } from '../datapath/codec';
+import { endpoint_flag, kind, type Structs } from '../datapath/layout.gen';
+import type { State } from './state';
+import { renewPaths } from './shim';
+
+/** A local address and port at which links of ours receive, and what is answered there. */
+export type Endpoint = { readonly local: Uint8Array; readonly port: number; readonly flags: number };
+
+/** All answers on: what a link has by default. */
+export const ANSWERS = endpoint_flag.echo | endpoint_flag.errind | endpoint_flag.extnotify;
+
+/** Makes the endpoints exactly these; counters of those that stay go on. Returns how to take it back. */
+export function setEndpoints(state: State, wanted: readonly Endpoint[]): () => void {
+  const { maps } = state;
+  const was = [...maps.endpoints.entries()];
+  const config = maps.config.get(0) ?? zero('config');
+  const flags = new Map<string, [Structs['endpoint_key'], number]>();
+  for (const { local, port, flags: own } of wanted) {
+    const key = { local, port, kind: kind.gtp };
+    flags.set(idOf(key), [key, (flags.get(idOf(key))?.[1] ?? 0) | own]);
+  }
+  for (const [key] of was) if (!flags.has(idOf(key))) maps.endpoints.delete(key);
+  for (const [key, own] of flags.values()) {
+    const old = maps.endpoints.get(key);
+    if (old?.flags !== own) maps.endpoints.put(key, { ...(old ?? zero('endpoint')), flags: own });
+  }
+  maps.config.put(0, { ...config, ports: portBits([...flags.values()].map(([key]) => key.port)) });
+  renewPaths(state);
+  return () => {
+    for (const [key] of maps.endpoints.entries()) maps.endpoints.delete(key);
+    for (const [key, value] of was) maps.endpoints.put(key, value);
+    maps.config.put(0, config);
+    renewPaths(state);
+  };
+}
+
+const PORT_WORDS = 1024;
+
+function portBits(ports: readonly number[]): bigint[] {
+  const words = Array.from({ length: PORT_WORDS }, () => 0n);
+  for (const port of ports) words[port >> 6] = (words[port >> 6] as bigint) | (1n << BigInt(port & 63));
+  return words;
+}
+
+function idOf(key: Structs['endpoint_key']): string {
+  return `${Buffer.from(key.local).toString('hex')} ${key.port} ${key.kind}`;
+}

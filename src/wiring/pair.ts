@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+import { closeSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { inNetns, openNetns, resolveNetns } from '../netns';
+import { addAddress } from '../netlink/address';
+import { setFeatures } from '../netlink/ethtool';
+import { createVeth, deleteLink, getLink, type LinkInfo, setLink } from '../netlink/link';
+import { addQdisc } from '../netlink/qdisc';
+import { addRoute } from '../netlink/route';
+import { openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
+import type { Undo } from '../undo';
+import type { Mac, NetnsWord, Prefix } from '../values';
+import type { LiveLink } from './links';
+import { setMtu } from './sessions';
+import type { State } from './state';
+
+/** What decides on a new pair of ends. */
+export type PairWords = {
+  readonly ifname: string;
+  readonly inner: string;
+  readonly netns?: NetnsWord | undefined;
+  readonly lladdr?: Mac | undefined;
+};
+
+export type Pair = { readonly device: LinkInfo; readonly netns: string; readonly dmac: Mac; readonly smac: Mac };
+
+/** What the inner end gets. */
+export type InnerWords = {
+  readonly netns?: NetnsWord | undefined;
+  readonly address?: readonly Prefix[] | undefined;
+  readonly route?: readonly (Prefix | 'default')[] | undefined;
+};
+
+/** Makes the two ends, both down: the one that stays here and the inner one, at once in its namespace. */
+export function makePair(state: State, words: PairWords, undo: Undo): Pair {
+  const there = words.netns === undefined ? undefined : resolveNetns(words.netns.text);
+  const smac = words.lladdr ?? randomMac();
+  const dmac = randomMac();
+  const fd = there === undefined ? undefined : openNetns(there.path);
+  try {
+    const peer = { ...END, name: words.inner, address: dmac, ...(fd === undefined ? {} : { netnsFd: fd }) };
+    const device = createVeth(state.route, { ...END, name: words.ifname, address: smac, peer });
+    undo(() => deleteLink(state.route, device));
+    return { device, netns: there?.name ?? there?.path ?? '', dmac, smac };
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/**
+ * Sets MTU, offloads, addresses and routes, and brings both ends up. The inner end does GRO, and what comes to it by the
+ * outer end's transmit side is cut there, so that GRO sees packets (deliver bulk); a queue in front lets it push back.
+ */
+export function configureInner(state: State, live: LiveLink, words: InnerWords, mtu: number, undo: Undo): void {
+  const { device } = live;
+  setMtu(state, live, mtu);
+  setFeatures(state.generic(), device, CUT_ON_DELIVERY);
+  addQdisc(state.route, device, { kind: 'pfifo', limit: DELIVERY_QUEUE });
+  within(words.netns, () => {
+    const generic = openGeneric();
+    const route = openRoute();
+    try {
+      const inner = { index: device.peerIndex as number, name: 'the inner end' };
+      setFeatures(generic, inner, { 'rx-gro': true });
+      setLink(route, inner, { up: true });
+      giveAddresses(route, inner, words);
+    } finally {
+      generic.close();
+      route.close();
+    }
+  });
+  setLink(state.route, device, { up: true });
+  undo(() => setLink(state.route, device, { up: false }));
+}
+
+/** Adds addresses, then routes, to an inner end that is up. */
+export function giveAddresses(route: RouteSocket, inner: { index: number; name: string }, words: InnerWords): void {
+  for (const prefix of words.address ?? []) addAddress(route, inner, prefix);
+  const families = new Set((words.address ?? []).map((prefix) => prefix.address.family));
+  for (const dst of words.route ?? []) {
+    if (dst !== 'default') addRoute(route, { dst, family: dst.address.family, oif: inner, scope: 'link' });
+    // "default" means every family that the end has an address of; without any, IPv4.
+    else for (const family of families.size > 0 ? families : ([4] as const)) addRoute(route, { dst, family, oif: inner, scope: 'link' });
+  }
+}
+
+/** The inner end as it is now, in whatever namespace; undefined when it was moved on or is going. */
+export function readPeer(state: State, device: LinkInfo): LinkInfo | undefined {
+  return getLink(state.route, { index: device.peerIndex as number }, { netnsid: device.netnsid });
+}
+
+/** Runs `act` in the namespace that a link's inner end went to. */
+export function within(netns: NetnsWord | undefined, act: () => void): void {
+  if (netns === undefined) act();
+  else inNetns(resolveNetns(netns.text).path, act);
+}
+
+const END = { noarp: true, inet6AddrGenNone: true } as const;
+const CUT_ON_DELIVERY = { 'tx-tcp-segmentation': false, 'tx-tcp6-segmentation': false, 'tx-tcp-ecn-segmentation': false, 'tx-tcp-mangleid-segmentation': false } as const;
+// More than the 256 slots of the inner end's ring, which drops what overflows.
+const DELIVERY_QUEUE = 4000;
+
+// Locally administered, unicast.
+function randomMac(): Mac {
+  const octets = Uint8Array.from(randomBytes(6));
+  octets[0] = ((octets[0] ?? 0) & 0xfc) | 0x02;
+  return octets;
+}

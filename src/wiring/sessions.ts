@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+import { randomInt } from 'node:crypto';
+import { control } from '../datapath/control';
+import { link_flag } from '../datapath/layout.gen';
+import {
+  activeTx,
+  addSession,
+  changeSession,
+  isOf,
+  type Place,
+  placeOf,
+  prefixOf,
+  readPlace,
+  readSession,
+  readSessions,
+  removeSession,
+  type Stored,
+} from '../datapath/sessions';
+import { errno, KernelError } from '../errors';
+import { getLink, setLink } from '../netlink/link';
+import { fromMappedPrefix, mappedLength, toMapped } from '../tunnels/address';
+import { innerMtu, rxConfig, rxKey, type SessionWords, sessionWords, txConfig } from '../tunnels/gtp';
+import type { Undo } from '../undo';
+import { type Address, type Prefix, prefix as prefixKind, teid as teidKind } from '../values';
+import { type LiveLink, settle, setSelectFlags } from './links';
+import { wayTo } from './routes';
+import type { State } from './state';
+import { listenOn, loopOut, underlaysOf } from './underlay';
+
+/** The words of a session that is there. */
+export function wordsOf(stored: Stored): SessionWords {
+  const prefixes = stored.places.flatMap((place) => {
+    const found = prefixOf(place);
+    return found === undefined ? [] : [fromMappedPrefix(found.addr, found.length)];
+  });
+  return sessionWords(stored.txConfig, stored.rxConfig, prefixes);
+}
+
+/** The session of a link by its receive half. Throws KernelError ENOENT. */
+export function findSession(state: State, live: LiveLink, teid: number, local?: Address): Stored {
+  const stored = readSession(state.maps, rxKey(local ?? live.link.local, teid, live.link.port));
+  if (stored !== undefined && stored.rxConfig.ifindex === live.device.index) return stored;
+  throw new KernelError(`find session local-teid ${teidKind.format(teid)} of ${live.device.name}`, {
+    errno: errno('ENOENT'),
+    said: 'No such session',
+    hint: `gtp session show dev ${live.device.name} lists them`,
+  });
+}
+
+/** A free TEID that nobody can guess (G21): random, never 0. */
+export function freeTeid(state: State, local: Address, port: number): number {
+  for (let tries = 0; tries < 100; tries++) {
+    const teid = randomInt(1, 2 ** 32);
+    if (state.maps.rx.get(rxKey(local, teid, port)) === undefined) return teid;
+  }
+  throw new KernelError('find a free TEID', { said: 'a hundred random ones were all in use' });
+}
+
+/** Makes a session on a link. Throws KernelError when its TEID or a prefix is taken. */
+export function createSession(state: State, live: LiveLink, words: SessionWords, undo: Undo): void {
+  const key = rxKey(words.local, words.local_teid, live.link.port);
+  const tried = `add session local-teid ${teidKind.format(words.local_teid)} to ${live.device.name}`;
+  const holder = state.maps.rx.get(key);
+  if (holder !== undefined) {
+    const { ifindex } = holder.config[holder.active & 1 ? 1 : 0];
+    throw new KernelError(tried, { errno: errno('EEXIST'), hint: `link ${nameOfLink(state, ifindex)} has that TEID at this local address` });
+  }
+  checkPlaces(state, live, words, tried);
+  const way = wayTo(state, words.remote, words.local);
+  prepare(state, live, words.local, way?.localDev ?? 0, undo);
+  addSession(state.maps, state.control, { key, ...configs(live, words), places: placesOf(live, words.ue), localDev: way?.localDev ?? 0 }, undo);
+  refreshAfterAdd(state, live, words, way?.mtu, undo);
+}
+
+/** Changes a session to `words`; what it has counted stays. */
+export function updateSession(state: State, live: LiveLink, was: Stored, words: SessionWords, undo: Undo): void {
+  const tried = `change session local-teid ${teidKind.format(words.local_teid)} of ${live.device.name}`;
+  checkPlaces(state, live, words, tried, was);
+  const way = wayTo(state, words.remote, words.local);
+  prepare(state, live, words.local, way?.localDev ?? 0, undo);
+  const wanted = { key: was.key, ...configs(live, words), places: placesOf(live, words.ue), localDev: way?.localDev ?? 0 };
+  changeSession(state.maps, state.control, was, wanted, undo);
+  refresh(state, live, undo);
+}
+
+/** Removes sessions of one link. */
+export function deleteSessions(state: State, live: LiveLink, gone: readonly Stored[], undo: Undo): void {
+  for (const stored of gone) removeSession(state.maps, state.control, stored);
+  refresh(state, live, undo);
+}
+
+/** Brings a link's flags and inner MTU in line with its sessions. */
+export function refresh(state: State, live: LiveLink, undo: Undo): void {
+  const { index } = live.device;
+  const config = state.maps.links.get(index)?.config ?? live.config;
+  const sessions = readSessions(state.maps, index);
+  const places = sessions.flatMap((stored) => stored.places);
+  const flags = setSelectFlags(config.flags, {
+    select: places.some((place) => place.in !== 'fallback'),
+    prefix: places.some((place) => place.in === 'tx_prefix'),
+  });
+  const mtu = live.link.mtu ?? leastMtu(state, live, sessions);
+  if (flags === config.flags && mtu === config.mtu) return;
+  setLinkConfig(state, index, { flags, mtu });
+  undo(() => setLinkConfig(state, index, config));
+  if (mtu !== config.mtu) setMtu(state, live, mtu);
+}
+
+// One more session can only add flags and lower the MTU: no need to read the others.
+function refreshAfterAdd(state: State, live: LiveLink, words: SessionWords, pathMtu: number | undefined, undo: Undo): void {
+  const { index } = live.device;
+  const config = state.maps.links.get(index)?.config ?? live.config;
+  const places = placesOf(live, words.ue);
+  const isFirst = (live.config.flags & (link_flag.default | link_flag.select)) === 0;
+  const own = innerMtu(pathMtu ?? underlayMtu(state, live), words.remote.family, txConfig(live.link, words).ext_len);
+  const mtu = live.link.mtu ?? (isFirst ? own : Math.min(own, config.mtu));
+  const added = {
+    select: (config.flags & link_flag.select) !== 0 || words.ue.length > 0,
+    prefix: (config.flags & link_flag.prefix) !== 0 || places.some((place) => place.in === 'tx_prefix'),
+  };
+  const flags = setSelectFlags(config.flags, added);
+  if (flags === config.flags && mtu === config.mtu) return;
+  setLinkConfig(state, index, { flags, mtu });
+  undo(() => setLinkConfig(state, index, config));
+  if (mtu !== config.mtu) setMtu(state, live, mtu);
+}
+
+/** The inner MTU of a link: the least over its sessions, or that of a plain header towards nobody in particular. */
+export function leastMtu(state: State, live: LiveLink, sessions: readonly Stored[]): number {
+  const paths = new Map<string, number>();
+  const mtus = sessions.map((stored) => {
+    const { remote, local } = sessionWords(stored.txConfig, stored.rxConfig, []);
+    const id = Buffer.from(stored.txConfig.remote).toString('hex');
+    const path = paths.get(id) ?? wayTo(state, remote, local)?.mtu ?? underlayMtu(state, live);
+    paths.set(id, path);
+    return innerMtu(path, remote.family, stored.txConfig.ext_len);
+  });
+  if (mtus.length === 0) mtus.push(innerMtu(underlayMtu(state, live), live.link.local.family, 0));
+  return mtus.reduce((least, mtu) => Math.min(least, mtu));
+}
+
+/** Sets the MTU of both ends of a link. */
+export function setMtu(state: State, { device }: LiveLink, mtu: number): void {
+  setLink(state.route, device, { mtu });
+  const peer = { index: device.peerIndex as number, name: `the inner end of ${device.name}` };
+  setLink(state.route, peer, { mtu }, { netnsid: device.netnsid });
+}
+
+/** The least MTU of the underlays; of lo only where there is no other. */
+export function underlayMtu(state: State, { link }: LiveLink): number {
+  const mtus = link.dev.map((index) => getLink(state.route, { index })?.mtu ?? 65535);
+  const others = mtus.filter((_, at) => link.dev[at] !== 1);
+  return Math.min(...(others.length > 0 ? others : mtus));
+}
+
+function setLinkConfig(state: State, ifindex: number, link: { flags: number; mtu: number }): void {
+  control(state.control, { what: 'link', tx_key: { ifindex, addr: new Uint8Array(16) }, link });
+}
+
+function configs(live: LiveLink, words: SessionWords) {
+  const target = { ifindex: live.device.index, dmac: live.link.dmac, smac: live.link.smac };
+  return { tx: txConfig(live.link, words), rx: rxConfig(live.link, words, target) };
+}
+
+function placesOf({ device }: LiveLink, ue: readonly Prefix[]): Place[] {
+  if (ue.length === 0) return [{ in: 'fallback', ifindex: device.index }];
+  return ue.map((prefix) => placeOf(device.index, toMapped(prefix.address), mappedLength(prefix)));
+}
+
+// A session may come from a local address of its own, and its remote may be an address of this machine.
+function prepare(state: State, live: LiveLink, local: Address, localDev: number, undo: Undo): void {
+  if (localDev !== 0) loopOut(state, localDev, undo);
+  if (Buffer.from(toMapped(local)).equals(toMapped(live.link.local))) return;
+  for (const index of underlaysOf(state, undefined, local)) listenOn(state, index, live.link.gso === 'keep', undo);
+  undo(settle(state));
+}
+
+function checkPlaces(state: State, live: LiveLink, words: SessionWords, tried: string, own?: Stored): void {
+  const isOwn = (place: Place): boolean => {
+    const found = readPlace(state.maps, place);
+    return found === undefined || (own !== undefined && isOf(found, own.key));
+  };
+  if (words.ue.length === 0) {
+    const others = (state.maps.links.get(live.device.index)?.config.flags ?? 0) & (link_flag.default | link_flag.select);
+    const alone = own === undefined ? others === 0 : isOwn({ in: 'fallback', ifindex: live.device.index });
+    if (alone) return;
+    throw new KernelError(tried, {
+      errno: errno('EEXIST'),
+      said: `${live.device.name} has a session already, and this one has no ue`,
+      hint: 'give ue PREFIX, so that the link can tell its sessions apart',
+    });
+  }
+  for (const prefix of words.ue) {
+    const place = placeOf(live.device.index, toMapped(prefix.address), mappedLength(prefix));
+    const found = isOwn(place) ? undefined : readPlace(state.maps, place);
+    if (found === undefined) continue;
+    throw new KernelError(tried, {
+      errno: errno('EEXIST'),
+      said: `ue ${prefixKind.format(prefix)} belongs to session local-teid ${teidKind.format(activeTx(found).local_teid)}`,
+      hint: 'one prefix belongs to one session of a link; another link may have it, too',
+    });
+  }
+}
+
+function nameOfLink(state: State, index: number): string {
+  return getLink(state.route, { index })?.name ?? `#${index}`;
+}

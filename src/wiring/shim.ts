@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+import { zero } from '../datapath/codec';
+import { setFeatures } from '../netlink/ethtool';
+import { createVeth, deleteLink, getLink, type LinkInfo, setLink } from '../netlink/link';
+import { writeSysctl } from '../sysctl';
+import type { Undo } from '../undo';
+import { control } from '../datapath/control';
+import type { State } from './state';
+
+/**
+ * Makes the veth pair in which the stack cuts super-packets and completes checksums (bpf/shim.h), unless it is there.
+ * Forwarding is on at its far end, since route look-ups of the programs enter by it; no packet is ever forwarded from there.
+ */
+export function ensureShim(state: State, undo: Undo): void {
+  const config = state.maps.config.get(0) ?? zero('config');
+  const far = getLink(state.route, { name: SHIM_IN });
+  if (far !== undefined && far.index === config.shim_in && state.isAttached(pinOf(far))) return;
+  if (far !== undefined) deleteLink(state.route, far);
+  const out = createVeth(state.route, { ...END, name: SHIM_OUT, peer: { ...END, name: SHIM_IN } });
+  undo(() => deleteLink(state.route, out));
+  const shimIn = { index: out.peerIndex as number, name: SHIM_IN };
+  setFeatures(state.generic(), out, OFF);
+  state.attach('shim', shimIn.index, 'ingress', pinOf(shimIn));
+  undo(() => state.detach(pinOf(shimIn)));
+  for (const family of ['ipv4', 'ipv6']) writeSysctl(`net/${family}/conf/${SHIM_IN}/forwarding`, 1);
+  for (const end of [shimIn, out]) setLink(state.route, end, { up: true });
+  state.maps.config.put(0, { ...config, shim_out: out.index, shim_in: shimIn.index });
+}
+
+/** Removes the shim, when the last link has gone. */
+export function removeShim(state: State): void {
+  const config = state.maps.config.get(0);
+  const far = getLink(state.route, { name: SHIM_IN });
+  if (config !== undefined) state.maps.config.put(0, { ...config, shim_out: 0, shim_in: 0 });
+  if (far === undefined || far.index !== config?.shim_in) return;
+  state.detach(pinOf(far));
+  deleteLink(state.route, far);
+}
+
+/** Has every session look its path up anew with its next packet. */
+export function renewPaths(state: State): void {
+  control(state.control, { what: 'epoch' });
+}
+
+/** The names of the shim's two ends. */
+export const SHIM_OUT = 'gtpshim0';
+export const SHIM_IN = 'gtpshim1';
+
+// 65535: trains of outer packets pass here as well, and nothing may be too long for it.
+const END = { mtu: 65535, noarp: true, inet6AddrGenNone: true } as const;
+
+// Without checksum offload the kernel offers no TSO either; both are named so that the reason stands here.
+const OFF = {
+  'tx-checksum-ip-generic': false,
+  'tx-checksum-sctp': false,
+  'tx-tcp-segmentation': false,
+  'tx-tcp-ecn-segmentation': false,
+  'tx-tcp-mangleid-segmentation': false,
+  'tx-tcp6-segmentation': false,
+  'tx-udp-segmentation': false,
+} as const;
+
+function pinOf(far: Pick<LinkInfo, 'index'>): string {
+  return `shim-${far.index}`;
+}

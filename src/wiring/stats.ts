@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+import { readDrops, type Stored } from '../datapath/sessions';
+import { drop_reason, type Structs } from '../datapath/layout.gen';
+import type { State } from './state';
+
+type Count = { readonly packets: bigint; readonly bytes: bigint };
+
+/** Counters as records show them: packets and inner octets, and every reason for a drop. */
+export type Stats = {
+  readonly encap: Count;
+  readonly decap: Count;
+  readonly answered: bigint;
+  readonly passed: bigint;
+  readonly sent: { readonly echo: bigint; readonly errind: bigint; readonly extnotify: bigint; readonly icmp: bigint };
+  readonly drops: { readonly [reason: string]: bigint };
+};
+
+/** What one session has counted. */
+export function sessionStats(state: State, stored: Stored): Stats {
+  const { key, rx, rxConfig, encap } = stored;
+  const drops = readDrops(state.maps, { ifindex: rxConfig.ifindex, id: key.id, local: key.local });
+  return { ...NOTHING, encap, decap: { packets: rx.packets, bytes: rx.bytes }, drops: { ...NOTHING.drops, ...drops } };
+}
+
+/** What a link has counted, its sessions included. */
+export function linkStats(state: State, ifindex: number, link: Structs['link_state'], sessions: readonly Stored[]): Stats {
+  const own = readDrops(state.maps, { ifindex, id: 0n, local: new Uint8Array(16) });
+  const all = sessions.map((stored) => sessionStats(state, stored));
+  const sum = (pick: (stats: Stats) => Count): Count => ({
+    packets: all.reduce((total, stats) => total + pick(stats).packets, 0n),
+    bytes: all.reduce((total, stats) => total + pick(stats).bytes, 0n),
+  });
+  const drops = Object.keys(NOTHING.drops).map((reason) => {
+    const count = all.reduce((total, stats) => total + (stats.drops[reason] ?? 0n), own[reason] ?? 0n);
+    return [reason, count] as const;
+  });
+  return {
+    ...NOTHING,
+    encap: sum((stats) => stats.encap),
+    decap: sum((stats) => stats.decap),
+    sent: { ...NOTHING.sent, icmp: link.icmp_sent },
+    drops: Object.fromEntries(drops),
+  };
+}
+
+const NO_REASON: readonly string[] = ['none', 'reasons'];
+const REASONS = Object.keys(drop_reason).filter((reason) => !NO_REASON.includes(reason));
+
+const NOTHING: Stats = {
+  encap: { packets: 0n, bytes: 0n },
+  decap: { packets: 0n, bytes: 0n },
+  answered: 0n,
+  passed: 0n,
+  sent: { echo: 0n, errind: 0n, extnotify: 0n, icmp: 0n },
+  drops: Object.fromEntries(REASONS.map((reason) => [reason, 0n])),
+};

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+import { offload } from '../datapath/layout.gen';
+import { isErrno, KernelError } from '../errors';
+import { listAddresses } from '../netlink/address';
+import { getFeatures, setFeatures } from '../netlink/ethtool';
+import { getLink, IFF_LOOPBACK, type LinkInfo } from '../netlink/link';
+import type { Undo } from '../undo';
+import { type Address, address as addressKind, sameAddress } from '../values';
+import type { State } from './state';
+
+/** lo in every network namespace. */
+export const LOOPBACK = 1;
+
+/** The device that holds an address: lo for 127.0.0.0/8 and ::1; undefined if none does. */
+export function holderOf(state: State, address: Address): number | undefined {
+  if (isLoopback(address)) return LOOPBACK;
+  return listAddresses(state.route).find(({ prefix }) => sameAddress(prefix.address, address))?.index;
+}
+
+/** The devices by name, or when none is named the one that holds `local`; lo always, for peers on this machine. */
+export function underlaysOf(state: State, names: readonly string[] | undefined, local: Address): number[] {
+  const named = names?.map((name) => findUnderlay(state, name)) ?? [];
+  if (named.length > 0) return [...new Set([...named, LOOPBACK])];
+  const holder = holderOf(state, local);
+  if (holder === undefined) {
+    throw new KernelError(`find the device that holds ${addressKind.format(local)}`, {
+      said: 'no device of this network namespace has that address',
+      hint: 'add the address to a device, or name the device to listen on with dev',
+    });
+  }
+  return [...new Set([holder, LOOPBACK])];
+}
+
+/** Attaches the receiving program to an underlay, unless it is, and sees to its offloads. */
+export function listenOn(state: State, index: number, keepsGso: boolean, undo: Undo): void {
+  const pin = underlayPin(index);
+  const device = getLink(state.route, { index });
+  if (device === undefined) throw new KernelError(`find underlay #${index}`, { said: 'No such device' });
+  if (!state.isAttached(pin)) {
+    state.attach(device.address.length === 0 ? 'underlay_l3' : 'underlay', index, 'ingress', pin);
+    undo(() => state.detach(pin));
+  }
+  if (!keepsGso) arrangeOffloads(state, device, undo);
+}
+
+/** Takes the hooks off every underlay that `needed` does not name, and gives its offloads back. */
+export function stopListening(state: State, needed: ReadonlySet<number>, neededOut: ReadonlySet<number>): void {
+  for (const { pin, ifindex } of state.attached()) {
+    const [, kind, number] = /^(underlay|local)-(\d+)$/.exec(pin) ?? [];
+    if (kind === undefined) continue;
+    const isNeeded = (kind === 'underlay' ? needed : neededOut).has(Number(number));
+    if (!isNeeded || ifindex === 0) state.detach(pin);
+  }
+  for (const [index] of state.maps.underlays.entries()) if (!needed.has(index)) giveBack(state, index);
+}
+
+/** Attaches the program that turns packets to this machine's own IPv4 address on `index` into lo. */
+export function loopOut(state: State, index: number, undo: Undo): void {
+  const pin = `local-${index}`;
+  if (index === LOOPBACK || state.isAttached(pin)) return;
+  state.attach('local_out', index, 'egress', pin);
+  undo(() => state.detach(pin));
+}
+
+/** The pin of an underlay's hook. */
+export function underlayPin(index: number): string {
+  return `underlay-${index}`;
+}
+
+/** What is turned off on an underlay, by the kernel's names. */
+export function offloadsOff(state: State, index: number): string[] {
+  const off = state.maps.underlays.get(index)?.off ?? 0;
+  return OFFLOADS.filter(([, bit]) => off & bit).map(([name]) => name);
+}
+
+const OFFLOADS = [
+  ['tx-udp_tnl-segmentation', offload.tnl],
+  ['tx-udp_tnl-csum-segmentation', offload.tnl_csum],
+  ['tx-checksum-ip-generic', offload.csum],
+] as const;
+
+function isLoopback(address: Address): boolean {
+  if (address.family === 4) return address.bytes[0] === 127;
+  return address.bytes.every((octet, at) => octet === (at === 15 ? 1 : 0));
+}
+
+function findUnderlay(state: State, name: string): number {
+  const device = getLink(state.route, { name });
+  if (device !== undefined) return device.index;
+  throw new KernelError(`find underlay ${name}`, { said: 'No such device', hint: 'ip link shows the devices' });
+}
+
+// A virtual device would hand uncut super-packets with the length of one segment, and unfilled checksums, to a peer that
+// reads them as they are. So the cut and the sums happen here. Real NICs do both in hardware or in the stack.
+function arrangeOffloads(state: State, device: LinkInfo, undo: Undo): void {
+  if (device.parentDev !== undefined || device.flags & IFF_LOOPBACK) return;
+  const features = getFeatures(state.generic(), device);
+  const active = OFFLOADS.filter(([name]) => features.get(name)?.active && features.get(name)?.changeable);
+  if (active.length === 0) return;
+  const was = state.maps.underlays.get(device.index);
+  const off = active.reduce((bits, [, bit]) => bits | bit, was?.off ?? 0);
+  state.maps.underlays.put(device.index, { off });
+  undo(() => giveBack(state, device.index));
+  setFeatures(state.generic(), device, Object.fromEntries(active.map(([name]) => [name, false])));
+  state.note(`turned off on ${device.name}: ${active.map(([name]) => name).join(', ')}; given back with the last link on it`);
+}
+
+function giveBack(state: State, index: number): void {
+  const names = offloadsOff(state, index);
+  const device = getLink(state.route, { index });
+  if (device !== undefined && names.length > 0) {
+    try {
+      setFeatures(state.generic(), device, Object.fromEntries(names.map((name) => [name, true])));
+    } catch (error) {
+      if (!isErrno(error, 'ENODEV')) throw error; // the device went meanwhile
+    }
+  }
+  state.maps.underlays.delete(index);
+}

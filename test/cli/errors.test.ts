@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+import test from 'ava';
+import { describeFailure } from '../../src/cli/failure';
+import { parse } from '../../src/cli/parse';
+import { KernelError, UsageError } from '../../src/errors';
+import { golden } from './golden';
+
+const SESSION = 'dev ue1 local-teid 1 remote-teid 2 remote 10.0.0.2';
+
+// One mistake a line; errors.golden.txt holds what the user reads.
+const MISTAKES = [
+  '',
+  'lnik',
+  'x y z',
+  'link ad',
+  'link remove ue1',
+  'session destroy',
+  '-x link',
+  '-jsno link',
+  '- link',
+  '-j=1 link',
+  '-c=red link',
+  '-n',
+  '-b file',
+  '-force -b file',
+  '-t link',
+  'ping 10.0.0.1',
+  'monitor',
+  'mon all',
+  'gateway run',
+  'session endmarker dev ue1 local-teid 1',
+  'session save',
+  'link add',
+  'link add local 10.0.0.1',
+  'link add -j',
+  'link add a-name-too-long-for-linux',
+  'link add ue1 local 10.0.0.256',
+  'link add ue1 local ::ffff:10.0.0.1',
+  'link add ue1 local',
+  'link add ue1 local 10.0.0.1 local 10.0.0.2',
+  'link add ue1 udpcsum noudpcsum',
+  'link add ue1 nodf',
+  'link add ue1 mut 1500',
+  'link add ue1 mtu 1500x',
+  'link add ue1 mtu 65536',
+  'link add ue1 role upff',
+  'link add ue1 type gre',
+  'link add ue1 type foo',
+  'link add ue1 datapath kernel',
+  'link add ue1 xdp on',
+  'link add ue1 leader 1',
+  'link add ue1 vrf blue',
+  'link add ue1 srcport 0',
+  'link add ue1 ttl 0',
+  'link add ue1 lladdr 01:00:00:00:00:00',
+  'link add ue1 route 10.0.0.0/33',
+  'link add ue1 local-teid 1',
+  'link add ue1 remote 10.0.0.2',
+  'link add ue1 dev eth0 ue 10.45.0.1 local-teid 0 remote-teid 2 remote 10.0.0.2',
+  'link set',
+  'link set ue1',
+  'link set ue1 up down',
+  'link set ue1 type gtp',
+  'link set ue1 netns left',
+  'link del',
+  'link del ue1 ue2',
+  'link del dev ue1',
+  'link show ue1 type gtp',
+  'link show -j',
+  'link flush all',
+  'session add',
+  'session add dev ue1',
+  'session add dev ue1 local-teid 1 remote-teid 2',
+  `session add ${SESSION} remote 10.0.0.3`,
+  `session add ${SESSION} mtu 1500`,
+  `session add ${SESSION} key 5`,
+  `session add ${SESSION} noseq`,
+  `session add ${SESSION} from 10.0.0.0/8 to 10.0.0.0/8`,
+  `session add ${SESSION} qfi 64`,
+  `session add ${SESSION} peer foo`,
+  `session add ${SESSION} antispof`,
+  `session add ${SESSION} version 0`,
+  `session add ${SESSION} name it's`,
+  'session change dev ue1 local-teid auto',
+  'session change dev ue1 remote 10.0.0.3',
+  'session del dev ue1',
+  'session del dev ue1 local-teid 1 remote 10.0.0.2',
+  'session del dev ue1 local-teid 1 endmarker',
+  'session get dev ue1 tid 5',
+  'session show ue 10.45.0.0/16',
+];
+
+test('wrong words are answered as the golden file says', (t) => {
+  golden(t, 'errors.golden.txt', `${MISTAKES.map((line) => `$ gtp ${line}\n${complaint(line)}`).join('\n')}`);
+});
+
+test('every complaint about words is one line of error, at most one of hint, and status 1', (t) => {
+  for (const line of MISTAKES) t.regex(complaint(line), /^Error: [^\n]+\n(Hint: [^\n]+\n)?$/, line);
+});
+
+test('a word that is wrong is quoted, with what was expected', (t) => {
+  for (const line of MISTAKES) {
+    t.regex(complaint(line), /"[^"]+"/, line);
+    if (!complaint(line).includes('not supported yet') && !line.startsWith('-j='))
+      t.regex(complaint(line), /expected /, line);
+  }
+});
+
+const refused = new KernelError('load gtp.bpf.o', {
+  errno: 13,
+  detail:
+    '0: R1=ctx()\n1: (b7) r0 = 0\n\n2: invalid access\nR1 min value is negative\nprocessed 3 insns (limit 1000000)\n',
+});
+
+test('a refusal of the kernel has status 2 and the last two useful lines of its log', (t) => {
+  const { text, status } = describeFailure(refused, false);
+  t.is(text, 'Error: load gtp.bpf.o: Permission denied\n  2: invalid access\n  R1 min value is negative\n');
+  t.is(status, 2);
+});
+
+test('with -d the log of a refusal is whole', (t) => {
+  t.is(describeFailure(refused, true).text.split('\n').length, 7);
+});
+
+test('an error of several lines is told in one', (t) => {
+  t.is(describeFailure(new UsageError('a\n  b'), false).text, 'Error: a b\n');
+});
+
+test('anything else thrown is a bug of ours: status 70, with the stack', (t) => {
+  const { text, status } = describeFailure(new TypeError('boo'), false);
+  t.is(status, 70);
+  t.regex(text, /^Error: this is a bug in gtp: boo\n {4}at /);
+});
+
+function complaint(line: string): string {
+  try {
+    parse(line === '' ? [] : line.split(' '));
+  } catch (error) {
+    const { text, status } = describeFailure(error, false);
+    if (status === 1) return text;
+    throw error;
+  }
+  return 'accepted\n';
+}

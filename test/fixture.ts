@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { resetAgent, stopAgent } from './agent';
+import { addUp, type LinkRecord, type SessionRecord, type Stats } from './records';
+import { must, type Result, run, stopAll, waitFor, within } from './run';
+
+/** Starts the names of everything that this test process makes. */
+export const prefix = `gt${process.pid}`;
+
+/** A bpffs of this test process alone, so that every pin in it is one of its own. */
+export const bpffs = `/run/${prefix}-bpf`;
+
+/** A folder for captures; gone with the fixture. */
+export const scratch = `/tmp/${prefix}`;
+
+/** The command under test. */
+export const command = resolve(process.env.GTP_COMMAND ?? 'dist/gtp.cjs');
+
+export interface GtpOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+}
+
+/** Runs `gtp WORDS`, whatever its status. */
+export function gtp(words: string, { env = {}, ...options }: GtpOptions = {}): Promise<Result> {
+  return run([process.execPath, command, ...words.split(/\s+/)], {
+    ...options,
+    env: { ...process.env, GTP_BPFFS: bpffs, ...env },
+  });
+}
+
+/** Runs `gtp -n NS WORDS` and wants status 0; gives what it printed. */
+export async function gtpIn(ns: string, words: string): Promise<string> {
+  served.add(ns);
+  const { status, stdout, stderr } = await gtp(`-n ${ns} ${words}`);
+  if (status !== 0) throw new Error(`gtp -n ${ns} ${words}: status ${status}\n${stderr}`);
+  return stdout;
+}
+
+/** Runs `gtp -n NS WORDS` where it may fail. */
+export function gtpTry(ns: string, words: string, options?: GtpOptions): Promise<Result> {
+  served.add(ns);
+  return gtp(`-n ${ns} ${words}`, options);
+}
+
+/** The records of `gtp -n NS -j -s link show`. */
+export const links = async (ns: string, words = ''): Promise<LinkRecord[]> =>
+  JSON.parse(await gtpIn(ns, `-j -s link show ${words}`.trim()));
+
+/** The records of `gtp -n NS -j -s session show`. */
+export const sessions = async (ns: string, words = ''): Promise<SessionRecord[]> =>
+  JSON.parse(await gtpIn(ns, `-j -s session show ${words}`.trim()));
+
+/** The counters of one link. */
+export async function linkStats(ns: string, name = 'gtp0'): Promise<Stats> {
+  const [record] = await links(ns, name);
+  if (record === undefined) throw new Error(`no record of ${name}`);
+  return record.stats;
+}
+
+/** The counters of one link once they are as wanted, or as they are after some seconds. */
+export const linkStatsWhen = (ns: string, wanted: (stats: Stats) => boolean, name = 'gtp0'): Promise<Stats> =>
+  waitFor(() => linkStats(ns, name), wanted);
+
+/** All counters of a machine: its links, and what came to its local addresses and belongs to no link (`gtp path show`). */
+export async function machineStats(ns: string): Promise<Stats> {
+  const paths = await gtpTry(ns, '-j -s path show');
+  const more = paths.status === 0 ? (JSON.parse(paths.stdout) as { stats: Stats }[]) : [];
+  return addUp([...(await links(ns)), ...more].map(({ stats }) => stats));
+}
+
+/** Makes a network namespace with `lo` up; gives its whole name. */
+export async function namespace(label: string, ...sysctls: readonly string[]): Promise<string> {
+  const name = `${prefix}-${label}`;
+  namespaces.add(name);
+  await must(['ip', 'netns', 'add', name]);
+  await must(['ip', '-n', name, 'link', 'set', 'lo', 'up']);
+  if (sysctls.length > 0) await must(within(name, 'sysctl', '-qw', ...sysctls));
+  return name;
+}
+
+/** Deletes a namespace before the test's end. */
+export async function deleteNamespace(name: string): Promise<void> {
+  await must(['ip', 'netns', 'del', name]);
+  namespaces.delete(name);
+  served.delete(name);
+}
+
+/** Joins two namespaces with a veth pair of IPv4 and IPv6 addresses (PREFIX words, no DAD). */
+export async function wire(left: WireEnd, right: WireEnd): Promise<void> {
+  await must([
+    'ip',
+    '-n',
+    left.ns,
+    'link',
+    'add',
+    left.dev,
+    'type',
+    'veth',
+    'peer',
+    'name',
+    right.dev,
+    'netns',
+    right.ns,
+  ]);
+  for (const { ns, dev, addresses } of [left, right]) {
+    const lines = [
+      ...addresses.map((each) => `addr add ${each} dev ${dev}${each.includes(':') ? ' nodad' : ''}`),
+      `link set ${dev} up`,
+    ];
+    await must(['ip', '-n', ns, '-b', '-'], { input: `${lines.join('\n')}\n` });
+  }
+}
+
+export interface WireEnd {
+  readonly ns: string;
+  readonly dev: string;
+  readonly addresses: readonly string[];
+}
+
+/** A test body in a topology: everything is taken down afterwards, and nothing may be left. */
+export function using<World>(make: () => Promise<World>) {
+  return (body: (t: ExecutionContext, world: World) => Promise<void>) => async (t: ExecutionContext) => {
+    t.timeout(60_000);
+    let failed = true;
+    try {
+      mountBpffs();
+      await body(t, await make());
+      failed = false;
+    } finally {
+      const leaks = await takeDown();
+      if (failed) t.log('taken down', ...leaks);
+      else t.deepEqual(leaks, [], 'nothing is left');
+    }
+  };
+}
+
+/** For `test.after.always`: ends what the tests of a file share. */
+export function closeFixture(): void {
+  stopAgent();
+  unmountBpffs();
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+/** The pins below a bpffs, as paths. */
+export function pins(root = bpffs): string[] {
+  const folder = `${root}/gtp`;
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`);
+}
+
+const namespaces = new Set<string>();
+const served = new Set<string>();
+
+async function takeDown(): Promise<string[]> {
+  const leaks: string[] = [];
+  const forgotten = (await stopAll()) + (await resetAgent());
+  if (forgotten > 0) leaks.push(`${forgotten} programs or streams were still running`);
+  for (const ns of served) leaks.push(...(await flush(ns)));
+  served.clear();
+  leaks.push(...pins().map((pin) => `pin ${pin}`));
+  for (const ns of namespaces) leaks.push(...(await removeNamespace(ns)));
+  namespaces.clear();
+  const links = (await must(['ip', '-o', 'link'])).split('\n').filter((line) => line.includes(prefix));
+  return [...leaks, ...links.map((line) => `link ${line}`)];
+}
+
+async function flush(ns: string): Promise<string[]> {
+  const { status, stderr } = await gtp(`-n ${ns} link flush`);
+  return status === 0 ? [] : [`link flush in ${ns}: status ${status} ${stderr}`];
+}
+
+async function removeNamespace(ns: string): Promise<string[]> {
+  const processes = (await must(['ip', 'netns', 'pids', ns])).trim();
+  await must(['ip', 'netns', 'del', ns]);
+  return processes === '' ? [] : [`processes in ${ns}: ${processes.replace(/\s+/g, ' ')}`];
+}
+
+function mountBpffs(): void {
+  mkdirSync(scratch, { recursive: true });
+  if (existsSync(bpffs)) return;
+  mkdirSync(bpffs);
+  execFileSync('mount', ['-t', 'bpf', 'bpf', bpffs]);
+}
+
+function unmountBpffs(): void {
+  if (!existsSync(bpffs)) return;
+  execFileSync('umount', [bpffs]);
+  rmdirSync(bpffs);
+}
+
+// A test process that dies early (a time-out of ava, Ctrl-C) has no time for promises.
+process.once('exit', () => {
+  for (const ns of namespaces) execFileSync('ip', ['netns', 'del', ns]);
+  closeFixture();
+});

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+import { type ChildProcess, spawn } from 'node:child_process';
+
+/** What a program left behind; the status of one that a signal ended is 128 plus the number. */
+export interface Result {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Runs a program to its end, at most a minute. */
+export function run(command: readonly string[], options: RunOptions = {}): Promise<Result> {
+  const [program = '', ...words] = command;
+  const child = spawn(program, words, { env: options.env ?? process.env, timeout: 60_000 });
+  child.stdin.on('error', () => undefined); // a program may end without reading its input
+  child.stdin.end(options.input ?? '');
+  return finished(child);
+}
+
+/** As run, but everything other than status 0 throws with the command and what it said. */
+export async function must(command: readonly string[], options: RunOptions = {}): Promise<string> {
+  const result = await run(command, options);
+  if (result.status !== 0)
+    throw new Error(`${command.join(' ')}: status ${result.status}\n${result.stderr}${result.stdout}`);
+  return result.stdout;
+}
+
+/** The words that run a program in a named network namespace, in this mount namespace (pins stay visible). */
+export const within = (ns: string, ...command: readonly string[]): string[] => [
+  'nsenter',
+  `--net=/run/netns/${ns}`,
+  ...command,
+];
+
+/** A program in the background. */
+export interface Background {
+  /** Ends it by SIGINT and gives what it wrote. */
+  stop(): Promise<Result>;
+  /** Waits until it ends by itself. */
+  ended(): Promise<Result>;
+}
+
+const started = new Set<Background>();
+
+/** Starts a program and waits until it has written `ready` to stderr. */
+export async function background(command: readonly string[], ready: RegExp): Promise<Background> {
+  const [program = '', ...words] = command;
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const end = finished(child);
+  const handle: Background = {
+    stop: () => {
+      child.kill('SIGINT');
+      return handle.ended();
+    },
+    ended: () => end.finally(() => started.delete(handle)),
+  };
+  started.add(handle);
+  await said(child, ready, command);
+  return handle;
+}
+
+/** Ends what a test left running; gives how many there were. */
+export async function stopAll(): Promise<number> {
+  const left = [...started];
+  for (const each of left) await each.stop();
+  return left.length;
+}
+
+/** Asks again until the answer is as wanted; gives the last answer when the time (ms) is over, for the test to judge. */
+export async function waitFor<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean, timeout = 4000): Promise<T> {
+  const end = Date.now() + timeout;
+  let answer = await ask();
+  while (!wanted(answer) && Date.now() < end) answer = await ask();
+  return answer;
+}
+
+function finished(child: ChildProcess): Promise<Result> {
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout?.on('data', (part: Buffer) => out.push(part));
+  child.stderr?.on('data', (part: Buffer) => err.push(part));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) =>
+      resolve({
+        status: code ?? (signal === null ? 255 : 128),
+        stdout: Buffer.concat(out).toString(),
+        stderr: Buffer.concat(err).toString(),
+      }),
+    );
+  });
+}
+
+function said(child: ChildProcess, ready: RegExp, command: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stderr?.on('data', (part: Buffer) => {
+      text += part.toString();
+      if (ready.test(text)) resolve();
+    });
+    child.once('error', reject);
+    child.once('close', () => reject(new Error(`${command.join(' ')} ended before it was ready: ${text}`)));
+  });
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+import { must } from './run';
+
+/** One frame: for each field asked for, its values, the outer layer first; nothing in it: an empty list. */
+export type Dissection<Field extends string> = Record<Field, string[]>;
+
+/** Expert severities of Wireshark that a packet of ours must not cause. */
+const warning = 0x600000;
+
+/** Dissects a capture with every checksum validated and nothing reassembled. */
+export async function dissect<Field extends string>(
+  file: string,
+  ...fields: readonly Field[]
+): Promise<Dissection<Field>[]> {
+  const checks = ['ip', 'udp', 'tcp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
+  const alone = [
+    'ip.defragment:FALSE',
+    'ipv6.defragment:FALSE',
+    'tcp.analyze_sequence_numbers:FALSE',
+    'tcp.desegment_tcp_streams:FALSE',
+  ];
+  const asked = fields.flatMap((field) => ['-e', field]);
+  const text = await must([
+    'tshark',
+    '-n',
+    '-r',
+    file,
+    ...checks,
+    ...alone.flatMap((each) => ['-o', each]),
+    '-T',
+    'json',
+    ...asked,
+  ]);
+  const parsed = JSON.parse(text) as { _source: { layers: Partial<Record<Field, string[]>> } }[];
+  return parsed.map(
+    ({ _source: { layers } }) =>
+      Object.fromEntries(fields.map((field) => [field, layers[field] ?? []])) as Dissection<Field>,
+  );
+}
+
+/** What tshark has to complain about in a capture, one text a frame and complaint. */
+export async function complaints(file: string): Promise<string[]> {
+  const sums = [
+    'ip.checksum.status',
+    'udp.checksum.status',
+    'tcp.checksum.status',
+    'icmp.checksum.status',
+    'icmpv6.checksum.status',
+  ] as const;
+  const list = await dissect(
+    file,
+    'frame.number',
+    'frame.protocols',
+    '_ws.expert.severity',
+    '_ws.expert.message',
+    '_ws.malformed',
+    ...sums,
+  );
+  return list.flatMap((frame) => {
+    const where = `frame ${frame['frame.number'][0]} (${frame['frame.protocols'][0]})`;
+    const severe = frame['_ws.expert.severity'].some((each) => Number(each) >= warning);
+    const bad = sums.filter((name) => frame[name].some((status) => status === '0' || status === 'Bad'));
+    return [
+      ...(severe ? [`${where}: ${frame['_ws.expert.message'].join('; ')}`] : []),
+      ...(frame['_ws.malformed'].length > 0 ? [`${where}: malformed`] : []),
+      ...bad.map((name) => `${where}: ${name} bad`),
+    ];
+  });
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// How TypeScript becomes something that runs: the settings of esbuild that the command, the tests and the tools share.
+import { rmSync } from 'node:fs';
+
+// koffi and netlink carry native files; ava must be the copy that runs the tests.
+const external = ['koffi', 'netlink', 'netlink/*', 'ava', 'esbuild'];
+
+/**
+ * Bundles each entry into one CommonJS file below `outdir`, or the only entry into `outfile`.
+ * @param {string[]} entries
+ * @param {{ outdir?: string, clean?: string, outfile?: string, hashbang?: boolean, sourcemap?: boolean }} to
+ */
+export async function bundle(entries, { outdir, clean, outfile, hashbang = false, sourcemap = false }) {
+  const { build } = await import('esbuild');
+  if (clean !== undefined) rmSync(clean, { recursive: true, force: true }); // a test that is gone must not run
+  await build({
+    entryPoints: entries,
+    ...(outfile === undefined ? { outdir, outbase: '.', outExtension: { '.js': '.cjs' } } : { outfile }),
+    bundle: true,
+    external,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20.19',
+    // yargs and chalk are ES modules that ask for the address of their own file, which CommonJS does not know.
+    define: { 'import.meta.url': 'importMetaUrl' },
+    banner: {
+      js: `${hashbang ? '#!/usr/bin/env node\n' : ''}const importMetaUrl = require('node:url').pathToFileURL(__filename).href;`,
+    },
+    sourcemap: sourcemap ? 'inline' : false,
+    logLevel: 'warning',
+  });
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// Rewrites what man/gtp.8 and README.md take from the table of the command line: everything between a line that ends in
+// "generated NAME" and one that ends in "end NAME". `--check` only tells whether they are up to date.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  groups,
+  help,
+  optionNotation,
+  rowHelp,
+  rows,
+  shownOptions,
+  synopsis,
+  topHelp,
+  working,
+  wrap,
+} from '../src/cli/help';
+import { notation } from '../src/cli/words';
+import { type CommandSpec, grammar, type ObjectSpec } from '../src/grammar';
+
+const FILES = ['man/gtp.8', 'README.md'];
+const objects = Object.entries(working<ObjectSpec>(grammar));
+
+const SECTIONS: { readonly [name: string]: () => string } = {
+  synopsis: manSynopsis,
+  options: manOptions,
+  ...Object.fromEntries(objects.map(([object, spec]) => [object, () => manCommands(object, spec)])),
+  help: () => `\`\`\`\n${topHelp().trimEnd()}\n\`\`\``,
+  ...Object.fromEntries(
+    objects.map(([object]) => [`help ${object}`, () => `\`\`\`\n${help(object).trimEnd()}\n\`\`\``]),
+  ),
+};
+
+const stale = FILES.filter((file) => existsSync(file) && rewrite(file));
+if (process.argv.includes('--check')) {
+  for (const file of stale) console.error(`${file} is not what src/grammar.ts has: run npm run gen`);
+  process.exitCode = stale.length > 0 ? 1 : 0;
+} else for (const file of stale) console.log(`wrote ${file}`);
+
+// Whether the file was out of date.
+function rewrite(file: string): boolean {
+  const before = readFileSync(file, 'utf8');
+  const after = before.replace(
+    /^(.*\bgenerated ([a-z ]+?)(?: -->)?)\n(?:.*\n)*?(.*\bend \2(?: -->)?)$/gm,
+    (_, start, name, end) => {
+      const section = SECTIONS[name];
+      if (section === undefined) throw new Error(`${file}: no section "${name}"`);
+      return `${start}\n${section()}\n${end}`;
+    },
+  );
+  if (after !== before && !process.argv.includes('--check')) writeFileSync(file, after);
+  return after !== before;
+}
+
+function manSynopsis(): string {
+  const names = objects.map(([name]) => name).join(' | ');
+  const commands = objects.flatMap(([object]) =>
+    synopsis(object).map(({ command, tokens }) => manSyntax(`gtp ${object} ${command}`, tokens)),
+  );
+  const words = objects.flatMap(([, spec]) =>
+    Object.values(working<CommandSpec>(spec.commands)).flatMap((command) => [...groups(command)]),
+  );
+  return [
+    manSyntax('gtp', ['[ OPTIONS ]', 'OBJECT', '{ COMMAND | help }']),
+    manSyntax('OBJECT :=', [`{ ${names} }`]),
+    ...commands,
+    ...words.map(([name, tokens]) => manSyntax(`${name} :=`, tokens)),
+  ].join('\n');
+}
+
+// Keywords bold, placeholders in italics; a token is not broken, and the dots after one end no sentence.
+function manSyntax(start: string, tokens: readonly string[]): string {
+  const lines = tokens.map((token) =>
+    token
+      .replaceAll(
+        /[a-z][a-z0-9_-]*|[A-Z][A-Z-]*/g,
+        (word) => `\\f${/[a-z]/.test(word) ? 'B' : 'I'}${escaped(word)}\\fR`,
+      )
+      .replaceAll(' ', '\\~')
+      .replace(/\.$/, '.\\&'),
+  );
+  return [`.SY "${escaped(start)}"`, ...lines, '.YS'].join('\n');
+}
+
+function manOptions(): string {
+  return shownOptions()
+    .flatMap((option) => ['.TP', bold(optionNotation(option)), sentence(option.help)])
+    .join('\n');
+}
+
+function manCommands(object: string, spec: ObjectSpec): string {
+  return Object.entries(working<CommandSpec>(spec.commands))
+    .flatMap(([name, command]) => [
+      `.SS gtp ${object} ${name}`,
+      sentence(command.help),
+      ...rows(command).flatMap(([word, row]) => ['.TP', bold(notation(word, row)), sentence(rowHelp(row))]),
+    ])
+    .join('\n');
+}
+
+function bold(text: string): string {
+  return `.B ${escaped(text)}`;
+}
+
+function sentence(text: string): string {
+  return wrap(`${escaped(`${text[0]?.toUpperCase()}${text.slice(1)}`)}.`.split(' '), '', 0).join('\n');
+}
+
+// A line of roff must not begin with a dot or a quote, and a hyphen that is typed is "\-".
+function escaped(text: string): string {
+  return text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replace(/^[.']/, '\\&$&');
+}
