@@ -114,15 +114,15 @@ async function lan(
   ...members: readonly (readonly [string, number])[]
 ): Promise<void> {
   const sw = await namespace(dev);
-  await must(['ip', '-n', sw, 'link', 'add', 'br', 'type', 'bridge']);
-  await must(['ip', '-n', sw, 'link', 'set', 'br', 'up']);
+  await must(['ip', '-n', sw, 'link', 'add', 'name', 'br0', 'type', 'bridge']);
+  await must(['ip', '-n', sw, 'link', 'set', 'br0', 'up']);
   for (const [index, [ns, host]] of members.entries()) {
     const name = ns.endsWith('m1') || ns.endsWith('m2') ? 'ul' : dev;
     await wire(
       { ns, dev: name, addresses: [`${v4}.${host}/24`, `${v6}::${host}/64`] },
       { ns: sw, dev: `p${index}`, addresses: [] },
     );
-    await must(['ip', '-n', sw, 'link', 'set', `p${index}`, 'master', 'br']);
+    await must(['ip', '-n', sw, 'link', 'set', `p${index}`, 'master', 'br0']);
   }
 }
 

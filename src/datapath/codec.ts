@@ -59,7 +59,7 @@ const codecs = new Map<Notation, Codec>([
   ['be64', number(8, Buffer.prototype.writeBigUInt64BE, Buffer.prototype.readBigUInt64BE)],
 ]);
 
-// Node's own methods check type and range, so a number that does not fit is never cut.
+// Node's own methods check the range, so a number that does not fit is never cut; but they take undefined for zero.
 function number<T extends number | bigint>(
   size: number,
   write: (this: Buffer, value: T, offset: number) => number,
@@ -67,7 +67,10 @@ function number<T extends number | bigint>(
 ): Codec {
   return {
     size,
-    write: (buffer, base, value) => void write.call(buffer, value as T, base),
+    write: (buffer, base, value) => {
+      if (typeof value !== 'bigint' && !Number.isInteger(value)) throw new TypeError(`${value} is no integer`);
+      write.call(buffer, value as T, base);
+    },
     read: (buffer, base) => read.call(buffer, base),
   };
 }

@@ -106,7 +106,7 @@ const SIDES = { ingress: bpf.BPF_TCX_INGRESS, egress: bpf.BPF_TCX_EGRESS } as co
 // Pins maps and programs of our object. The programs' directory gets its name last, so that it is there only when whole.
 function pinNew(dir: string, path: string, undo: Undo): string {
   const object = openObject(readFileSync(objectPath()));
-  const work = `${path}.work`;
+  const work = `${path}-work`;
   try {
     makeDir(dirname(mapPath(dir, 'any')));
     const fresh = object.maps.filter((map) => isKept(map) && !reusePinned(dir, map));

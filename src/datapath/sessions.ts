@@ -88,7 +88,11 @@ export function readSession(maps: OpenMaps, key: RxKey): Stored | undefined {
   const quick = quickPlaces(maps, activeRx(rx));
   const of = (config: TxConfig): boolean => sessionId(config) === `${hexOf(key.local)} ${key.id} ${key.port}`;
   const places = (quick ?? [...allPlaces(maps, ifindex)]).filter(([, tx]) => of(activeTx(tx)));
-  return assemble(maps, places.map(([place]) => place), places.map(([, tx]) => tx))[0];
+  return assemble(
+    maps,
+    places.map(([place]) => place),
+    places.map(([, tx]) => tx),
+  )[0];
 }
 
 /** Writes a session that must not exist: the receive half first, so that an answer finds its way. */
@@ -126,7 +130,10 @@ export function removeSession(maps: OpenMaps, run: Control, was: Stored): void {
 }
 
 /** Dropped packets by the name of the reason, for a session (by key), a link (by ifindex) or an endpoint; without zeros. */
-export function readDrops(maps: OpenMaps, of: { ifindex: number; id: bigint; local: Uint8Array }): Record<string, bigint> {
+export function readDrops(
+  maps: OpenMaps,
+  of: { ifindex: number; id: bigint; local: Uint8Array },
+): Record<string, bigint> {
   const found: Record<string, bigint> = {};
   for (const [name, reason] of Object.entries(drop_reason)) {
     const perCpu = maps.drops.get({ ...of, reason });
@@ -202,10 +209,17 @@ function assemble(maps: OpenMaps, places: readonly Place[], txs: readonly TxSess
   const [tx] = txs;
   if (tx === undefined) return [];
   const txConfig = activeTx(tx);
-  const key: RxKey = { ...zero('rx_key'), local: txConfig.local, id: BigInt(txConfig.local_teid), port: txConfig.dport, kind: kind.gtp };
+  const key: RxKey = {
+    ...zero('rx_key'),
+    local: txConfig.local,
+    id: BigInt(txConfig.local_teid),
+    port: txConfig.dport,
+    kind: kind.gtp,
+  };
   const rx = maps.rx.get(key);
   if (rx === undefined) return [];
-  const sum = (field: 'packets' | 'bytes'): bigint => txs.reduce((all, each) => all + each[field], rx[`carried_${field}`]);
+  const sum = (field: 'packets' | 'bytes'): bigint =>
+    txs.reduce((all, each) => all + each[field], rx[`carried_${field}`]);
   const encap = { packets: sum('packets'), bytes: sum('bytes') };
   return [{ key, rx, rxConfig: activeRx(rx), tx, txConfig, places, encap }];
 }
@@ -241,7 +255,8 @@ function* allPlaces(maps: OpenMaps, ifindex?: number): Generator<[Place, TxSessi
     for (const [key, value] of maps.tx.entries()) if (wanted(key.ifindex)) yield [{ in: 'tx', key }, value];
   }
   if (select & link_flag.prefix) {
-    for (const [key, value] of maps.tx_prefix.entries()) if (wanted(key.ifindex)) yield [{ in: 'tx_prefix', key }, value];
+    for (const [key, value] of maps.tx_prefix.entries())
+      if (wanted(key.ifindex)) yield [{ in: 'tx_prefix', key }, value];
   }
 }
 
@@ -270,5 +285,3 @@ function sessionId(config: TxConfig): string {
 function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
-
-

@@ -48,7 +48,9 @@ for (const [title, field, message] of refused) {
 }
 
 test('a text that does not fit is refused', (t) => {
-  t.throws(() => encode('label', { name: 'x'.repeat(64) }), { message: /label\.name: 64 octets of text, at most 63 fit/ });
+  t.throws(() => encode('label', { name: 'x'.repeat(64) }), {
+    message: /label\.name: 64 octets of text, at most 63 fit/,
+  });
   t.is(decode('label', encode('label', { name: 'ü'.repeat(31) })).name, 'ü'.repeat(31));
 });
 

@@ -33,7 +33,7 @@ test.serial('nothing is found in frames that scapy made right, over a wrap of ev
 
 const mistakes: Record<string, readonly string[]> = {
   gtpLength: [`${frame(4, 'length=999')}/${segment(1)}`],
-  innerLength: [`${frame(4)}/plain(bytes(${segment(1)}).hex())/b'surplus'`],
+  innerLength: [`${frame(4, 'gtp_type=255')}/plain(bytes(${segment(1)}).hex())/b'surplus'`],
   innerHeaderSum: [`${frame(4)}/${segment(1, ',chksum=1')}`],
   innerPayloadSum: [`${frame(4)}/${segment(1, '', ',chksum=1')}`],
   outerHeaderSum: [`${frame(4).replace("'192.0.2.2'", "'192.0.2.2',chksum=1")}/${segment(1)}`],

@@ -24,7 +24,7 @@ const arriving: Record<string, readonly [payload: string, outcome: string]> = {
   ],
   'one with two extension headers': [`plain('34ff003200000001'+'00000040'+'01abcd85'+'01100900')/${inside}`, 'decap'],
   'one with octets after its Length': [
-    `GTP_U_Header(teid=1,length=38)/plain(bytes(${inside}).hex())/b'surplus'`,
+    `GTP_U_Header(teid=1,gtp_type=255,length=38)/plain(bytes(${inside}).hex())/b'surplus'`,
     'decap',
   ],
   'an unknown TEID': [`GTP_U_Header(teid=99)/${inside}`, 'unknown_teid'],
@@ -37,7 +37,7 @@ const arriving: Record<string, readonly [payload: string, outcome: string]> = {
     'unknown_extension',
   ],
   'an unknown extension that may be skipped': [`plain('34ff002e00000001'+'0000003f'+'01000000')/${inside}`, 'decap'],
-  'an inner packet of version 5': [`GTP_U_Header(teid=1)/b'${'\\x55'.repeat(30)}'`, 'bad_inner'],
+  'an inner packet of version 5': [`GTP_U_Header(teid=1,gtp_type=255)/b'${'\\x55'.repeat(30)}'`, 'bad_inner'],
   'an inner source that is not the UE': [`GTP_U_Header(teid=1)/${inside.replace('1.7', '1.8')}`, 'antispoof'],
 };
 
