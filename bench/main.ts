@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { measureCommand } from './command';
-import { type Figures, measure } from './measure';
+import { measure } from './measure';
 import { type Options, type Part, readOptions, usage } from './options';
 import { formatRows, formatVariants, type Results, rows } from './report';
 import { measureTestRun } from './testrun';
@@ -52,10 +52,24 @@ async function bench(options: Options): Promise<void> {
 
 async function measureParts({ parts, rounds, seconds }: Options): Promise<Results> {
   const names = [...new Set(parts.flatMap((part) => NEEDS[part]))];
-  const figures: Figures = names.length > 0 ? await measure({ variants: names, rounds, seconds, step }) : {};
-  const testrun = parts.includes('testrun') ? await measureTestRun(rounds, step) : undefined;
-  const command = parts.includes('command') ? await measureCommand(rounds * 6, step) : undefined;
-  return { figures, testrun, command };
+  const wanted = (part: Part): boolean => parts.includes(part);
+  return {
+    figures: (await attempt(names.length > 0, () => measure({ variants: names, rounds, seconds, step }))) ?? {},
+    testrun: await attempt(wanted('testrun'), () => measureTestRun(rounds, step)),
+    command: await attempt(wanted('command'), () => measureCommand(rounds * 6, step)),
+  };
+}
+
+// A part that fails leaves the others worth having.
+async function attempt<T>(isWanted: boolean, act: () => Promise<T>): Promise<T | undefined> {
+  if (!isWanted || stopped !== undefined) return undefined;
+  try {
+    return await act();
+  } catch (error) {
+    console.error(stopped ?? `bench: ${(error as Error).message}`);
+    process.exitCode = stopped === undefined ? 1 : 130;
+    return undefined;
+  }
 }
 
 const NEEDS: Readonly<Record<Part, readonly VariantName[]>> = {

@@ -75,7 +75,9 @@ async function mountBpffs(): Promise<void> {
 async function unmountBpffs(): Promise<string[]> {
   const bpffs = environment.GTP_BPFFS;
   if (!existsSync(bpffs)) return [];
-  const pins = readdirSync(`${bpffs}/gtp`, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory());
+  const pins = readdirSync(`${bpffs}/gtp`, { recursive: true, withFileTypes: true }).filter(
+    (entry) => !entry.isDirectory(),
+  );
   await must(['umount', bpffs]);
   rmdirSync(bpffs);
   return pins.map((pin) => `pin ${pin.name}`);

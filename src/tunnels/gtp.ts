@@ -68,16 +68,19 @@ export function overhead(family: 4 | 6, extensionOctets: number): readonly (read
   ];
 }
 
-/** The largest inner packet that a path of `mtu` octets takes; IP's own length field is a limit, too. */
+/** The longest outer packet: the kernel makes no room in longer ones (PATH_MTU_MAX of bpf/path.h). Jumbo frames fit. */
+export const MAX_OUTER = 16000;
+
+/** The largest inner packet that a path of `mtu` octets takes. */
 export function innerMtu(mtu: number, family: 4 | 6, extensionOctets: number): number {
-  const whole = Math.min(mtu, 65535);
+  const whole = Math.min(mtu, MAX_OUTER);
   return whole - overhead(family, extensionOctets).reduce((sum, [, octets]) => sum + octets, 0);
 }
 
 /** The arithmetic behind innerMtu in words: "1500 - 20 IPv4 - 8 UDP - 8 GTP-U = 1464". */
 export function mtuArithmetic(mtu: number, family: 4 | 6, extensionOctets: number): string {
   const parts = overhead(family, extensionOctets).map(([name, octets]) => `- ${octets} ${name}`);
-  return `${Math.min(mtu, 65535)} ${parts.join(' ')} = ${innerMtu(mtu, family, extensionOctets)}`;
+  return `${Math.min(mtu, MAX_OUTER)} ${parts.join(' ')} = ${innerMtu(mtu, family, extensionOctets)}`;
 }
 
 /** What sending needs. Throws UsageError for words that contradict each other. */
