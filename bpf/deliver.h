@@ -83,12 +83,15 @@ INLINE int antispoof(struct __sk_buff *skb, __u32 at, __u32 version, const struc
 }
 
 /* TCP goes through GRO, which makes few packets of many; the rest straight into the inner end: it gains
- * nothing there. Decided by the protocol alone, so that one flow has one way and keeps its order. */
+ * nothing there. Decided by the protocol alone, so that one flow has one way and keeps its order. Only what is
+ * longer than the link's MTU has no choice: a veth's transmit side drops it without a word. */
 INLINE int wants_gro(struct __sk_buff *skb, const struct rx_config *c, __u32 protocol)
 {
-	if (c->flags & (RX_BULK | RX_SMALL))
-		return c->flags & RX_BULK;
-	return protocol == IPPROTO_TCP && !skb->gso_size;
+	__u32 mtu = 0;
+
+	if (c->flags & RX_SMALL || (!(c->flags & RX_BULK) && (protocol != IPPROTO_TCP || skb->gso_size)))
+		return 0;
+	return !bpf_check_mtu(skb, c->ifindex, &mtu, 0, skb->gso_size ? BPF_MTU_CHK_SEGS : 0);
 }
 
 #endif

@@ -2,8 +2,9 @@
 // How TypeScript becomes something that runs: the settings of esbuild that the command, the tests and the tools share.
 import { rmSync } from 'node:fs';
 
-// koffi and netlink carry native files; ava must be the copy that runs the tests.
-const external = ['koffi', 'netlink', 'netlink/*', 'ava', 'esbuild'];
+// koffi carries native files; ava must be the copy that runs the tests; yargs and chalk are used by few commands, and the
+// time to compile a bundle is the largest part of a command's own start-up.
+const external = ['koffi', 'yargs', 'yargs/*', 'chalk', 'ava', 'esbuild'];
 
 /**
  * Bundles each entry into one CommonJS file below `outdir`, or the only entry into `outfile`.
@@ -21,11 +22,7 @@ export async function bundle(entries, { outdir, clean, outfile, hashbang = false
     platform: 'node',
     format: 'cjs',
     target: 'node20.19',
-    // yargs and chalk are ES modules that ask for the address of their own file, which CommonJS does not know.
-    define: { 'import.meta.url': 'importMetaUrl' },
-    banner: {
-      js: `${hashbang ? '#!/usr/bin/env node\n' : ''}const importMetaUrl = require('node:url').pathToFileURL(__filename).href;`,
-    },
+    ...(hashbang ? { banner: { js: '#!/usr/bin/env node' } } : {}),
     sourcemap: sourcemap ? 'inline' : false,
     logLevel: 'warning',
   });

@@ -22,12 +22,11 @@ const NEEDS = {
   iperf3: program('iperf3', 'iperf3'),
   tcpdump: program('tcpdump', 'tcpdump'),
   tshark: program('tshark', 'tshark'),
-  bpftool: program('bpftool', 'bpftool'),
   // Debian's own interpreter: another python3 that comes first in PATH does not see Debian's packages.
   scapy: file('/usr/lib/python3/dist-packages/scapy', 'python3-scapy'),
 };
 
-const { scapy: _scapy, tcpdump: _tcpdump, bpftool: _bpftool, ...demo } = NEEDS;
+const { scapy: _scapy, tcpdump: _tcpdump, ...demo } = NEEDS;
 const PROFILES = { demo, test: NEEDS };
 
 try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { strerror } from '../errors';
+import { errno, strerror } from '../errors';
 import { koffi } from './koffi';
 import { call, callAny, callForPointer, checked, failure } from './libbpf';
 
@@ -96,7 +96,9 @@ function load(object: bigint, log: Log): void {
   if (result >= 0) return;
   const verifier = log.verifier.toString('latin1', 0, log.verifier.indexOf(0));
   const messages = log.messages.join('');
-  const lines = lastUsefulLines(verifier === '' ? messages : verifier);
+  // Without capabilities libbpf can only guess, and guesses wrong.
+  const isRefused = -result === errno('EPERM');
+  const lines = lastUsefulLines(verifier !== '' || isRefused ? verifier : messages);
   const said = [strerror(result), ...lines].join('\n  ');
   throw failure('load BPF programs', -result, { said, detail: messages + verifier });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from 'node:fs';
-import { errno, KernelError } from '../errors';
+import { errno, KernelError, type KernelErrorOptions } from '../errors';
 import { koffi, type Library } from './koffi';
 
 /** Calls the libbpf function `name`; arguments as in its prototype, pointers as Buffers or null. */
@@ -10,7 +10,7 @@ export function call(name: FunctionName, ...args: Argument[]): number {
 
 /** Like `call`, for functions that do not return an int: T has to be what koffi makes of the prototype's result. */
 export function callAny<T>(name: FunctionName, ...args: Argument[]): T {
-  const known = bound[name] ?? library().func(PROTOTYPES[name]);
+  const known = bound[name] ?? bindFunction(name);
   bound[name] = known;
   return known(...args) as T;
 }
@@ -29,7 +29,11 @@ export function checked(tried: string, result: number): number {
 }
 
 /** A KernelError for `code`; with EPERM and EACCES the hint names the capabilities that this process lacks. */
-export function failure(tried: string, code: number, more: { said?: string; detail?: string } = {}): KernelError {
+export function failure(
+  tried: string,
+  code: number,
+  more: Omit<KernelErrorOptions, 'errno' | 'hint'> = {},
+): KernelError {
   const hint = code === EPERM || code === EACCES ? capabilityHint() : undefined;
   return new KernelError(tried, { errno: code, ...more, ...(hint === undefined ? {} : { hint }) });
 }
@@ -84,18 +88,19 @@ const EACCES = errno('EACCES');
 const bound: Partial<Record<FunctionName, Bound>> = {};
 let loaded: Library | undefined;
 
-function library(): Library {
-  if (loaded !== undefined) return loaded;
+function bindFunction(name: FunctionName): Bound {
+  loaded ??= attempt('load libbpf.so.1', 'apt install libbpf1', () => koffi().load('libbpf.so.1'));
+  const library = loaded;
+  return attempt(`find ${name} in libbpf.so.1`, 'libbpf 1.0 or later is needed', () => library.func(PROTOTYPES[name]));
+}
+
+// Koffi says what the dynamic linker said.
+function attempt<T>(tried: string, hint: string, act: () => T): T {
   try {
-    loaded = koffi().load('libbpf.so.1');
+    return act();
   } catch (cause) {
-    throw new KernelError('load libbpf.so.1', {
-      said: String((cause as Error).message),
-      hint: 'apt install libbpf1',
-      cause,
-    });
+    throw new KernelError(tried, { said: (cause as Error).message, hint, cause });
   }
-  return loaded;
 }
 
 const CAPABILITIES = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21, CAP_BPF: 39 } as const;

@@ -11,6 +11,7 @@ import type { Address } from '../values';
 import { configureInner, makePair } from '../wiring/pair';
 import { findLink, forgetLink, linkPin, type LiveLink, listLinks, settle, sweep } from '../wiring/links';
 import { sourceTowards } from '../wiring/routes';
+import { refresh } from '../wiring/sessions';
 import { ensureShim } from '../wiring/shim';
 import { changeState, openState, type State, sweepNamespaces } from '../wiring/state';
 import { listenOn, underlaysOf } from '../wiring/underlay';
@@ -84,7 +85,8 @@ function addLink(state: State, words: Add & { readonly inner: string }, undo: Un
   undo(() => state.detach(linkPin(live.device.index)));
   const session = sessionOf(words);
   const record = session === undefined ? undefined : addSessionTo(state, live, session, undo, context);
-  configureInner(state, live, words, mtuNow(state, live), undo);
+  if (session === undefined) refresh(state, live, undo);
+  configureInner(state, live, words, undo);
   return { ...(context.options.json ? linkRecord(state, live, context.options) : {}), ...chosenTeid(record, context) };
 }
 
@@ -151,10 +153,6 @@ function register(state: State, live: LiveLink, undo: Undo): void {
   undo(() => void maps.links.delete(index));
   maps.devices.put(index, index);
   undo(() => void maps.devices.delete(index));
-}
-
-function mtuNow(state: State, live: LiveLink): number {
-  return state.maps.links.get(live.device.index)?.config.mtu ?? 0;
 }
 
 function removeLinks(state: State, links: readonly LiveLink[]): void {

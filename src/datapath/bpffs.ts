@@ -24,8 +24,10 @@ export function stateDir(cookie: bigint, root = bpffs()): string {
 /** Removes all state of one network namespace: maps, programs and, with their links, the hooks. */
 export function removeState(dir: string): void {
   removeDir(dir);
-  // ENOTEMPTY: another layout version is beside it.
-  told(`remove ${dirname(dir)}`, () => ignoring(['ENOENT', 'ENOTEMPTY'], () => rmdirSync(dirname(dir))));
+  // ENOTEMPTY: another layout version is beside it, another namespace's state below the same root.
+  for (const above of [dirname(dir), dirname(dirname(dir))]) {
+    told(`remove ${above}`, () => ignoring(['ENOENT', 'ENOTEMPTY'], () => rmdirSync(above)));
+  }
 }
 
 /** The cookies of all network namespaces that have state below `root`, in this or any other layout version. */
@@ -40,10 +42,10 @@ export function listCookies(root = bpffs()): bigint[] {
  * milliseconds for another command to end, then throws KernelError EAGAIN.
  */
 export function lock(dir: string, patience = 10_000): Lock {
-  const end = performance.now() + patience;
+  // Not performance.now(), whose first use costs more than all of this.
+  const end = process.uptime() + patience / 1000;
   for (;;) {
-    makeDir(dir);
-    const fd = told(`open ${dir}`, () => openSync(dir, 'r'));
+    const fd = openDir(dir);
     waitForLock(fd, dir, end);
     const inode = told(`look at ${dir}`, () => ignoring(['ENOENT'], () => statSync(dir).ino));
     // Whoever held it may have removed the directory: then this is the lock of something that nobody else can see.
@@ -65,17 +67,24 @@ export function programsPath(dir: string): string {
 const VERSION = 'v1';
 const POLL_MS = 5;
 
+function openDir(dir: string): number {
+  for (;;) {
+    const fd = told(`open ${dir}`, () => ignoring(['ENOENT'], () => openSync(dir, 'r')));
+    if (fd !== undefined) return fd;
+    makeDir(dir);
+  }
+}
+
 function waitForLock(fd: number, dir: string, end: number): void {
-  const clock = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
     const result = flock(fd, LOCK_EX | LOCK_NB);
     if (result >= 0) return;
-    if (result !== -errno('EAGAIN') || performance.now() > end) {
+    if (result !== -errno('EAGAIN') || process.uptime() > end) {
       closeSync(fd);
       throw lockFailed(dir, -result);
     }
     // flock(2) cannot be told how long to wait, and nothing else is to run meanwhile.
-    Atomics.wait(clock, 0, 0, POLL_MS);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { mkdirSync, readdirSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { KernelError } from '../errors';
+import { failure } from '../bindings/libbpf';
 
 /** Makes a directory for pins, with those above it. */
 export function makeDir(dir: string): void {
@@ -15,7 +15,7 @@ export function list(dir: string): string[] {
 
 /** Removes a pin; false if there was none. What it held goes on until its last user lets go of it. */
 export function unpin(path: string): boolean {
-  return told(`remove ${path}`, () => ignoring(['ENOENT'], () => unlinkSync(path) ?? true)) ?? false;
+  return told(`remove ${path}`, () => ignoring(['ENOENT'], () => [unlinkSync(path)])) !== undefined;
 }
 
 /** Removes a directory of pins and everything in it. */
@@ -35,7 +35,7 @@ export function told<T>(tried: string, act: () => T): T {
   } catch (cause) {
     const { errno: code } = cause as NodeJS.ErrnoException;
     if (code === undefined) throw cause;
-    throw new KernelError(tried, { errno: Math.abs(code), cause });
+    throw failure(tried, Math.abs(code), { cause });
   }
 }
 

@@ -11,7 +11,6 @@ import { openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
 import type { Undo } from '../undo';
 import type { Mac, NetnsWord, Prefix } from '../values';
 import type { LiveLink } from './links';
-import { setMtu } from './sessions';
 import type { State } from './state';
 
 /** What decides on a new pair of ends. */
@@ -48,12 +47,11 @@ export function makePair(state: State, words: PairWords, undo: Undo): Pair {
 }
 
 /**
- * Sets MTU, offloads, addresses and routes, and brings both ends up. The inner end does GRO, and what comes to it by the
+ * Sets offloads, addresses and routes, and brings both ends up. The inner end does GRO, and what comes to it by the
  * outer end's transmit side is cut there, so that GRO sees packets (deliver bulk); a queue in front lets it push back.
  */
-export function configureInner(state: State, live: LiveLink, words: InnerWords, mtu: number, undo: Undo): void {
+export function configureInner(state: State, live: LiveLink, words: InnerWords, undo: Undo): void {
   const { device } = live;
-  setMtu(state, live, mtu);
   setFeatures(state.generic(), device, CUT_ON_DELIVERY);
   addQdisc(state.route, device, { kind: 'pfifo', limit: DELIVERY_QUEUE });
   within(words.netns, () => {

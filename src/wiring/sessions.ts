@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { randomInt } from 'node:crypto';
 import { control } from '../datapath/control';
 import { link_flag } from '../datapath/layout.gen';
 import {
@@ -50,10 +49,15 @@ export function findSession(state: State, live: LiveLink, teid: number, local?: 
 /** A free TEID that nobody can guess (G21): random, never 0. */
 export function freeTeid(state: State, local: Address, port: number): number {
   for (let tries = 0; tries < 100; tries++) {
-    const teid = randomInt(1, 2 ** 32);
+    const teid = randomInt(1, 2 ** 32 - 1);
     if (state.maps.rx.get(rxKey(local, teid, port)) === undefined) return teid;
   }
   throw new KernelError('find a free TEID', { said: 'a hundred random ones were all in use' });
+}
+
+// node:crypto costs more to load than the rest of a command, so only who asks for a random number loads it.
+function randomInt(least: number, most: number): number {
+  return process.getBuiltinModule('node:crypto').randomInt(least, most + 1);
 }
 
 /** Makes a session on a link. Throws KernelError when its TEID or a prefix is taken. */
