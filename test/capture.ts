@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from 'node:fs';
 import { type Gtp, gtpFrame, type Packet, packet, type Sum } from './gtp-frame';
-import { background, within } from './run';
+import { type Background, background, waitFor, within } from './run';
 
 /** What is wrong with many captured G-PDUs: numbers of datagrams unless said otherwise. */
 export interface Report {
@@ -46,32 +46,35 @@ export const faults = (report: Report): typeof faultless =>
     Object.keys(faultless).map((key) => [key, report[key as keyof typeof faultless]]),
   ) as typeof faultless;
 
-/** Starts tcpdump and waits until it listens; `stop` gives the frames and fails if the kernel dropped some. */
-export async function capture(ns: string, dev: string, file: string, filter = 'udp port 2152') {
-  const command = within(
-    ns,
-    'tcpdump',
-    '-Z',
-    'root',
-    '-B',
-    '131072',
-    '--immediate-mode',
-    '-nni',
-    dev,
-    '-w',
-    file,
-    filter,
-  );
-  const tcpdump = await background(command, /listening on/);
-  return {
-    file,
-    stop: async (): Promise<Buffer[]> => {
-      const { stderr } = await tcpdump.stop();
-      const dropped = /(\d+) packets? dropped by kernel/.exec(stderr)?.[1];
-      if (dropped !== '0') throw new Error(`tcpdump lost frames: ${stderr}`);
-      return frames(file);
-    },
+/** A tcpdump that listens already. */
+export interface Capture {
+  readonly file: string;
+  /** Ends it when it has written all that passed by; gives the frames, and fails if one was lost or cut. */
+  stop(): Promise<Buffer[]>;
+  /** Ends it; gives how many frames there were. */
+  count(): Promise<number>;
+}
+
+/** Starts tcpdump and waits until it listens; frames longer than `snaplen` are cut. */
+export async function capture(
+  ns: string,
+  dev: string,
+  file: string,
+  filter = 'udp port 2152',
+  snaplen = 2000,
+): Promise<Capture> {
+  const options = ['-Z', 'root', '-B', '131072', '-s', `${snaplen}`, '--immediate-mode', '-nni', dev, '-w', file];
+  const tcpdump = await background(within(ns, 'tcpdump', ...options, filter), /listening on/);
+  const count = async (): Promise<number> => {
+    const passed = await waitFor(
+      () => progress(tcpdump),
+      ({ written, lost, received }) => written + lost === received,
+    );
+    await tcpdump.stop();
+    if (passed.lost > 0) throw new Error(`tcpdump lost ${passed.lost} of ${passed.received} frames`);
+    return passed.written;
   };
+  return { file, count, stop: () => count().then(() => frames(file)) };
 }
 
 /** The frames of a little-endian pcap file of Ethernet frames, all of them whole. */
@@ -121,6 +124,12 @@ export function judge(messages: readonly Gtp[]): Report {
     ...total({ octets: 0, holes: 0 }, flows.map(coverage)),
     lengths: count(inner.filter(isTcp).map((each) => each.payload.length - 4 * ((each.payload[12] ?? 0) >> 4))),
   };
+}
+
+async function progress(tcpdump: Background): Promise<{ written: number; received: number; lost: number }> {
+  const line = /(\d+) packets? captured, (\d+) packets? received by filter, (\d+) packets? dropped by kernel/;
+  const [, written, received, lost] = (await tcpdump.ask('SIGUSR1', line)).map(Number);
+  return { written: written ?? 0, received: received ?? 0, lost: lost ?? 0 };
 }
 
 const wrong = (sum: Sum): number => Number(sum === 'wrong');

@@ -43,6 +43,8 @@ export interface Background {
   stop(): Promise<Result>;
   /** Waits until it ends by itself. */
   ended(): Promise<Result>;
+  /** Sends a signal and gives what it writes to stderr next that matches. */
+  ask(signal: NodeJS.Signals, answer: RegExp): Promise<RegExpExecArray>;
 }
 
 const started = new Set<Background>();
@@ -58,6 +60,11 @@ export async function background(command: readonly string[], ready: RegExp): Pro
       return handle.ended();
     },
     ended: () => end.finally(() => started.delete(handle)),
+    ask: (signal, answer) => {
+      const heard = said(child, answer, command);
+      child.kill(signal);
+      return heard;
+    },
   };
   started.add(handle);
   await said(child, ready, command);
@@ -96,14 +103,20 @@ function finished(child: ChildProcess): Promise<Result> {
   });
 }
 
-function said(child: ChildProcess, ready: RegExp, command: readonly string[]): Promise<void> {
+function said(child: ChildProcess, wanted: RegExp, command: readonly string[]): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let text = '';
-    child.stderr?.on('data', (part: Buffer) => {
+    const listen = (part: Buffer): void => {
       text += part.toString();
-      if (ready.test(text)) resolve();
-    });
+      const found = wanted.exec(text);
+      if (found === null) return;
+      child.stderr?.off('data', listen);
+      child.off('close', tooSoon);
+      resolve(found);
+    };
+    const tooSoon = (): void => reject(new Error(`${command.join(' ')} ended too soon: ${text}`));
+    child.stderr?.on('data', listen);
     child.once('error', reject);
-    child.once('close', () => reject(new Error(`${command.join(' ')} ended before it was ready: ${text}`)));
+    child.once('close', tooSoon);
   });
 }

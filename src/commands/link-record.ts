@@ -75,9 +75,14 @@ function details(state: State, live: LiveLink, names: readonly string[]): Output
   const { link } = live;
   const off = link.dev.flatMap((index, at) => offloadsOff(state, index).map((name) => `${names[at]}:${name}`));
   return {
-    ...(link.mtu === undefined ? { mtu: mtuArithmetic(underlayMtu(state, live), link.local.family, 0) } : { mtu: 'as given' }),
+    ...(link.mtu === undefined
+      ? { mtu: mtuArithmetic(underlayMtu(state, live), link.local.family, 0) }
+      : { mtu: 'as given' }),
     ...(off.length > 0 ? { offloads_off: off } : {}),
-    programs: state.attached().filter(({ ifindex }) => ifindex !== 0).map(({ pin, program }) => `${pin}=${program ?? '?'}`),
+    programs: state
+      .attached()
+      .filter(({ ifindex }) => ifindex !== 0)
+      .map(({ pin, program }) => `${pin}=${program ?? '?'}`),
   };
 }
 

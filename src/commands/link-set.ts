@@ -38,31 +38,26 @@ export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): v
 
 function changed(state: State, { link }: LiveLink, words: Set): Link {
   const local = words.local ?? link.local;
-  const dev = words.dev !== undefined || words.local !== undefined ? underlaysOf(state, words.dev, local) : link.dev;
-  if (dev.length > MAX_UNDERLAYS) throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
-  const flag = (word: 'on' | 'off' | undefined, was: boolean): boolean => (word === undefined ? was : word === 'on');
+  const follows = words.dev === undefined && words.local === undefined;
+  const dev = follows ? link.dev : underlaysOf(state, words.dev, local);
+  if (dev.length > MAX_UNDERLAYS)
+    throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
+  const { hairpin, echo, errind, extnotify, lladdr, role, port, srcport, ttl, tos, udpcsum, df, gso, deliver } = words;
+  const plain = { role, port, srcport, ttl, tos, udpcsum, df, gso, deliver };
+  const switches = { hairpin, echo, errind, extnotify };
   return {
     ...link,
+    ...given({ ...plain, mtu: words.mtu, xdp: words.xdp, errind_action: words.errind_action, smac: lladdr }),
+    ...Object.fromEntries(Object.entries(given(switches)).map(([word, value]) => [word, value === 'on'])),
     local,
     dev,
-    mtu: words.mtu ?? link.mtu,
-    role: words.role ?? link.role,
-    port: words.port ?? link.port,
-    srcport: words.srcport ?? link.srcport,
-    ttl: words.ttl ?? link.ttl,
-    tos: words.tos ?? link.tos,
-    udpcsum: words.udpcsum ?? link.udpcsum,
-    df: words.df ?? link.df,
-    gso: words.gso ?? link.gso,
-    deliver: words.deliver ?? link.deliver,
-    hairpin: flag(words.hairpin, link.hairpin),
-    xdp: words.xdp ?? link.xdp,
-    echo: flag(words.echo, link.echo),
-    errind: flag(words.errind, link.errind),
-    extnotify: flag(words.extnotify, link.extnotify),
-    errind_action: words.errind_action ?? link.errind_action,
-    smac: words.lladdr ?? link.smac,
   };
+}
+
+// Without the words that were not given, so that they do not hide what holds.
+function given<T extends object>(words: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(words).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
 function store(state: State, live: LiveLink, next: LiveLink, undo: Undo): void {
@@ -85,7 +80,13 @@ function moveSession(state: State, live: LiveLink, next: LiveLink, stored: Store
     addSession(
       state.maps,
       state.control,
-      { key: stored.key, rx: stored.rxConfig, tx: stored.txConfig, places: stored.places, localDev: stored.tx.local_dev },
+      {
+        key: stored.key,
+        rx: stored.rxConfig,
+        tx: stored.txConfig,
+        places: stored.places,
+        localDev: stored.tx.local_dev,
+      },
       () => undefined,
     );
   removeSession(state.maps, state.control, stored);

@@ -8,8 +8,8 @@ import { deleteLink } from '../netlink/link';
 import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
 import type { Address } from '../values';
+import { findLink, forgetLink, type LiveLink, linkPin, listLinks, settle, sweep } from '../wiring/links';
 import { configureInner, makePair } from '../wiring/pair';
-import { findLink, forgetLink, linkPin, type LiveLink, listLinks, settle, sweep } from '../wiring/links';
 import { sourceTowards } from '../wiring/routes';
 import { refresh } from '../wiring/sessions';
 import { ensureShim } from '../wiring/shim';
@@ -73,7 +73,8 @@ export const commands: Commands<'link'> = {
 function addLink(state: State, words: Add & { readonly inner: string }, undo: Undo, context: Context): OutputRecord {
   const local = localOf(state, words);
   const dev = underlaysOf(state, words.dev, local);
-  if (dev.length > MAX_UNDERLAYS) throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
+  if (dev.length > MAX_UNDERLAYS)
+    throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
   ensureShim(state, undo);
   const pair = makePair(state, words, undo);
   const link: Link = { ...settingsOf(words), local, dev, netns: pair.netns, dmac: pair.dmac, smac: pair.smac };

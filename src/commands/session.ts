@@ -30,11 +30,15 @@ export const commands: Commands<'session'> = {
     onLink(context, words.dev, (state, live, undo) => {
       const local = words.local ?? live.link.local;
       const stored =
-        words.local_teid === 'auto' ? undefined : readSession(state.maps, rxKey(local, words.local_teid, live.link.port));
+        words.local_teid === 'auto'
+          ? undefined
+          : readSession(state.maps, rxKey(local, words.local_teid, live.link.port));
       if (stored === undefined || stored.rxConfig.ifindex !== live.device.index) {
         return [addSessionTo(state, live, words, undo, context)];
       }
-      return [alter(state, live, stored, fresh(words, stored.txConfig.local_teid, local), words.name ?? null, undo, context)];
+      return [
+        alter(state, live, stored, fresh(words, stored.txConfig.local_teid, local), words.name ?? null, undo, context),
+      ];
     }),
 
   del: (words, context) =>
@@ -68,7 +72,13 @@ export const commands: Commands<'session'> = {
 };
 
 /** Adds a session to a link; `local-teid auto` takes a free one. */
-export function addSessionTo(state: State, live: LiveLink, words: NewSession, undo: Undo, context: Context): OutputRecord {
+export function addSessionTo(
+  state: State,
+  live: LiveLink,
+  words: NewSession,
+  undo: Undo,
+  context: Context,
+): OutputRecord {
   const local = words.local ?? live.link.local;
   const teid = words.local_teid === 'auto' ? freeTeid(state, local, live.link.port) : words.local_teid;
   createSession(state, live, fresh(words, teid, local), undo);
@@ -175,7 +185,8 @@ function select(state: State | undefined, filter: Filter): [LiveLink, Stored[]][
   if (state === undefined) return [];
   const byLink = new Map<number, Stored[]>();
   for (const stored of readSessions(state.maps)) {
-    if (matches(stored, filter)) byLink.set(stored.rxConfig.ifindex, [...(byLink.get(stored.rxConfig.ifindex) ?? []), stored]);
+    if (matches(stored, filter))
+      byLink.set(stored.rxConfig.ifindex, [...(byLink.get(stored.rxConfig.ifindex) ?? []), stored]);
   }
   const links = listLinks(state).filter(({ device }) => filter.dev === undefined || device.name === filter.dev);
   const order = (a: Stored, b: Stored): number =>

@@ -244,19 +244,17 @@ function quickPlaces(maps: OpenMaps, rx: RxConfig): [Place, TxSession][] | undef
 }
 
 function* allPlaces(maps: OpenMaps, ifindex?: number): Generator<[Place, TxSession]> {
-  const wanted = (index: number): boolean => ifindex === undefined || index === ifindex;
-  const links = ifindex === undefined ? maps.links.entries() : oneLink(maps, ifindex);
-  let select = 0;
+  const isWanted = (index: number): boolean => ifindex === undefined || index === ifindex;
+  const links = [...(ifindex === undefined ? maps.links.entries() : oneLink(maps, ifindex))];
+  const flags = links.reduce((all, [, link]) => all | link.config.flags, 0);
   for (const [index, link] of links) {
-    select |= link.config.flags;
     if (link.config.flags & link_flag.default) yield [{ in: 'fallback', ifindex: index }, link.fallback];
   }
-  if (select & link_flag.select) {
-    for (const [key, value] of maps.tx.entries()) if (wanted(key.ifindex)) yield [{ in: 'tx', key }, value];
-  }
-  if (select & link_flag.prefix) {
-    for (const [key, value] of maps.tx_prefix.entries())
-      if (wanted(key.ifindex)) yield [{ in: 'tx_prefix', key }, value];
+  for (const name of ['tx', 'tx_prefix'] as const) {
+    if ((flags & (name === 'tx' ? link_flag.select : link_flag.prefix)) === 0) continue;
+    for (const [key, value] of maps[name].entries()) {
+      if (isWanted(key.ifindex)) yield [{ in: name, key } as Place, value];
+    }
   }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { type Structs, kind, rx_flag, tx_flag } from '../datapath/layout.gen';
+import { kind, rx_flag, type Structs, tx_flag } from '../datapath/layout.gen';
 import { UsageError } from '../errors';
 import type { Address, Prefix } from '../values';
 import { fromMapped, hex, mappedLength, toMapped } from './address';
+import { inherited, on, pick } from './flags';
 
 export type TxConfig = Structs['tx_config'];
 export type RxConfig = Structs['rx_config'];
@@ -118,13 +119,13 @@ export function rxConfig(link: LinkWords, words: SessionWords, target: Target): 
     ...target,
     remote: toMapped(words.remote),
     flags:
-      bit(words.peer === 'strict', rx_flag.strict) |
-      bit(antispoof, rx_flag.antispoof) |
-      bit(v4.length > 1 || v6.length > 1, rx_flag.many) |
-      bit(link.role === 'sgsn', rx_flag.sgsn) |
-      bit(link.deliver === 'bulk', rx_flag.bulk) |
-      bit(link.deliver === 'small', rx_flag.small) |
-      bit(words.antispoof !== undefined, rx_flag.own_antispoof),
+      on(words.peer === 'strict', rx_flag.strict) |
+      on(antispoof, rx_flag.antispoof) |
+      on(v4.length > 1 || v6.length > 1, rx_flag.many) |
+      on(link.role === 'sgsn', rx_flag.sgsn) |
+      on(link.deliver === 'bulk', rx_flag.bulk) |
+      on(link.deliver === 'small', rx_flag.small) |
+      on(words.antispoof !== undefined, rx_flag.own_antispoof),
     ue4: v4[0]?.address.bytes ?? new Uint8Array(4),
     ue4_len: v4[0]?.length ?? NO_ADDRESS,
     ue6: v6[0]?.address.bytes ?? new Uint8Array(16),
@@ -134,23 +135,16 @@ export function rxConfig(link: LinkWords, words: SessionWords, target: Target): 
 
 /** The words of a session from what the kernel holds: the inverse of txConfig and rxConfig. */
 export function sessionWords(tx: TxConfig, rx: RxConfig, ue: readonly Prefix[]): SessionWords {
-  const has = (flag: number): boolean => (tx.flags & flag) !== 0;
   return {
     local_teid: tx.local_teid,
     remote_teid: tx.teid,
     remote: fromMapped(tx.remote),
     local: fromMapped(tx.local),
     ue: sortPrefixes(ue),
-    peer: rx.flags & rx_flag.strict ? 'strict' : 'any',
+    peer: pick<SessionWords['peer']>(rx.flags, [[rx_flag.strict, 'strict']], 'any'),
     antispoof: rx.flags & rx_flag.own_antispoof ? (rx.flags & rx_flag.antispoof) !== 0 : undefined,
-    srcport: has(tx_flag.own_srcport) ? sourcePort(tx) : undefined,
-    ttl: has(tx_flag.own_ttl) ? (has(tx_flag.ttl_inherit) ? 'inherit' : tx.ttl) : undefined,
-    tos: has(tx_flag.own_tos) ? (has(tx_flag.tos_inherit) ? 'inherit' : tx.tos) : undefined,
-    udpcsum: has(tx_flag.own_csum) ? has(tx_flag.csum) : undefined,
-    qfi: has(tx_flag.qfi) ? (tx.ext[2] ?? 0) & 0x3f : undefined,
-    rqi: has(tx_flag.rqi) ? true : undefined,
-    ppi: has(tx_flag.ppi) ? (tx.ext[3] ?? 0) >> 5 : undefined,
-    psc: has(tx_flag.psc_none) ? 'none' : has(tx_flag.psc_dl) ? 'dl' : has(tx_flag.psc_ul) ? 'ul' : 'auto',
+    ...ownWords(tx),
+    ...containerWords(tx),
   };
 }
 
@@ -165,6 +159,36 @@ const NO_ADDRESS = 255;
 const DOWNLINK = 0;
 const UPLINK = 1;
 
+// What was given for the session alone; the rest is the link's.
+function ownWords(tx: TxConfig): Pick<SessionWords, 'srcport' | 'ttl' | 'tos' | 'udpcsum'> {
+  const own = <T>(flag: number, value: T): T | undefined => (tx.flags & flag ? value : undefined);
+  return {
+    srcport: own(tx_flag.own_srcport, sourcePort(tx)),
+    ttl: own(tx_flag.own_ttl, inherited(tx.flags, tx_flag.ttl_inherit, tx.ttl)),
+    tos: own(tx_flag.own_tos, inherited(tx.flags, tx_flag.tos_inherit, tx.tos)),
+    udpcsum: own(tx_flag.own_csum, (tx.flags & tx_flag.csum) !== 0),
+  };
+}
+
+function containerWords(tx: TxConfig): Pick<SessionWords, 'qfi' | 'rqi' | 'ppi' | 'psc'> {
+  const [, , octet = 0, priority = 0] = tx.ext;
+  const own = <T>(flag: number, value: T): T | undefined => (tx.flags & flag ? value : undefined);
+  return {
+    qfi: own(tx_flag.qfi, octet & 0x3f),
+    rqi: own(tx_flag.rqi, true),
+    ppi: own(tx_flag.ppi, priority >> 5),
+    psc: pick<SessionWords['psc']>(
+      tx.flags,
+      [
+        [tx_flag.psc_none, 'none'],
+        [tx_flag.psc_dl, 'dl'],
+        [tx_flag.psc_ul, 'ul'],
+      ],
+      'auto',
+    ),
+  };
+}
+
 function sourcePort(tx: TxConfig): SourcePort {
   if (tx.flags & tx_flag.sport_hash) return 'hash';
   return tx.sport === GTPU_PORT ? 'fixed' : tx.sport;
@@ -173,57 +197,59 @@ function sourcePort(tx: TxConfig): SourcePort {
 function linkFlags(link: LinkWords, words: SessionWords): number {
   const csum = words.remote.family === 6 || (words.udpcsum ?? link.udpcsum ?? false);
   return (
-    bit(csum, tx_flag.csum) |
-    bit((words.srcport ?? link.srcport) === 'hash', tx_flag.sport_hash) |
-    bit((words.ttl ?? link.ttl) === 'inherit', tx_flag.ttl_inherit) |
-    bit((words.tos ?? link.tos) === 'inherit', tx_flag.tos_inherit) |
-    bit(link.df === 'set', tx_flag.df) |
-    bit(link.df === 'inherit', tx_flag.df_inherit) |
-    bit(link.hairpin, tx_flag.hairpin) |
-    bit(link.gso === 'split', tx_flag.split) |
-    bit(link.gso === 'keep', tx_flag.keep)
+    on(csum, tx_flag.csum) |
+    on((words.srcport ?? link.srcport) === 'hash', tx_flag.sport_hash) |
+    on((words.ttl ?? link.ttl) === 'inherit', tx_flag.ttl_inherit) |
+    on((words.tos ?? link.tos) === 'inherit', tx_flag.tos_inherit) |
+    on(link.df === 'set', tx_flag.df) |
+    on(link.df === 'inherit', tx_flag.df_inherit) |
+    on(link.hairpin, tx_flag.hairpin) |
+    on(link.gso === 'split', tx_flag.split) |
+    on(link.gso === 'keep', tx_flag.keep)
   );
 }
 
 function ownFlags(words: SessionWords): number {
   return (
-    bit(words.srcport !== undefined, tx_flag.own_srcport) |
-    bit(words.ttl !== undefined, tx_flag.own_ttl) |
-    bit(words.tos !== undefined, tx_flag.own_tos) |
-    bit(words.udpcsum !== undefined, tx_flag.own_csum) |
-    bit(words.qfi !== undefined, tx_flag.qfi) |
-    bit(words.rqi === true, tx_flag.rqi) |
-    bit(words.ppi !== undefined, tx_flag.ppi) |
-    bit(words.psc === 'none', tx_flag.psc_none) |
-    bit(words.psc === 'dl', tx_flag.psc_dl) |
-    bit(words.psc === 'ul', tx_flag.psc_ul)
+    on(words.srcport !== undefined, tx_flag.own_srcport) |
+    on(words.ttl !== undefined, tx_flag.own_ttl) |
+    on(words.tos !== undefined, tx_flag.own_tos) |
+    on(words.udpcsum !== undefined, tx_flag.own_csum) |
+    on(words.qfi !== undefined, tx_flag.qfi) |
+    on(words.rqi === true, tx_flag.rqi) |
+    on(words.ppi !== undefined, tx_flag.ppi) |
+    on(words.psc === 'none', tx_flag.psc_none) |
+    on(words.psc === 'dl', tx_flag.psc_dl) |
+    on(words.psc === 'ul', tx_flag.psc_ul)
   );
 }
 
 // The PDU Session Container as it goes on the wire, length and next type included (38.415 5.5.2); empty for none. It is
-// sent for `qfi`, or because `psc` names a type (G9: never by itself). A ggsn sends downlink, an sgsn uplink (G7).
+// sent for `qfi`, or because `psc` names a type (G9: never by itself).
 function container(role: Role, words: SessionWords): readonly number[] {
-  const forced = words.psc === 'dl' || words.psc === 'ul';
-  if (words.psc === 'none' || (words.qfi === undefined && !forced)) {
-    for (const word of ['qfi', 'rqi', 'ppi'] as const) {
-      const has = words[word] !== undefined;
-      if (has) throw new UsageError(`${word} goes into a PDU Session Container, which this session does not send`, {
-        hint: words.psc === 'none' ? 'leave out psc none' : 'give qfi, too',
-      });
-    }
-    return [];
+  const type = containerType(role, words);
+  const given = (['qfi', 'rqi', 'ppi'] as const).filter((word) => words[word] !== undefined);
+  if (type === undefined) {
+    if (given.length === 0) return [];
+    throw new UsageError(`${given[0]} goes into a PDU Session Container, which this session does not send`, {
+      hint: words.psc === 'none' ? 'leave out psc none' : 'give qfi, too',
+    });
   }
-  const type = words.psc === 'dl' ? DOWNLINK : words.psc === 'ul' ? UPLINK : role === 'ggsn' ? DOWNLINK : UPLINK;
-  if (type === UPLINK && (words.rqi || words.ppi !== undefined)) {
-    throw new UsageError(`${words.rqi ? 'rqi' : 'ppi'} exists downlink only (TS 38.415, 5.5.2.1)`, {
+  const [downlinkOnly] = given.filter((word) => word !== 'qfi');
+  if (type === UPLINK && downlinkOnly !== undefined) {
+    throw new UsageError(`${downlinkOnly} exists downlink only (TS 38.415, 5.5.2.1)`, {
       hint: 'role ggsn or psc dl sends downlink',
     });
   }
-  const octet = bit(words.ppi !== undefined, 0x80) | bit(words.rqi === true, 0x40) | (words.qfi ?? 0);
+  const octet = on(words.ppi !== undefined, 0x80) | on(words.rqi === true, 0x40) | (words.qfi ?? 0);
   if (words.ppi === undefined) return [1, type << 4, octet, 0];
   return [2, type << 4, octet, words.ppi << 5, 0, 0, 0, 0];
 }
 
-function bit(condition: boolean, flag: number): number {
-  return condition ? flag : 0;
+// G7: a ggsn sends downlink, an sgsn uplink.
+function containerType(role: Role, { psc, qfi }: SessionWords): number | undefined {
+  if (psc === 'dl') return DOWNLINK;
+  if (psc === 'ul') return UPLINK;
+  if (psc === 'none' || qfi === undefined) return undefined;
+  return role === 'ggsn' ? DOWNLINK : UPLINK;
 }

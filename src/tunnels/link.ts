@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { kind, link_flag, link_word, type Structs } from '../datapath/layout.gen';
 import { fromMapped, toMapped } from './address';
-import { GTPU_PORT, type LinkWords } from './gtp';
+import { inherited, on, pick } from './flags';
+import { GTPU_PORT, type LinkWords, type Role, type SourcePort } from './gtp';
 
 /** What a link remembers of its words besides those its sessions need. */
 export type LinkExtras = {
@@ -27,7 +28,6 @@ export const MAX_UNDERLAYS = 8;
 
 /** A link as the map link_words holds it. */
 export function storeLink(link: Link): Structs['link_words'] {
-  const on = (condition: boolean, flag: number): number => (condition ? flag : 0);
   return {
     local: toMapped(link.local),
     words:
@@ -65,28 +65,67 @@ export function storeLink(link: Link): Structs['link_words'] {
 
 /** The inverse of storeLink; role and MTU stand in the state that the packet path reads. */
 export function loadLink(stored: Structs['link_words'], config: Structs['link_config']): Link {
-  const has = (flag: number): boolean => (stored.words & flag) !== 0;
+  const { words } = stored;
+  const has = (flag: number): boolean => (words & flag) !== 0;
   return {
     local: fromMapped(stored.local),
     port: stored.port,
-    role: config.flags & link_flag.sgsn ? 'sgsn' : 'ggsn',
-    srcport: has(link_word.sport_hash) ? 'hash' : stored.sport === GTPU_PORT ? 'fixed' : stored.sport,
-    ttl: has(link_word.ttl_inherit) ? 'inherit' : stored.ttl,
-    tos: has(link_word.tos_inherit) ? 'inherit' : stored.tos,
+    role: pick<Role>(config.flags, [[link_flag.sgsn, 'sgsn']], 'ggsn'),
+    srcport: pick<SourcePort>(
+      words,
+      [[link_word.sport_hash, 'hash']],
+      stored.sport === GTPU_PORT ? 'fixed' : stored.sport,
+    ),
+    ttl: inherited(words, link_word.ttl_inherit, stored.ttl),
+    tos: inherited(words, link_word.tos_inherit, stored.tos),
     udpcsum: has(link_word.csum_given) ? has(link_word.csum) : undefined,
-    df: has(link_word.df_set) ? 'set' : has(link_word.df_inherit) ? 'inherit' : 'unset',
-    gso: has(link_word.gso_split) ? 'split' : has(link_word.gso_keep) ? 'keep' : 'auto',
-    deliver: has(link_word.deliver_bulk) ? 'bulk' : has(link_word.deliver_small) ? 'small' : 'auto',
     hairpin: !has(link_word.no_hairpin),
-    xdp: has(link_word.xdp_off) ? 'off' : 'auto',
     mtu: has(link_word.mtu_given) ? config.mtu : undefined,
     echo: !has(link_word.no_echo),
     errind: !has(link_word.no_errind),
     extnotify: !has(link_word.no_extnotify),
-    errind_action: has(link_word.errind_none) ? 'none' : has(link_word.errind_del) ? 'del' : 'mark',
+    ...choices(words),
     dev: stored.dev.slice(0, stored.underlays),
     netns: stored.netns,
     dmac: stored.dmac,
     smac: stored.smac,
+  };
+}
+
+function choices(words: number): Pick<Link, 'df' | 'gso' | 'deliver' | 'xdp' | 'errind_action'> {
+  return {
+    df: pick<Link['df']>(
+      words,
+      [
+        [link_word.df_set, 'set'],
+        [link_word.df_inherit, 'inherit'],
+      ],
+      'unset',
+    ),
+    gso: pick<Link['gso']>(
+      words,
+      [
+        [link_word.gso_split, 'split'],
+        [link_word.gso_keep, 'keep'],
+      ],
+      'auto',
+    ),
+    deliver: pick<Link['deliver']>(
+      words,
+      [
+        [link_word.deliver_bulk, 'bulk'],
+        [link_word.deliver_small, 'small'],
+      ],
+      'auto',
+    ),
+    xdp: pick<Link['xdp']>(words, [[link_word.xdp_off, 'off']], 'auto'),
+    errind_action: pick<Link['errind_action']>(
+      words,
+      [
+        [link_word.errind_none, 'none'],
+        [link_word.errind_del, 'del'],
+      ],
+      'mark',
+    ),
   };
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { zero } from '../datapath/codec';
 import { endpoint_flag, kind, type Structs } from '../datapath/layout.gen';
-import type { State } from './state';
 import { renewPaths } from './shim';
+import type { State } from './state';
 
 /** A local address and port at which links of ours receive, and what is answered there. */
 export type Endpoint = { readonly local: Uint8Array; readonly port: number; readonly flags: number };

@@ -39,7 +39,9 @@ export function listLinks(state: State): LiveLink[] {
  */
 export function sweep(state: State): void {
   const { maps } = state;
-  const gone = [...maps.links.entries()].map(([index]) => index).filter((index) => maps.devices.get(index) === undefined);
+  const gone = [...maps.links.entries()]
+    .map(([index]) => index)
+    .filter((index) => maps.devices.get(index) === undefined);
   for (const index of gone) forgetLink(state, index);
   for (const { pin, ifindex } of state.attached()) if (ifindex === 0) state.detach(pin);
   if (gone.length > 0) settle(state);
@@ -88,7 +90,8 @@ function liveLink(state: State, device: LinkInfo): LiveLink | undefined {
   const stored = state.maps.link_words.get(device.index);
   const config = state.maps.links.get(device.index)?.config;
   // An index that was used again: the words are of a link that has gone.
-  if (stored === undefined || config === undefined || state.maps.devices.get(device.index) === undefined) return undefined;
+  if (stored === undefined || config === undefined || state.maps.devices.get(device.index) === undefined)
+    return undefined;
   return { device, link: loadLink(stored, config), config };
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { closeSync } from 'node:fs';
+
 import { randomBytes } from 'node:crypto';
-import { inNetns, openNetns, resolveNetns } from '../netns';
+import { closeSync } from 'node:fs';
 import { addAddress } from '../netlink/address';
 import { setFeatures } from '../netlink/ethtool';
 import { createVeth, deleteLink, getLink, type LinkInfo, setLink } from '../netlink/link';
 import { addQdisc } from '../netlink/qdisc';
 import { addRoute } from '../netlink/route';
 import { openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
+import { inNetns, openNetns, resolveNetns } from '../netns';
 import type { Undo } from '../undo';
 import type { Mac, NetnsWord, Prefix } from '../values';
 import type { LiveLink } from './links';
@@ -78,7 +79,9 @@ export function giveAddresses(route: RouteSocket, inner: { index: number; name: 
   for (const dst of words.route ?? []) {
     if (dst !== 'default') addRoute(route, { dst, family: dst.address.family, oif: inner, scope: 'link' });
     // "default" means every family that the end has an address of; without any, IPv4.
-    else for (const family of families.size > 0 ? families : ([4] as const)) addRoute(route, { dst, family, oif: inner, scope: 'link' });
+    else
+      for (const family of families.size > 0 ? families : ([4] as const))
+        addRoute(route, { dst, family, oif: inner, scope: 'link' });
   }
 }
 
@@ -94,7 +97,12 @@ export function within(netns: NetnsWord | undefined, act: () => void): void {
 }
 
 const END = { noarp: true, inet6AddrGenNone: true } as const;
-const CUT_ON_DELIVERY = { 'tx-tcp-segmentation': false, 'tx-tcp6-segmentation': false, 'tx-tcp-ecn-segmentation': false, 'tx-tcp-mangleid-segmentation': false } as const;
+const CUT_ON_DELIVERY = {
+  'tx-tcp-segmentation': false,
+  'tx-tcp6-segmentation': false,
+  'tx-tcp-ecn-segmentation': false,
+  'tx-tcp-mangleid-segmentation': false,
+} as const;
 // More than the 256 slots of the inner end's ring, which drops what overflows.
 const DELIVERY_QUEUE = 4000;
 

@@ -21,7 +21,7 @@ import { fromMappedPrefix, mappedLength, toMapped } from '../tunnels/address';
 import { innerMtu, rxConfig, rxKey, type SessionWords, sessionWords, txConfig } from '../tunnels/gtp';
 import type { Undo } from '../undo';
 import { type Address, type Prefix, prefix as prefixKind, teid as teidKind } from '../values';
-import { type LiveLink, settle, setSelectFlags } from './links';
+import { type LiveLink, setSelectFlags, settle } from './links';
 import { wayTo } from './routes';
 import type { State } from './state';
 import { listenOn, loopOut, underlaysOf } from './underlay';
@@ -67,12 +67,20 @@ export function createSession(state: State, live: LiveLink, words: SessionWords,
   const holder = state.maps.rx.get(key);
   if (holder !== undefined) {
     const { ifindex } = holder.config[holder.active & 1 ? 1 : 0];
-    throw new KernelError(tried, { errno: errno('EEXIST'), hint: `link ${nameOfLink(state, ifindex)} has that TEID at this local address` });
+    throw new KernelError(tried, {
+      errno: errno('EEXIST'),
+      hint: `link ${nameOfLink(state, ifindex)} has that TEID at this local address`,
+    });
   }
   checkPlaces(state, live, words, tried);
   const way = wayTo(state, words.remote, words.local);
   prepare(state, live, words.local, way?.localDev ?? 0, undo);
-  addSession(state.maps, state.control, { key, ...configs(live, words), places: placesOf(live, words.ue), localDev: way?.localDev ?? 0 }, undo);
+  addSession(
+    state.maps,
+    state.control,
+    { key, ...configs(live, words), places: placesOf(live, words.ue), localDev: way?.localDev ?? 0 },
+    undo,
+  );
   refreshAfterAdd(state, live, words, way?.mtu, undo);
 }
 
@@ -82,7 +90,12 @@ export function updateSession(state: State, live: LiveLink, was: Stored, words: 
   checkPlaces(state, live, words, tried, was);
   const way = wayTo(state, words.remote, words.local);
   prepare(state, live, words.local, way?.localDev ?? 0, undo);
-  const wanted = { key: was.key, ...configs(live, words), places: placesOf(live, words.ue), localDev: way?.localDev ?? 0 };
+  const wanted = {
+    key: was.key,
+    ...configs(live, words),
+    places: placesOf(live, words.ue),
+    localDev: way?.localDev ?? 0,
+  };
   changeSession(state.maps, state.control, was, wanted, undo);
   refresh(state, live, undo);
 }
@@ -111,7 +124,13 @@ export function refresh(state: State, live: LiveLink, undo: Undo): void {
 }
 
 // One more session can only add flags and lower the MTU: no need to read the others.
-function refreshAfterAdd(state: State, live: LiveLink, words: SessionWords, pathMtu: number | undefined, undo: Undo): void {
+function refreshAfterAdd(
+  state: State,
+  live: LiveLink,
+  words: SessionWords,
+  pathMtu: number | undefined,
+  undo: Undo,
+): void {
   const { index } = live.device;
   const config = state.maps.links.get(index)?.config ?? live.config;
   const places = placesOf(live, words.ue);
@@ -185,7 +204,8 @@ function checkPlaces(state: State, live: LiveLink, words: SessionWords, tried: s
     return found === undefined || (own !== undefined && isOf(found, own.key));
   };
   if (words.ue.length === 0) {
-    const others = (state.maps.links.get(live.device.index)?.config.flags ?? 0) & (link_flag.default | link_flag.select);
+    const others =
+      (state.maps.links.get(live.device.index)?.config.flags ?? 0) & (link_flag.default | link_flag.select);
     const alone = own === undefined ? others === 0 : isOwn({ in: 'fallback', ifindex: live.device.index });
     if (alone) return;
     throw new KernelError(tried, {

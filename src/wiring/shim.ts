@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { zero } from '../datapath/codec';
+import { control } from '../datapath/control';
 import { setFeatures } from '../netlink/ethtool';
 import { createVeth, deleteLink, getLink, type LinkInfo, setLink } from '../netlink/link';
 import { writeSysctl } from '../sysctl';
 import type { Undo } from '../undo';
-import { control } from '../datapath/control';
 import type { State } from './state';
 
 /**

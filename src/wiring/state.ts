@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Control } from '../datapath/control';
 import { bpffs, listCookies, lock, removeState, stateDir } from '../datapath/bpffs';
+import type { Control } from '../datapath/control';
 import { type OpenMaps, openMaps } from '../datapath/maps';
-import { attach, attached, type Attachment, detach, ensureLoaded, openProgram, type Side } from '../datapath/object';
+import { type Attachment, attach, attached, detach, ensureLoaded, openProgram, type Side } from '../datapath/object';
 import { isErrno } from '../errors';
-import { netnsCookie } from '../netns';
 import { type GenericSocket, openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
+import { netnsCookie } from '../netns';
 import { type Undo, withUndo } from '../undo';
 
 /** Tells the user what was done beside what was asked. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { readDrops, type Stored } from '../datapath/sessions';
+
 import { drop_reason, type Structs } from '../datapath/layout.gen';
+import { readDrops, type Stored } from '../datapath/sessions';
 import type { State } from './state';
 
 type Count = { readonly packets: bigint; readonly bytes: bigint };
@@ -23,7 +24,12 @@ export function sessionStats(state: State, stored: Stored): Stats {
 }
 
 /** What a link has counted, its sessions included. */
-export function linkStats(state: State, ifindex: number, link: Structs['link_state'], sessions: readonly Stored[]): Stats {
+export function linkStats(
+  state: State,
+  ifindex: number,
+  link: Structs['link_state'],
+  sessions: readonly Stored[],
+): Stats {
   const own = readDrops(state.maps, { ifindex, id: 0n, local: new Uint8Array(16) });
   const all = sessions.map((stored) => sessionStats(state, stored));
   const sum = (pick: (stats: Stats) => Count): Count => ({

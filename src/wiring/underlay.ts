@@ -102,7 +102,9 @@ function arrangeOffloads(state: State, device: LinkInfo, undo: Undo): void {
   state.maps.underlays.put(device.index, { off });
   undo(() => giveBack(state, device.index));
   setFeatures(state.generic(), device, Object.fromEntries(active.map(([name]) => [name, false])));
-  state.note(`turned off on ${device.name}: ${active.map(([name]) => name).join(', ')}; given back with the last link on it`);
+  state.note(
+    `turned off on ${device.name}: ${active.map(([name]) => name).join(', ')}; given back with the last link on it`,
+  );
 }
 
 function giveBack(state: State, index: number): void {

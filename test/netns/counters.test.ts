@@ -46,6 +46,7 @@ for (const family of [4, 6] as const) {
     `IPv${family} outer: every frame that arrives is counted exactly once, and dropped for the right reason`,
     inMachines(async (t, m) => {
       const { send } = await receiver(m, family);
+      await udpSocket(m.ue1, '0.0.0.0', 9); // else the user answers by ICMP
       const expected: Record<string, number> = {};
       for (const [what, [payload, outcome]] of Object.entries(arriving)) {
         const before = await machineStats(m.m1);

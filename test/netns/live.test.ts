@@ -73,7 +73,7 @@ test.serial(
     t.is(got === undefined ? undefined : gtp(got.data).teid, 0x77);
     const missing = await gtpTry(m.m1, 'session change dev gtp0 local-teid 5 remote-teid 6');
     t.is(missing.status, 2);
-    t.regex(missing.stderr, /^Error: .*\b(0x)?5\b.*No such file or directory|^Error: .*not exist/i);
+    t.regex(missing.stderr, /^Error: .*0x0*5\b.*No such /);
   }),
 );
 
