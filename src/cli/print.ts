@@ -55,10 +55,16 @@ function printTable(rows: readonly string[][]): string {
 function recordLines(record: OutputRecord, object: ObjectName, options: GlobalOptions, palette: Palette): string[] {
   const { stats, details } = record;
   const indented = [
+    ...(options.details ? [] : [troubleLine(record, palette)]),
     ...(options.details ? [restLine(object, record, palette), ...entries(details).map(detailLine)] : []),
     ...(options.statistics > 0 ? entries(stats).map(([key, value]) => countLine(key, value, options)) : []),
   ];
   return [wordLine(object, record, palette), ...indented.filter((line) => line !== '').map((line) => `    ${line}`)];
+}
+
+// A record that looks well should be well.
+function troubleLine({ state }: OutputRecord, palette: Palette): string {
+  return typeof state !== 'string' || state === 'up' ? '' : `state ${palette.bad(state)}`;
 }
 
 function entries(value: OutputValue | undefined): [string, OutputValue][] {

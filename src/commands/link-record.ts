@@ -79,6 +79,7 @@ function details(state: State, live: LiveLink, names: readonly string[]): Output
       ? { mtu: mtuArithmetic(underlayMtu(state, live), link.local.family, 0) }
       : { mtu: 'as given' }),
     ...(off.length > 0 ? { offloads_off: off } : {}),
+    pins: state.dir,
     programs: state
       .attached()
       .filter(({ ifindex }) => ifindex !== 0)

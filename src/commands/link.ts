@@ -11,13 +11,14 @@ import type { Address } from '../values';
 import { findLink, forgetLink, type LiveLink, linkPin, listLinks, settle, sweep } from '../wiring/links';
 import { configureInner, makePair } from '../wiring/pair';
 import { sourceTowards } from '../wiring/routes';
-import { refresh } from '../wiring/sessions';
+import { findSession, refresh } from '../wiring/sessions';
 import { ensureShim } from '../wiring/shim';
 import { changeState, openState, type State, sweepNamespaces } from '../wiring/state';
 import { listenOn, underlaysOf } from '../wiring/underlay';
 import { linkRecord } from './link-record';
 import { setLink } from './link-set';
 import { addSessionTo, type NewSession } from './session';
+import { sessionRecord } from './session-record';
 
 type Add = Request<'link', 'add'>;
 
@@ -85,16 +86,20 @@ function addLink(state: State, words: Add & { readonly inner: string }, undo: Un
   state.attach('link', live.device.index, 'ingress', linkPin(live.device.index));
   undo(() => state.detach(linkPin(live.device.index)));
   const session = sessionOf(words);
-  const record = session === undefined ? undefined : addSessionTo(state, live, session, undo, context);
+  const teid = session === undefined ? undefined : addSessionTo(state, live, session, undo);
   if (session === undefined) refresh(state, live, undo);
   configureInner(state, live, words, undo);
-  return { ...(context.options.json ? linkRecord(state, live, context.options) : {}), ...chosenTeid(record, context) };
+  return answer(state, words.ifname, teid, context);
 }
 
-// Without -j only a TEID that was chosen is told; with it, the session's own words beside the link's.
-function chosenTeid(record: OutputRecord | undefined, { options }: Context): OutputRecord {
-  if (record === undefined) return {};
-  return options.json ? { session: record, local_teid: record['local_teid'] ?? null } : record;
+// Without -j only a TEID that was chosen is told; with it, the first session beside the link.
+function answer(state: State, name: string, teid: number | undefined, { options }: Context): OutputRecord {
+  if (!options.json) return teid === undefined ? {} : { local_teid: teid };
+  const live = findLink(state, name);
+  const record = linkRecord(state, live, options);
+  if (teid === undefined) return record;
+  const session = sessionRecord(state, live, findSession(state, live, teid), options);
+  return { ...record, local_teid: teid, session };
 }
 
 function innerName(words: Add): string {

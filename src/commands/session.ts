@@ -17,8 +17,7 @@ type Change = Request<'session', 'change'>;
 export type NewSession = Omit<Add, 'dev' | 'type'>;
 
 export const commands: Commands<'session'> = {
-  add: (words, context) =>
-    onLink(context, words.dev, (state, live, undo) => [addSessionTo(state, live, words, undo, context)]),
+  add: (words, context) => onLink(context, words.dev, (state, live, undo) => [add(state, live, words, undo, context)]),
 
   change: (words, context) =>
     onLink(context, words.dev, (state, live, undo) => {
@@ -34,7 +33,7 @@ export const commands: Commands<'session'> = {
           ? undefined
           : readSession(state.maps, rxKey(local, words.local_teid, live.link.port));
       if (stored === undefined || stored.rxConfig.ifindex !== live.device.index) {
-        return [addSessionTo(state, live, words, undo, context)];
+        return [add(state, live, words, undo, context)];
       }
       return [
         alter(state, live, stored, fresh(words, stored.txConfig.local_teid, local), words.name ?? null, undo, context),
@@ -71,20 +70,18 @@ export const commands: Commands<'session'> = {
     }),
 };
 
-/** Adds a session to a link; `local-teid auto` takes a free one. */
-export function addSessionTo(
-  state: State,
-  live: LiveLink,
-  words: NewSession,
-  undo: Undo,
-  context: Context,
-): OutputRecord {
+/** Adds a session to a link; `local-teid auto` takes a free one. Returns the TEID. */
+export function addSessionTo(state: State, live: LiveLink, words: NewSession, undo: Undo): number {
   const local = words.local ?? live.link.local;
   const teid = words.local_teid === 'auto' ? freeTeid(state, local, live.link.port) : words.local_teid;
   createSession(state, live, fresh(words, teid, local), undo);
-  const key = rxKey(local, teid, live.link.port);
-  setLabel(state, key, words.name, undo);
-  return recordOf(state, live, key, context);
+  setLabel(state, rxKey(local, teid, live.link.port), words.name, undo);
+  return teid;
+}
+
+function add(state: State, live: LiveLink, words: NewSession, undo: Undo, context: Context): OutputRecord {
+  const teid = addSessionTo(state, live, words, undo);
+  return recordOf(state, live, rxKey(words.local ?? live.link.local, teid, live.link.port), context);
 }
 
 function alter(

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
+import { isErrno, KernelError } from '../errors';
 import { addAddress } from '../netlink/address';
 import { setFeatures } from '../netlink/ethtool';
 import { createVeth, deleteLink, getLink, type LinkInfo, setLink } from '../netlink/link';
@@ -26,6 +27,7 @@ export type Pair = { readonly device: LinkInfo; readonly netns: string; readonly
 
 /** What the inner end gets. */
 export type InnerWords = {
+  readonly inner: string;
   readonly netns?: NetnsWord | undefined;
   readonly address?: readonly Prefix[] | undefined;
   readonly route?: readonly (Prefix | 'default')[] | undefined;
@@ -39,7 +41,7 @@ export function makePair(state: State, words: PairWords, undo: Undo): Pair {
   const fd = there === undefined ? undefined : openNetns(there.path);
   try {
     const peer = { ...END, name: words.inner, address: dmac, ...(fd === undefined ? {} : { netnsFd: fd }) };
-    const device = createVeth(state.route, { ...END, name: words.ifname, address: smac, peer });
+    const device = createEnds(state, words, { ...END, name: words.ifname, address: smac, peer });
     undo(() => deleteLink(state.route, device));
     return { device, netns: there?.name ?? there?.path ?? '', dmac, smac };
   } finally {
@@ -59,7 +61,7 @@ export function configureInner(state: State, live: LiveLink, words: InnerWords, 
     const generic = openGeneric();
     const route = openRoute();
     try {
-      const inner = { index: device.peerIndex as number, name: 'the inner end' };
+      const inner = { index: device.peerIndex as number, name: words.inner };
       setFeatures(generic, inner, { 'rx-gro': true });
       setLink(route, inner, { up: true });
       giveAddresses(route, inner, words);
@@ -73,7 +75,11 @@ export function configureInner(state: State, live: LiveLink, words: InnerWords, 
 }
 
 /** Adds addresses, then routes, to an inner end that is up. */
-export function giveAddresses(route: RouteSocket, inner: { index: number; name: string }, words: InnerWords): void {
+export function giveAddresses(
+  route: RouteSocket,
+  inner: { index: number; name: string },
+  words: Omit<InnerWords, 'inner'>,
+): void {
   for (const prefix of words.address ?? []) addAddress(route, inner, prefix);
   const families = new Set((words.address ?? []).map((prefix) => prefix.address.family));
   for (const dst of words.route ?? []) {
@@ -94,6 +100,22 @@ export function readPeer(state: State, device: LinkInfo): LinkInfo | undefined {
 export function within(netns: NetnsWord | undefined, act: () => void): void {
   if (netns === undefined) act();
   else inNetns(resolveNetns(netns.text).path, act);
+}
+
+// The kernel says "File exists" for either name.
+function createEnds(state: State, words: PairWords, veth: Parameters<typeof createVeth>[1]): LinkInfo {
+  try {
+    return createVeth(state.route, veth);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST') || getLink(state.route, { name: words.ifname }) !== undefined) throw error;
+    const where = words.netns === undefined ? 'this network namespace' : `network namespace ${words.netns.text}`;
+    throw new KernelError(`create link ${words.ifname}`, {
+      errno: error.errno as number,
+      said: `its inner end would be ${words.inner}, and ${where} has a device of that name`,
+      hint: 'give the inner end another name with inner IFNAME',
+      cause: error,
+    });
+  }
 }
 
 const END = { noarp: true, inet6AddrGenNone: true } as const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { errno, KernelError } from '../errors';
+import { errno, isErrno, KernelError } from '../errors';
 import { getLink } from '../netlink/link';
 import { neighbour } from '../netlink/neighbour';
 import { type RouteResult, routeTo } from '../netlink/route';
@@ -29,12 +29,21 @@ export function wayTo(state: State, remote: Address, local: Address): Way | unde
 
 /** The address that the kernel would send from towards a peer. Throws KernelError when there is no route. */
 export function sourceTowards(state: State, remote: Address): Address {
-  const { prefsrc } = routeTo(state.route, remote);
+  const prefsrc = findSource(state, remote);
   if (prefsrc !== undefined) return prefsrc;
   throw new KernelError(`find a local address towards ${addressKind.format(remote)}`, {
-    said: 'the route has none',
-    hint: 'give one with local',
+    said: 'there is no route',
+    hint: 'add a route, or give the local address with local',
   });
+}
+
+function findSource(state: State, remote: Address): Address | undefined {
+  try {
+    return routeTo(state.route, remote).prefsrc;
+  } catch (error) {
+    if (isErrno(error, 'ENETUNREACH') || isErrno(error, 'EHOSTUNREACH')) return undefined;
+    throw error;
+  }
 }
 
 /** How a session stands: up, no_route, no_neighbour, or down when its link is. */

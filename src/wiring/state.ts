@@ -15,6 +15,8 @@ export type Note = (text: string) => void;
 
 /** Everything that the kernel holds for this network namespace, open. Ends with the process. */
 export type State = {
+  /** Where it is pinned. */
+  readonly dir: string;
   readonly maps: OpenMaps;
   readonly control: Control;
   readonly route: RouteSocket;
@@ -85,6 +87,7 @@ function stateIn(dir: string, note: Note): State {
   let route: RouteSocket | undefined;
   let control: number | undefined;
   return {
+    dir,
     maps: openMaps(dir),
     get control(): Control {
       control ??= openProgram(dir, 'control');

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+import { zero } from '../../src/datapath/codec';
+import type { drop_key, prefix_key, rx_config, rx_key, tx_config, tx_session } from '../../src/datapath/layout.gen';
+import { drop_reason, kind, path_kind } from '../../src/datapath/layout.gen';
+import { A, B, mac, mapped, octets } from './packet';
+
+/** The link's ifindex, and the inner end that frames are delivered to, unless a test says otherwise: lo. */
+export const LINK = 1;
+export const LOCAL_TEID = 0x1001;
+export const REMOTE_TEID = 0xa0b0c0d0;
+export const PORT = 2152;
+/** The Ethernet addresses of a frame that is delivered. */
+export const INNER_MAC = '02:00:00:00:00:1e';
+export const LINK_MAC = '02:00:00:00:00:11';
+
+/** What a session sends by, with addresses as text. */
+export type TxWords = Partial<Omit<tx_config, 'local' | 'remote' | 'ext'>> & {
+  local?: string;
+  remote?: string;
+  ext?: Buffer;
+};
+
+/** What a session receives by: prefixes as `address/length`. */
+export type RxWords = Partial<Pick<rx_config, 'ifindex' | 'flags'>> & { remote?: string; ue4?: string; ue6?: string };
+
+/** The rest of a sending session: its path. */
+export type Path = Partial<Omit<tx_session, 'config'>>;
+
+export interface RxAt {
+  readonly local?: string;
+  readonly teid?: number;
+  readonly port?: number;
+}
+
+/** From A to B unless said otherwise, ttl 64, without UDP checksum over IPv4, with a fixed source port. */
+export function txConfig({ local = A, remote = B, ext = Buffer.alloc(0), ...words }: TxWords = {}): tx_config {
+  return {
+    ...zero('tx_config'),
+    teid: REMOTE_TEID,
+    local_teid: LOCAL_TEID,
+    sport: PORT,
+    dport: PORT,
+    ttl: 64,
+    ext_len: ext.length,
+    ...words,
+    local: mapped(local),
+    remote: mapped(remote),
+    ext: Buffer.concat([ext, Buffer.alloc(8)]).subarray(0, 8),
+  };
+}
+
+/** A session whose path is a wire of 1500 octets, looked up already and for ever. */
+export function txSession(words?: TxWords, path: Path = {}): tx_session {
+  return {
+    ...zero('tx_session'),
+    expires: 1n << 62n,
+    oif: LINK,
+    mtu: 1500,
+    gateway_family: 2,
+    gateway: mapped(B),
+    path: path_kind.wire,
+    ...path,
+    config: [txConfig(words), zero('tx_config')],
+  };
+}
+
+export function rxConfig({ remote = A, ue4, ue6, ...words }: RxWords = {}): rx_config {
+  return {
+    ...zero('rx_config'),
+    ifindex: LINK,
+    remote: mapped(remote),
+    dmac: mac(INNER_MAC),
+    smac: mac(LINK_MAC),
+    ...ueWords(ue4, 'ue4', 4),
+    ...ueWords(ue6, 'ue6', 16),
+    ...words,
+  } as rx_config;
+}
+
+export function rxKey({ local = B, teid = LOCAL_TEID, port = PORT }: RxAt = {}): rx_key {
+  return { local: mapped(local), id: BigInt(teid), port, kind: kind.gtp, scope: 0 };
+}
+
+/** The key of inner addresses `address/length`. */
+export function prefixKey(text: string): prefix_key {
+  const [address = '', length = ''] = text.split('/');
+  const bits = 32 + Number(length) + (address.includes(':') ? 0 : 96);
+  return { prefixlen: bits, ifindex: LINK, addr: mapped(address) };
+}
+
+/** `bad_length session 0x1001`, `no_session link 1`, `unknown_teid endpoint 2152`. */
+export function dropName({ id, local, ifindex, reason }: drop_key): string {
+  const name = Object.entries(drop_reason).find(([, value]) => value === reason)?.[0] ?? `${reason}`;
+  if (ifindex === 0) return `${name} endpoint ${id}`;
+  return local.every((octet) => octet === 0) ? `${name} link ${ifindex}` : `${name} session ${hex(Number(id))}`;
+}
+
+/** The `ports` of struct config. */
+export function portBits(...ports: readonly number[]): bigint[] {
+  const words = Array<bigint>(1024).fill(0n);
+  for (const port of ports) words[port >> 6] = (words[port >> 6] ?? 0n) | (1n << BigInt(port & 63));
+  return words;
+}
+
+export function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}
+
+function ueWords(text: string | undefined, name: 'ue4' | 'ue6', size: number): Partial<rx_config> {
+  const [address, length] = text?.split('/') ?? [];
+  const octet = address === undefined ? Buffer.alloc(size) : octets(address);
+  return { [name]: octet, [`${name}_len`]: length === undefined ? 255 : Number(length) };
+}
