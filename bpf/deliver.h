@@ -62,7 +62,7 @@ INLINE int antispoof(struct __sk_buff *skb, __u32 at, __u32 version, const struc
 	__be32 v4;
 
 	if (version == 4) {
-		if (bpf_skb_load_bytes(skb, at + (c->flags & RX_SGSN ? 16 : 12), &v4, 4))
+		if (peek(skb, at + (c->flags & RX_SGSN ? 16 : 12), &v4, 4))
 			return -DROP_BAD_INNER;
 		if (c->flags & RX_MANY) {
 			addr_from_v4(addr.addr, v4);
@@ -75,7 +75,7 @@ INLINE int antispoof(struct __sk_buff *skb, __u32 at, __u32 version, const struc
 			return -DROP_ANTISPOOF;
 		return 0;
 	}
-	if (bpf_skb_load_bytes(skb, at + (c->flags & RX_SGSN ? 24 : 8), addr.addr, 16))
+	if (peek(skb, at + (c->flags & RX_SGSN ? 24 : 8), addr.addr, 16))
 		return -DROP_BAD_INNER;
 	if (c->flags & RX_MANY)
 		return owns_address(key, c->ifindex, &addr) ? 0 : -DROP_ANTISPOOF;

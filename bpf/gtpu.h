@@ -17,6 +17,7 @@
 #define GTPU_EXT_LONG_PDCP_OLD 0x82
 #define GTPU_EXT_XW_RAN 0x83
 #define GTPU_EXT_NR_RAN 0x84
+#define GTPU_EXT_PDU_SET_OLD 0x86
 #define GTPU_EXT_PDCP 0xc0
 #define GTPU_EXT_COMPREHEND 0x80
 #define GTPU_MAX_EXT 8		/* our bound of the walk (G4) */
@@ -82,7 +83,6 @@ INLINE int gtpu_encap(struct __sk_buff *skb, const struct tx_config *c, const st
 		rest = sum_packet(skb, ETH_HLEN, in->total);
 	if (outer_room(skb, in, v4, room))
 		return -DROP_NO_ROOM;
-	linear(skb, ETH_HLEN + OUTER_MAX);
 	at = data(skb);
 	end = data_end(skb);
 	/* a short packet ends inside the longest layout, so each part is checked by itself */
@@ -177,7 +177,8 @@ GLOBAL int gtpu_walk(struct __sk_buff *skb, __u32 at, __u32 length, struct gtpu_
 			if (gtpu_psc(skb, at + off + 1, len * 4, seen))
 				return -DROP_BAD_EXTENSION;
 		} else if (type & GTPU_EXT_COMPREHEND && type != GTPU_EXT_RAN && type != GTPU_EXT_XW_RAN &&
-			   type != GTPU_EXT_NR_RAN && type != GTPU_EXT_LONG_PDCP_OLD && type != GTPU_EXT_PDCP) {
+			   type != GTPU_EXT_NR_RAN && type != GTPU_EXT_LONG_PDCP_OLD &&
+			   type != GTPU_EXT_PDU_SET_OLD && type != GTPU_EXT_PDCP) {
 			return -DROP_UNKNOWN_EXTENSION;
 		}
 		off += len * 4;

@@ -32,10 +32,10 @@ INLINE struct tx_session *session_of_address(struct __sk_buff *skb, const struct
 	__be32 v4;
 
 	if (in->version == 4) {
-		if (bpf_skb_load_bytes(skb, ETH_HLEN + (source ? 12 : 16), &v4, 4))
+		if (peek(skb, ETH_HLEN + (source ? 12 : 16), &v4, 4))
 			return 0;
 		addr_from_v4(key.addr, v4);
-	} else if (bpf_skb_load_bytes(skb, ETH_HLEN + (source ? 8 : 24), key.addr, 16)) {
+	} else if (peek(skb, ETH_HLEN + (source ? 8 : 24), key.addr, 16)) {
 		return 0;
 	}
 	s = bpf_map_lookup_elem(&tx, &key);
@@ -174,7 +174,7 @@ INLINE int link_send(struct __sk_buff *skb, const struct config *cfg, struct tri
 	l = bpf_map_lookup_elem(&links, &t->ifindex);
 	if (!l)
 		return TC_ACT_SHOT; /* half made or half gone: nothing to count it on */
-	linear(skb, ETH_HLEN + 128);
+	linear(skb, ETH_HLEN + (skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
 	why = inner_parse(skb, ETH_HLEN, &in);
 	if (why)
 		return drop_link(skb, t->ifindex, -why, 1);

@@ -57,13 +57,24 @@ INLINE void *data_end(struct __sk_buff *skb)
 	return (void *)(long)skb->data_end;
 }
 
-/* Makes the first `want` octets readable in place, or as many as there are. */
+/* Makes the first `want` octets readable in place, or as many as there are. Headers normally are; payload that is
+ * pulled in with them would be copied, here and again when the packet is cut, so nothing asks for more than headers. */
 INLINE void linear(struct __sk_buff *skb, __u32 want)
 {
 	if (want > skb->len)
 		want = skb->len;
 	if (data(skb) + want > data_end(skb))
 		bpf_skb_pull_data(skb, want);
+}
+
+/* Copies `len` octets at `offset`: in place where they are linear, as headers are, else by the helper. */
+INLINE int peek(struct __sk_buff *skb, __u32 offset, void *to, const __u32 len)
+{
+	if (offset < 1024 && data(skb) + offset + len <= data_end(skb)) {
+		__builtin_memcpy(to, data(skb) + offset, len);
+		return 0;
+	}
+	return bpf_skb_load_bytes(skb, offset, to, len);
 }
 
 INLINE void addr_copy(void *to, const void *from)
@@ -148,22 +159,23 @@ GLOBAL __u32 sum_packet(struct __sk_buff *skb, __u32 offset, __u32 len)
 
 INLINE void inner_l4(struct __sk_buff *skb, __u32 at, struct inner *in)
 {
-	void *end = data_end(skb);
-	__u8 *l4 = data(skb) + at + in->l4;
+	__be16 udp[2]; /* length and checksum */
+	__u8 offset;
 
 	in->headers = in->l4;
 	if (in->fragment)
 		return;
 	if (in->protocol == IPPROTO_TCP) {
-		if ((void *)(l4 + sizeof(struct tcphdr)) > end)
+		if (peek(skb, at + in->l4 + 12, &offset, sizeof(offset)))
 			return;
-		in->headers += (l4[12] >> 4) * 4;
+		in->headers += (offset >> 4) * 4;
 		in->sums_to_zero = 1;
 	} else if (in->protocol == IPPROTO_UDP) {
-		if ((void *)(l4 + sizeof(struct udphdr)) > end)
+		if (peek(skb, at + in->l4 + 4, udp, sizeof(udp)))
 			return;
 		in->headers += sizeof(struct udphdr);
-		in->sums_to_zero = ((struct udphdr *)l4)->check != 0;
+		/* octets behind the datagram, UDP options (RFC 9868), are not in its checksum */
+		in->sums_to_zero = udp[1] && (skb->gso_size || bpf_ntohs(udp[0]) == in->total - in->l4);
 	} else if (in->protocol == (in->version == 6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP)) {
 		in->sums_to_zero = 1;
 	}

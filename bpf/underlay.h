@@ -11,7 +11,6 @@
 #include "packet.h"
 #include "shim.h"
 
-#define OUTER_LOOK 160		/* octets made readable: all headers up to a few extensions */
 #define IPV6_MAX_EXT 4
 #define BPF_ANY_NETNS (-1)	/* of the device the packet came by */
 
@@ -37,6 +36,8 @@ INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o)
 		return -1;
 	o->version = 4;
 	o->ecn = ip->tos & ECN_MASK;
+	if (ip->frag_off & IP_OFFSET) /* no ports (X8): whose it is, only the stack finds out */
+		return -1;
 	o->fragment = (ip->frag_off & IP_MF_OR_OFFSET) != 0;
 	o->udp = o->l3 + ip->ihl * 4;
 	o->end = o->l3 + bpf_ntohs(ip->tot_len);
@@ -48,7 +49,7 @@ INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o)
 INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o)
 {
 	struct ipv6hdr *ip = data(skb) + o->l3;
-	__u8 next, ext[2];
+	__u8 next, kind, ext[2];
 
 	if ((void *)(ip + 1) > data_end(skb) || ip->version != 6)
 		return -1;
@@ -65,14 +66,18 @@ INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o)
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
 		    next != IPPROTO_FRAGMENT)
 			return -1;
+		kind = next;
 		if (bpf_skb_load_bytes(skb, o->udp, ext, 2))
 			return -1;
-		if (next == IPPROTO_FRAGMENT) {
-			o->fragment = 1;
-			return ext[0] == IPPROTO_UDP ? 0 : -1;
-		}
 		next = ext[0];
-		o->udp += (ext[1] + 1) * 8;
+		if (kind == IPPROTO_FRAGMENT) {
+			if (bpf_skb_load_bytes(skb, o->udp + 2, ext, 2) || ext[0] || ext[1] & 0xf8)
+				return -1; /* not the first: no ports (X8) */
+			o->fragment = ext[1] & 1; /* or all there is (RFC 6946) */
+			o->udp += 8;
+		} else {
+			o->udp += (ext[1] + 1) * 8;
+		}
 	}
 	return -1;
 }
@@ -92,22 +97,16 @@ INLINE int outer_parse(struct __sk_buff *skb, struct outer *o)
 	} else {
 		return -1;
 	}
-	if (o->fragment) {
-		o->dport = PORT_GTPU; /* only the first one says, and it alone is of no use */
-		return 0;
-	}
 	if (bpf_skb_load_bytes(skb, o->udp, &udp, sizeof(udp)))
 		return -1;
 	o->dport = bpf_ntohs(udp.dest);
 	o->sport = bpf_ntohs(udp.source);
 	end = o->udp + bpf_ntohs(udp.len);
 	/* a super-packet's UDP length may be that of one segment: then IP tells */
-	if (!skb->gso_size && end < o->end)
+	if (end > o->end || o->end > skb->len)
+		o->end = 0; /* longer than what is around it: bad_length once it is known to be ours */
+	else if (!skb->gso_size)
 		o->end = end;
-	else if (end > o->end)
-		o->end = 0; /* longer than the IP packet: bad_length once it is known to be ours */
-	if (o->end > skb->len)
-		o->end = 0;
 	return 0;
 }
 
@@ -352,7 +351,7 @@ INLINE int underlay_receive(struct __sk_buff *skb, __u32 l2)
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (!cfg)
 		return TC_ACT_UNSPEC;
-	linear(skb, OUTER_LOOK);
+	linear(skb, l2 + (skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
 	if (outer_parse(skb, &o) || !known_port(cfg, o.dport))
 		return TC_ACT_UNSPEC;
 	if (o.fragment)
