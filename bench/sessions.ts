@@ -14,7 +14,7 @@ export const SERVER = '10.255.0.1';
 /** Gives the product's maps a link and `count` sessions by address; with 0 a single one that takes everything. */
 export function fillOurs({ maps }: Programs, count: number): void {
   maps.devices.put(LO, LO);
-  maps.config.put(0, { epoch: 0, shim_out: 0, shim_in: 0, ports: portWords(PORT) });
+  maps.config.put(0, { epoch: 0, shim_out: 0, shim_in: 0, shim_used: 0, ports: portWords(PORT) });
   const flags = count === 0 ? link_flag.default : link_flag.select;
   maps.links.put(LO, { config: { flags, mtu: 1464 }, icmp_sent: 0n, fallback: txSession(FIRST_TEID) });
   maps.tx.putAll(upTo(count, (i) => [{ ifindex: LO, addr: v4Mapped(FIRST_ADDRESS + i) }, txSession(FIRST_TEID + i)]));

@@ -46,11 +46,13 @@ INLINE int is_session(const struct tx_session *s, const struct rx_key *key)
 GLOBAL int owns_address(const struct rx_key *key, __u32 ifindex, const struct tx_key *addr)
 {
 	struct prefix_key prefix = { .prefixlen = 32 + 128, .ifindex = ifindex };
+	const struct tx_session *s;
 
 	if (!key || !addr)
 		return 0;
-	if (is_session(bpf_map_lookup_elem(&tx, addr), key))
-		return 1;
+	s = bpf_map_lookup_elem(&tx, addr);
+	if (s) /* exact first, as on the way out */
+		return is_session(s, key);
 	addr_copy(prefix.addr, addr->addr);
 	return is_session(bpf_map_lookup_elem(&tx_prefix, &prefix), key);
 }
@@ -84,14 +86,15 @@ INLINE int antispoof(struct __sk_buff *skb, __u32 at, __u32 version, const struc
 
 /* TCP goes through GRO, which makes few packets of many; the rest straight into the inner end: it gains
  * nothing there. Decided by the protocol alone, so that one flow has one way and keeps its order. Only what is
- * longer than the link's MTU has no choice: a veth's transmit side drops it without a word. */
+ * longer than the inner end's MTU has no choice: a veth's transmit side drops it without a word. */
 INLINE int wants_gro(struct __sk_buff *skb, const struct rx_config *c, __u32 protocol)
 {
-	__u32 mtu = 0;
+	const struct link_state *l;
 
 	if (c->flags & RX_SMALL || (!(c->flags & RX_BULK) && (protocol != IPPROTO_TCP || skb->gso_size)))
 		return 0;
-	return !bpf_check_mtu(skb, c->ifindex, &mtu, 0, skb->gso_size ? BPF_MTU_CHK_SEGS : 0);
+	l = bpf_map_lookup_elem(&links, &c->ifindex);
+	return l && (skb->gso_size ? skb->gso_size : skb->len - ETH_HLEN) <= l->config.mtu;
 }
 
 #endif

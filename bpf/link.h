@@ -101,8 +101,8 @@ INLINE int too_big(struct __sk_buff *skb, struct link_state *l, const struct tx_
 }
 
 /* Does this packet need the shim before it can be encapsulated? */
-INLINE int needs_shim(struct __sk_buff *skb, const struct tx_session *s, const struct tx_config *c,
-		      const struct inner *in, const struct trip *t)
+INLINE int needs_shim(struct __sk_buff *skb, const struct config *cfg, const struct tx_session *s,
+		      const struct tx_config *c, const struct inner *in, const struct trip *t)
 {
 	if (t->in_shim)
 		return 0;
@@ -117,11 +117,11 @@ INLINE int needs_shim(struct __sk_buff *skb, const struct tx_session *s, const s
 		if (in->total + OUTER_MAX > 65535 || (c->flags & TX_KEEP && in->protocol == IPPROTO_UDP))
 			return 1;
 	}
-	return !(c->flags & TX_KEEP) && pending_ahead(skb, t->ifindex);
+	return !(c->flags & TX_KEEP) && pending_ahead(skb, cfg, t->ifindex);
 }
 
 /* The way of one packet of a session. */
-INLINE int session_send(struct __sk_buff *skb, const struct config *cfg, struct link_state *l, struct tx_session *s,
+INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_state *l, struct tx_session *s,
 			struct inner *in, struct trip *t)
 {
 	const struct tx_config *c = &s->config[s->active & 1];
@@ -143,7 +143,7 @@ INLINE int session_send(struct __sk_buff *skb, const struct config *cfg, struct 
 	if (in->segment + gtpu_header_len(c) + sizeof(struct udphdr) +
 	    (addr_is_v4(c->remote) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) > s->mtu)
 		return too_big(skb, l, s, c, in, t);
-	if (path == PATH_LOCAL ? !t->in_shim : needs_shim(skb, s, c, in, t)) {
+	if (path == PATH_LOCAL ? !t->in_shim : needs_shim(skb, cfg, s, c, in, t)) {
 		verdict = shim_send(skb, cfg, t->ifindex, t->packets);
 		if (verdict < 0)
 			return drop_session(skb, t->ifindex, c->local, c->local_teid, -verdict, t->packets);
@@ -164,7 +164,7 @@ INLINE int session_send(struct __sk_buff *skb, const struct config *cfg, struct 
 }
 
 /* Sends what link `t->ifindex` got from its inner end. */
-INLINE int link_send(struct __sk_buff *skb, const struct config *cfg, struct trip *t)
+INLINE int link_send(struct __sk_buff *skb, struct config *cfg, struct trip *t)
 {
 	struct tx_session *s;
 	struct link_state *l;

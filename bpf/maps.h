@@ -109,7 +109,7 @@ struct tx_session {
 enum rx_flag {
 	RX_STRICT = 1 << 0,		/* only from `remote` */
 	RX_ANTISPOOF = 1 << 1,
-	RX_MANY = 1 << 2,		/* more prefixes than ue4 and ue6: ask tx and tx_prefix */
+	RX_MANY = 1 << 2,		/* not just one address a family: ask tx and tx_prefix, as on the way out */
 	RX_SGSN = 1 << 3,		/* role sgsn: the inner destination is the UE's */
 	RX_BULK = 1 << 4,		/* deliver bulk */
 	RX_SMALL = 1 << 5,		/* deliver small; neither: by protocol */
@@ -266,7 +266,7 @@ struct config {
 	__u32 epoch;		/* raised whenever endpoints change: every path is looked up anew */
 	__u32 shim_out;		/* packets to be cut are sent here ... */
 	__u32 shim_in;		/* ... and come back here; has forwarding on, for route look-ups */
-	__u32 pad;
+	__u32 shim_used;	/* jiffies of the last packet sent there */
 	__u64 ports[PORT_WORDS];	/* UDP ports that endpoints have */
 };
 

@@ -20,11 +20,15 @@ INLINE struct pending *pending_of(struct __sk_buff *skb, __u32 ifindex)
 	return bpf_map_lookup_elem(&pending, &slot);
 }
 
-/* Must this packet follow earlier ones of its flow through the shim, so as not to overtake them? */
-INLINE int pending_ahead(struct __sk_buff *skb, __u32 ifindex)
+/* Must this packet follow earlier ones of its flow through the shim, so as not to overtake them? The flow's hash, which
+ * may have to be computed, is asked for only while the shim is in use. */
+INLINE int pending_ahead(struct __sk_buff *skb, const struct config *cfg, __u32 ifindex)
 {
-	struct pending *p = pending_of(skb, ifindex);
+	struct pending *p;
 
+	if ((__u32)bpf_jiffies64() - cfg->shim_used > PENDING_JIFFIES)
+		return 0;
+	p = pending_of(skb, ifindex);
 	if (!p || p->segments <= 0)
 		return 0;
 	if ((__u32)bpf_jiffies64() - p->since <= PENDING_JIFFIES)
@@ -42,7 +46,7 @@ INLINE void pending_done(struct __sk_buff *skb, __u32 ifindex)
 }
 
 /* Sends `segments` packets' worth through the shim. Returns a verdict, or -DROP_NO_SHIM. */
-INLINE int shim_send(struct __sk_buff *skb, const struct config *cfg, __u32 mark, __u32 segments)
+INLINE int shim_send(struct __sk_buff *skb, struct config *cfg, __u32 mark, __u32 segments)
 {
 	struct pending *p;
 
@@ -53,6 +57,7 @@ INLINE int shim_send(struct __sk_buff *skb, const struct config *cfg, __u32 mark
 		if (p) {
 			__sync_fetch_and_add(&p->segments, segments);
 			p->since = bpf_jiffies64();
+			cfg->shim_used = p->since;
 		}
 	}
 	skb->mark = mark;

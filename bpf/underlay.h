@@ -272,7 +272,7 @@ INLINE int strip(struct __sk_buff *skb, const struct tpdu *p, const struct outer
 }
 
 /* Everything after the session is known. Returns a verdict, or a negative drop reason. */
-INLINE int session_receive(struct __sk_buff *skb, const struct config *cfg, struct rx_session *r,
+INLINE int session_receive(struct __sk_buff *skb, struct config *cfg, struct rx_session *r,
 			   const struct rx_key *key, const struct outer *o, const struct gtpu *g, __u32 l2)
 {
 	const struct rx_config *c = &r->config[r->active & 1];

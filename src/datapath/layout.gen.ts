@@ -180,6 +180,7 @@ export interface config {
   readonly epoch: number;
   readonly shim_out: number;
   readonly shim_in: number;
+  readonly shim_used: number;
   readonly ports: readonly bigint[];
 }
 
@@ -392,7 +393,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       epoch: [0, 'u32'],
       shim_out: [4, 'u32'],
       shim_in: [8, 'u32'],
-      pad: [12, 'u32'],
+      shim_used: [12, 'u32'],
       ports: [16, 'u64[1024]'],
     },
   },

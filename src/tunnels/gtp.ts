@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { kind, rx_flag, type Structs, tx_flag } from '../datapath/layout.gen';
 import { UsageError } from '../errors';
-import type { Address, Prefix } from '../values';
-import { fromMapped, hex, mappedLength, toMapped } from './address';
+import { type Address, address as addressKind, type Prefix } from '../values';
+import { fromMapped, hex, isHost, mappedLength, toMapped } from './address';
 import { inherited, on, pick } from './flags';
 
 export type TxConfig = Structs['tx_config'];
@@ -87,7 +87,8 @@ export function mtuArithmetic(mtu: number, family: 4 | 6, extensionOctets: numbe
 /** What sending needs. Throws UsageError for words that contradict each other. */
 export function txConfig(link: LinkWords, words: SessionWords): TxConfig {
   if (words.local.family !== words.remote.family) {
-    throw new UsageError('local and remote must be of one address family', {
+    const [local, remote] = [words.local, words.remote].map(addressKind.format);
+    throw new UsageError(`local ${local} and remote ${remote} are of different address families`, {
       hint: `give a local address of IPv${words.remote.family}`,
     });
   }
@@ -121,7 +122,7 @@ export function rxConfig(link: LinkWords, words: SessionWords, target: Target): 
     flags:
       on(words.peer === 'strict', rx_flag.strict) |
       on(antispoof, rx_flag.antispoof) |
-      on(v4.length > 1 || v6.length > 1, rx_flag.many) |
+      on(v4.length > 1 || v6.length > 1 || !words.ue.every(isHost), rx_flag.many) |
       on(link.role === 'sgsn', rx_flag.sgsn) |
       on(link.deliver === 'bulk', rx_flag.bulk) |
       on(link.deliver === 'small', rx_flag.small) |

@@ -30,7 +30,11 @@ export const inners: readonly Inner[] = [
   v4('UDP behind IP options', true, bare().ip4(UE, SERVER, { options: noop }).udp().payload(50).bytes()),
   v4('ICMP', true, ip4.icmp().payload(56).bytes()),
   v4('ICMP of odd length', true, ip4.icmp().payload(57).bytes()),
-  v4('first fragment', false, bare().ip4(UE, SERVER, { more: true }).udp(1000, 53, { length: 999 }).payload(64).bytes()),
+  v4(
+    'first fragment',
+    false,
+    bare().ip4(UE, SERVER, { more: true }).udp(1000, 53, { length: 999 }).payload(64).bytes(),
+  ),
   v4('last fragment', false, bare().ip4(UE, SERVER, { offset: 64, protocol: 17 }).payload(65).bytes()),
   v4('SCTP', false, bare().ip4(UE, SERVER, { protocol: 132 }).payload(77).bytes()),
   v4('ESP', false, bare().ip4(UE, SERVER, { protocol: 50 }).payload(200).bytes()),

@@ -13,9 +13,9 @@ import {
   PORT,
   portBits,
   prefixKey,
+  REMOTE_TEID,
   type RxAt,
   type RxWords,
-  REMOTE_TEID,
   rxConfig,
   rxKey,
   type TxWords,
@@ -46,6 +46,8 @@ export interface World {
   endpoint(local: string, port?: number): void;
   /** Sends a frame, and asserts that it raised so many counters: one, but for frames that are not ours and hairpins. */
   send(t: ExecutionContext, program: string, frame: Buffer | Packet, skb?: Skb, counters?: number): Counted;
+  /** Runs a program again on what came out, uncounted. */
+  repeat(program: string, frame: Buffer | Packet, times: number): Run;
   /** Runs the program `control`; gives 0 or an errno. */
   control(what: keyof typeof control_what | number, words?: Partial<control>): number;
   close(): void;
@@ -55,22 +57,24 @@ export interface World {
 export function makeWorld(): World {
   const programs = loadPrograms();
   const { maps } = programs;
-  const readers = new Map<string, () => Count | undefined>();
+  const readers = new Map<string, Reader>();
   let isShimUsed = false;
 
   const setFlags = (flags: number): void => {
     const old = maps.links.get(LINK) ?? zero('link_state');
     maps.links.put(LINK, { ...old, config: { flags: old.config.flags | flags, mtu: 1500 } });
   };
-  const reads = (name: string, read: () => Count | undefined): void => void readers.set(name, read);
-  const sends = (words: TxWords | undefined, read: () => Count | undefined): void =>
-    reads(`tx ${hex(words?.teid ?? REMOTE_TEID)}`, read);
+  const reads = (name: string, at: string, read: () => Count | undefined): void =>
+    void readers.set(`${name} ${at}`, { name, read });
+  const sends = (words: TxWords | undefined, ue: string, read: () => Count | undefined): void =>
+    reads(`tx ${hex(words?.teid ?? REMOTE_TEID)}`, ue, read);
 
   return {
     maps,
     reset: () => {
       readers.clear();
-      for (const name of ['tx', 'tx_prefix', 'rx', 'endpoints', 'drops', 'links', 'devices'] as const) clear(maps[name]);
+      for (const name of ['tx', 'tx_prefix', 'rx', 'endpoints', 'drops', 'links', 'devices'] as const)
+        clear(maps[name] as Emptied);
       if (isShimUsed) for (let slot = 0; slot < 1024; slot++) maps.pending.put(slot, zero('pending'));
       isShimUsed = false;
       maps.config.put(0, { ...zero('config'), shim_out: LINK, shim_in: LINK, ports: portBits(PORT) });
@@ -82,38 +86,39 @@ export function makeWorld(): World {
       setFlags(link_flag.default);
       const link = maps.links.get(LINK) ?? zero('link_state');
       maps.links.put(LINK, { ...link, fallback: txSession(words, path) });
-      sends(words, () => maps.links.get(LINK)?.fallback);
+      sends(words, '', () => maps.links.get(LINK)?.fallback);
     },
     exact: (ue, words, path) => {
       setFlags(link_flag.select);
       const key = { ifindex: LINK, addr: mapped(ue) };
       maps.tx.put(key, txSession(words, path));
-      sends(words, () => maps.tx.get(key));
+      sends(words, ue, () => maps.tx.get(key));
     },
     prefix: (ue, words, path) => {
       setFlags(link_flag.select | link_flag.prefix);
       maps.tx_prefix.put(prefixKey(ue), txSession(words, path));
-      sends(words, () => maps.tx_prefix.get(prefixKey(ue)));
+      sends(words, ue, () => maps.tx_prefix.get(prefixKey(ue)));
     },
     rx: (words, at) => {
       const key = rxKey(at);
       maps.rx.put(key, { ...zero('rx_session'), qfi: 255, ppi: 255, config: [rxConfig(words), zero('rx_config')] });
-      reads(`rx ${hex(Number(key.id))}`, () => maps.rx.get(key));
+      reads(`rx ${hex(Number(key.id))}`, `${at?.local} ${at?.port}`, () => maps.rx.get(key));
     },
     endpoint: (local, port = PORT) => {
       const key = { local: mapped(local), port, kind: 1 };
       maps.endpoints.put(key, zero('endpoint'));
-      reads(`passed ${local}`, () => counts(maps.endpoints.get(key)?.passed));
-      reads(`answered ${local}`, () => counts(maps.endpoints.get(key)?.answered));
+      reads(`passed ${local}`, `${port}`, () => counts(maps.endpoints.get(key)?.passed));
+      reads(`answered ${local}`, `${port}`, () => counts(maps.endpoints.get(key)?.answered));
     },
     send: (t, program, frame, skb = {}, counters = 1) => {
-      const before = readAll(maps, readers);
+      const before = readAll(maps, readers.values());
       const run = programs.run(program, frame, skb);
       isShimUsed ||= program === 'shim' || run.skb.mark !== 0;
-      const counted = raised(before, readAll(maps, readers));
+      const counted = raised(before, readAll(maps, readers.values()));
       if (counted.length !== counters) t.fail(`counted ${counted.length} times: ${counted.join(', ')}`);
       return { ...run, counted };
     },
+    repeat: (program, frame, times) => programs.run(program, frame, {}, times),
     control: (what, words = {}) => {
       const number = typeof what === 'number' ? what : control_what[what];
       return programs.run('control', encode('control', { ...zero('control'), ...words, what: number })).value;
@@ -127,14 +132,24 @@ interface Count {
   readonly bytes: bigint;
 }
 
+// Halves of sessions that share a TEID share a name, and are added up.
+interface Reader {
+  readonly name: string;
+  read(): Count | undefined;
+}
+
 function counts(packets: bigint | undefined): Count | undefined {
   return packets === undefined ? undefined : { packets, bytes: 0n };
 }
 
-function readAll(maps: OpenMaps, readers: ReadonlyMap<string, () => Count | undefined>): Map<string, Count> {
+function readAll(maps: OpenMaps, readers: Iterable<Reader>): Map<string, Count> {
   const all = new Map<string, Count>();
-  for (const [name, read] of readers) all.set(name, read() ?? { packets: 0n, bytes: 0n });
-  for (const [key, perCpu] of maps.drops.entries()) all.set(dropName(key), total<Structs['drop_count']>(perCpu));
+  const add = (name: string, { packets, bytes }: Count): void => {
+    const old = all.get(name) ?? { packets: 0n, bytes: 0n };
+    all.set(name, { packets: old.packets + packets, bytes: old.bytes + bytes });
+  };
+  for (const { name, read } of readers) add(name, read() ?? { packets: 0n, bytes: 0n });
+  for (const [key, perCpu] of maps.drops.entries()) add(dropName(key), total<Structs['drop_count']>(perCpu));
   return all;
 }
 
@@ -147,6 +162,8 @@ function raised(before: ReadonlyMap<string, Count>, after: ReadonlyMap<string, C
   });
 }
 
-function clear<K, V>(map: MapHandle<K, V>): void {
+type Emptied = Pick<MapHandle<unknown, unknown>, 'entries' | 'delete'>;
+
+function clear(map: Emptied): void {
   for (const [key] of [...map.entries()]) map.delete(key);
 }
