@@ -10,23 +10,26 @@ export interface CommandCost {
   readonly wall: Summary;
 }
 
-/** What `gtp session add` costs beside a Node that does nothing, one after the other, `count` times. */
+/** What `gtp session add` costs beside a Node that does nothing, one after the other. */
 export async function measureCommand(
-  count: number,
+  rounds: number,
   step: (what: string) => void,
 ): Promise<{ readonly ours: CommandCost; readonly node: CommandCost }> {
   const [machine, user] = [await namespace('cmd-m'), await namespace('cmd-u')];
   await veth({ ns: machine, dev: 'ul', address: '192.0.2.1/24' }, { ns: user, dev: 'far', address: '192.0.2.2/24' });
   await gtp(machine, `link add gtp0 local 192.0.2.1 netns ${user} address 10.9.0.1/24`);
   const [ours, node] = [times(), times()];
-  for (let i = 1; i <= count; i++) {
-    step(`command: run ${i} of ${count}`);
+  for (let i = 0; i < rounds * RUNS; i++) {
+    if (i % RUNS === 0) step(`command: round ${i / RUNS + 1} of ${rounds}`);
     note(node, await cost(machine, [process.execPath, '-e', '0']));
-    const session = `local-teid ${i} remote-teid ${i} remote 192.0.2.2 ue 10.9.${i >> 8}.${i & 255}`;
+    const session = `local-teid ${i + 1} remote-teid ${i + 1} remote 192.0.2.2 ue 10.9.${i >> 8}.${i & 255}`;
     note(ours, await cost(machine, [...command, 'session', 'add', 'dev', 'gtp0', ...session.split(' ')]));
   }
   return { ours: costs(ours), node: costs(node) };
 }
+
+// In one round.
+const RUNS = 6;
 
 interface Times {
   readonly cpu: number[];

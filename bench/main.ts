@@ -42,7 +42,7 @@ async function bench(options: Options): Promise<void> {
   await buildTools();
   try {
     const results = await measureParts(options);
-    print(results, options, load);
+    if (stopped === undefined) print(results, options, load);
   } finally {
     const left = await takeDown();
     for (const each of left) console.error(`bench: left behind: ${each}`);
@@ -56,7 +56,7 @@ async function measureParts({ parts, rounds, seconds }: Options): Promise<Result
   return {
     figures: (await attempt(names.length > 0, () => measure({ variants: names, rounds, seconds, step }))) ?? {},
     testrun: await attempt(wanted('testrun'), () => measureTestRun(rounds, step)),
-    command: await attempt(wanted('command'), () => measureCommand(rounds * 6, step)),
+    command: await attempt(wanted('command'), () => measureCommand(rounds, step)),
   };
 }
 

@@ -75,10 +75,10 @@ async function mountBpffs(): Promise<void> {
 async function unmountBpffs(): Promise<string[]> {
   const bpffs = environment.GTP_BPFFS;
   if (!existsSync(bpffs)) return [];
-  const pins = readdirSync(`${bpffs}/gtp`, { recursive: true, withFileTypes: true }).filter(
-    (entry) => !entry.isDirectory(),
-  );
+  // The kernel puts files of its own beside ours.
+  const ours = `${bpffs}/gtp`;
+  const entries = existsSync(ours) ? readdirSync(ours, { recursive: true, withFileTypes: true }) : [];
   await must(['umount', bpffs]);
   rmdirSync(bpffs);
-  return pins.map((pin) => `pin ${pin.name}`);
+  return entries.filter((entry) => !entry.isDirectory()).map((pin) => `pin ${pin.name}`);
 }

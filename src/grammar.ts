@@ -288,7 +288,18 @@ export const grammar = {
     },
   },
   ping: later,
-  path: later,
+  path: {
+    help: 'local addresses and the peers that sessions have',
+    commands: {
+      show: {
+        help: 'show local addresses and peers',
+        words: {
+          local: { kind: address, help: 'of this local address alone' },
+          remote: { kind: address, help: 'to this peer alone' },
+        },
+      },
+    },
+  },
   monitor: later,
   capture: later,
   top: later,

@@ -16,6 +16,7 @@ type Run = Extract<Parsed, { ask: 'run' }>;
 const objects = {
   link: () => import('./commands/link'),
   session: () => import('./commands/session'),
+  path: () => import('./commands/path'),
 } as const satisfies { readonly [O in ObjectName]: () => Promise<object> };
 
 void main(process.argv.slice(2)).then((status) => {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 
+import { KernelError } from './errors';
+
 /** Registers how to take the step just done back. */
 export type Undo = (back: () => void) => void;
 
 /**
  * Runs steps that belong together. When one throws, those before it are undone in reverse, and the error goes on; what
- * could not be undone is told as the errors of an AggregateError, with the first error's message in front.
+ * could not be undone is told behind it.
  */
 export function withUndo<T>(steps: (undo: Undo) => T): T {
   const done: (() => void)[] = [];
@@ -14,8 +16,25 @@ export function withUndo<T>(steps: (undo: Undo) => T): T {
   } catch (error) {
     const failures = done.reverse().flatMap(failureOf);
     if (failures.length === 0) throw error;
-    throw new AggregateError([error, ...failures], `${[error, ...failures].map(String).join('; then: ')}`);
+    throw joined(error, failures);
   }
+}
+
+// The kernel's refusals are no bugs, however many.
+function joined(error: unknown, failures: readonly unknown[]): Error {
+  const all = [error, ...failures];
+  if (!(error instanceof KernelError) || !failures.every((each) => each instanceof KernelError)) {
+    return new AggregateError(all, all.map(String).join('; then: '));
+  }
+  const { tried, said, errno, detail } = error;
+  const undone = failures.map(({ message }) => message).join('; ');
+  return new KernelError(tried, {
+    said: `${said}; and on the way back: ${undone}`,
+    ...(errno === undefined ? {} : { errno }),
+    ...(detail === undefined ? {} : { detail }),
+    hint: 'gtp link show tells what there is',
+    cause: new AggregateError(all),
+  });
 }
 
 function failureOf(back: () => void): unknown[] {

@@ -122,7 +122,7 @@ export function judge(messages: readonly Gtp[]): Report {
     outerUdpAbsent: 0,
     ...total({ idTwice: 0, idMissing: 0 }, flows.map(identifications)),
     ...total({ octets: 0, holes: 0 }, flows.map(coverage)),
-    lengths: count(inner.filter(isTcp).map((each) => each.payload.length - 4 * ((each.payload[12] ?? 0) >> 4))),
+    lengths: count(inner.filter(isTcp).map((each) => tcpOctets(each.payload))),
   };
 }
 
@@ -133,6 +133,8 @@ async function progress(tcpdump: Background): Promise<{ written: number; receive
 }
 
 const wrong = (sum: Sum): number => Number(sum === 'wrong');
+
+const tcpOctets = (segment: Buffer): number => segment.length - 4 * ((segment[12] ?? 0) >> 4);
 
 const isTcp = ({ protocol, fragment }: Packet): boolean => protocol === 6 && !fragment;
 
@@ -147,11 +149,14 @@ function byFlow(list: readonly Packet[]): Packet[][] {
   return [...flows.values()];
 }
 
-// A connected TCP socket counts its identifications up by one a segment (a SYN-ACK has none of its own: 0).
+// A connected TCP socket counts its identifications up by one a segment. A SYN-ACK has none of its own, and what answers
+// for a connection in TIME_WAIT sends 0.
 function identifications(flow: readonly Packet[]): { idTwice: number; idMissing: number } {
-  const used = flow
-    .filter(({ family, payload }) => family === 4 && ((payload[13] ?? 0) & 0x12) !== 0x12)
-    .map(({ id }) => id);
+  const counted = flow.filter(({ family, id, payload }) => {
+    const flags = payload[13] ?? 0;
+    return family === 4 && (flags & 0x12) !== 0x12 && (id !== 0 || tcpOctets(payload) > 0);
+  });
+  const used = counted.map(({ id }) => id);
   if (used.length === 0) return { idTwice: 0, idMissing: 0 };
   const line = unwrap(used, 0x10000);
   const once = new Set(line);
@@ -164,7 +169,7 @@ function coverage(flow: readonly Packet[]): { octets: number; holes: number } {
     0x100000000,
   );
   const parts = flow
-    .map(({ payload }, i) => [starts[i] ?? 0, payload.length - 4 * ((payload[12] ?? 0) >> 4)] as const)
+    .map(({ payload }, i) => [starts[i] ?? 0, tcpOctets(payload)] as const)
     .filter((part) => part[1] > 0)
     .sort((a, b) => a[0] - b[0]);
   let [octets, holes, end] = [0, 0, parts[0]?.[0] ?? 0];

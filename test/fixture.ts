@@ -161,7 +161,7 @@ async function takeDown(): Promise<string[]> {
   const leaks: string[] = [];
   const forgotten = (await stopAll()) + (await resetAgent());
   if (forgotten > 0) leaks.push(`${forgotten} programs or streams were still running`);
-  for (const ns of served) leaks.push(...(await flush(ns)));
+  leaks.push(...(await Promise.all([...served].map(flush))).flat());
   served.clear();
   leaks.push(...pins().map((pin) => `pin ${pin}`));
   for (const ns of namespaces) leaks.push(...(await removeNamespace(ns)));

@@ -81,14 +81,10 @@ export const routeBy = (ns: string, to: string, gateway: string): Promise<string
 /** Joins ue1 and ue2 of two machines: link gtp0 on both, TEIDs 0x101 (m1) and 0x202 (m2), no `ue`. */
 export async function join(m: TwoMachines, family: Family, words: { m1?: string; m2?: string } = {}): Promise<void> {
   const [a, b] = outer[family];
-  await gtpIn(
-    m.m1,
-    `link add gtp0 local ${a} netns ${m.ue1} ${user(0)} ${ends(0x101, 0x202, b)} ${words.m1 ?? ''}`.trim(),
-  );
-  await gtpIn(
-    m.m2,
-    `link add gtp0 local ${b} netns ${m.ue2} ${user(1)} ${ends(0x202, 0x101, a)} ${words.m2 ?? ''}`.trim(),
-  );
+  await Promise.all([
+    gtpIn(m.m1, `link add gtp0 local ${a} netns ${m.ue1} ${user(0)} ${ends(0x101, 0x202, b)} ${words.m1 ?? ''}`.trim()),
+    gtpIn(m.m2, `link add gtp0 local ${b} netns ${m.ue2} ${user(1)} ${ends(0x202, 0x101, a)} ${words.m2 ?? ''}`.trim()),
+  ]);
 }
 
 /** The words for the inner end of user 0 or 1. */

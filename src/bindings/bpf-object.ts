@@ -50,17 +50,6 @@ export function openObject(bytes: Buffer): BpfObject {
   };
 }
 
-/** The lines of a verifier log that say what is wrong: the last two that are neither empty nor statistics. */
-export function lastUsefulLines(log: string): string[] {
-  const isUseful = (line: string): boolean =>
-    line !== '' && !/^(processed \d+ insns|verification time|stack depth)/.test(line);
-  return log
-    .split('\n')
-    .map((line) => line.trim())
-    .filter(isUseful)
-    .slice(-2);
-}
-
 interface Log {
   readonly verifier: Buffer;
   readonly messages: string[];
@@ -69,6 +58,8 @@ interface Log {
 // Memory is used only where the kernel writes; logs of rejected programs reach some megabytes.
 const LOG_SIZE = 16 << 20;
 const MESSAGE_SIZE = 4096;
+// enum libbpf_print_level: what is above is said about every load.
+const LEVEL_WARN = 0;
 // struct bpf_object_open_opts of libbpf 1.0: offsets of kernel_log_buf, kernel_log_size.
 const OPEN_OPTS_SIZE = 80;
 const LOG_BUF_OFFSET = 56;
@@ -98,9 +89,7 @@ function load(object: bigint, log: Log): void {
   const messages = log.messages.join('');
   // Without capabilities libbpf can only guess, and guesses wrong.
   const isRefused = -result === errno('EPERM');
-  const lines = lastUsefulLines(verifier !== '' || isRefused ? verifier : messages);
-  const said = [strerror(result), ...lines].join('\n  ');
-  throw failure('load BPF programs', -result, { said, detail: messages + verifier });
+  throw failure('load BPF programs', -result, { detail: isRefused ? verifier : messages + verifier });
 }
 
 function rawBtf(object: bigint): Buffer {
@@ -151,8 +140,7 @@ function withMessages<T>(log: Log, act: () => T): T {
   const print = (level: number, format: bigint, args: bigint): number => {
     const text = Buffer.alloc(MESSAGE_SIZE);
     vsnprintf(text, text.length, format, args);
-    const isDebug = level > 1;
-    if (!isDebug) log.messages.push(text.toString('utf8', 0, text.indexOf(0)));
+    if (level === LEVEL_WARN) log.messages.push(text.toString('utf8', 0, text.indexOf(0)));
     return 0;
   };
   const callback = register(print, pointer(proto('int', ['int', 'void *', 'void *'])));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type CommandSpec, grammar, isLater, keyOf, type ObjectName, type Row, type Words } from '../grammar';
+import { grammar, isLater, keyOf, type ObjectName, type Row, type Words } from '../grammar';
 import { address, interfaceAddress, mac, prefix, prefixOrDefault } from '../values';
 import type { OutputRecord, OutputValue } from './command';
 import type { Palette } from './palette';
@@ -37,6 +37,8 @@ export function localTeidLine(value: OutputValue): string {
 }
 
 type Layout = {
+  /** The words that a record may hold. */
+  readonly words: Words;
   /** Words that come first and are told even when they have their default. */
   readonly lead: readonly string[];
   /** Defaults that depend on the record. */
@@ -46,21 +48,28 @@ type Layout = {
 
 const LAYOUTS: { readonly [O in ObjectName]: Layout } = {
   link: {
+    words: grammar.link.commands.add.words,
     lead: ['ifname', 'type', 'local', 'dev', 'netns', 'inner', 'mtu', 'role'],
     computed: { udpcsum: (record) => String(record['local']).includes(':') },
     brief: ['ifname', 'state', 'type', 'local', 'netns', 'inner', 'sessions'],
   },
   session: {
+    words: grammar.session.commands.add.words,
     lead: ['dev', 'type', 'local-teid', 'remote-teid', 'remote', 'local', 'ue', 'qfi'],
     computed: { antispoof: (record) => ((record['ue'] as OutputValue[] | undefined)?.length ?? 0) > 0 },
     brief: ['dev', 'state', 'local-teid', 'remote-teid', 'remote', 'ue', 'name'],
+  },
+  path: {
+    words: { ...grammar.path.commands.show.words, port: grammar.link.commands.add.words.port },
+    lead: ['local', 'remote', 'port'],
+    computed: {},
+    brief: ['local', 'remote', 'port', 'state', 'sessions'],
   },
 };
 
 // The rows of `add` that belong to the object itself, the leading ones first.
 function orderedRows(object: ObjectName): [word: string, row: Row][] {
-  const words: Words = (grammar[object].commands.add satisfies CommandSpec).words;
-  const all = Object.entries(words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
+  const all = Object.entries(LAYOUTS[object].words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
   const own = all.filter(([, row]) => row.group === undefined);
   const { lead } = LAYOUTS[object];
   const place = (word: string) => (lead.includes(word) ? lead.indexOf(word) : lead.length);

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
+import { isDeepStrictEqual } from 'node:util';
 import { control } from '../datapath/control';
 import { link_flag } from '../datapath/layout.gen';
-import { addSession, readSessions, removeSession, type Stored } from '../datapath/sessions';
-import { UsageError } from '../errors';
+import { readSessions, type Stored } from '../datapath/sessions';
+import { errno, KernelError, UsageError } from '../errors';
 import type { Request } from '../grammar';
-import { setLink as setDevice } from '../netlink/link';
-import { openRoute } from '../netlink/socket';
+import { IFF_UP, type LinkInfo, setLink as setDevice } from '../netlink/link';
+import { openRouteAt } from '../netlink/nsid';
+import type { RouteSocket } from '../netlink/socket';
 import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
 import { sameAddress } from '../values';
-import { type LiveLink, settle } from '../wiring/links';
-import { giveAddresses, within } from '../wiring/pair';
-import { createSession, leastMtu, setMtu, updateSession, wordsOf } from '../wiring/sessions';
+import { addEndpoints } from '../wiring/endpoints';
+import type { LiveLink } from '../wiring/links';
+import { moveSession } from '../wiring/move';
+import { giveAddresses, readPeer } from '../wiring/pair';
+import { configs, refresh, rewriteSession, setMtu, wordsOf } from '../wiring/sessions';
+import { endpointOf, settle } from '../wiring/settle';
 import type { State } from '../wiring/state';
 import { listenOn, underlaysOf } from '../wiring/underlay';
 
@@ -21,19 +26,16 @@ type Set = Request<'link', 'set'>;
 export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): void {
   const link = changed(state, live, words);
   const next: LiveLink = { ...live, link };
-  const sessions = readSessions(state.maps, live.device.index);
-  const moves = link.port !== live.link.port || !sameAddress(link.local, live.link.local);
-  store(state, live, next, undo);
   for (const index of link.dev) listenOn(state, index, link.gso === 'keep', undo);
-  undo(settle(state));
-  for (const stored of sessions) {
-    if (moves) moveSession(state, live, next, stored, undo);
-    else updateSession(state, next, stored, wordsOf(stored), undo);
-  }
-  settle(state);
-  if (words.mtu !== undefined) setMtu(state, next, words.mtu);
-  else if (link.mtu === undefined) followMtu(state, next, undo);
-  setEnds(state, next, words);
+  addEndpoints(state, [endpointOf(link)], undo);
+  setConfig(state, live, next, undo);
+  for (const stored of readSessions(state.maps, live.device.index)) follow(state, live, next, stored, undo);
+  if (words.mtu !== undefined) setMtu(state, next, words.mtu, undo);
+  else if (link.mtu === undefined) refresh(state, next, undo);
+  setEnds(state, next, words, undo);
+  // Last, so that the same command can be given again when this one is killed before.
+  storeWords(state, live, next, undo);
+  settle(state, undo);
 }
 
 function changed(state: State, { link }: LiveLink, words: Set): Link {
@@ -60,70 +62,54 @@ function given<T extends object>(words: T): { [K in keyof T]?: Exclude<T[K], und
   return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
-function store(state: State, live: LiveLink, next: LiveLink, undo: Undo): void {
+function setConfig(state: State, live: LiveLink, next: LiveLink, undo: Undo): void {
   const { index } = live.device;
   const role = next.link.role === 'sgsn' ? link_flag.sgsn : 0;
   const config = { flags: (live.config.flags & ~link_flag.sgsn) | role, mtu: next.link.mtu ?? live.config.mtu };
-  const write = (link: Link, to: LiveLink['config']): void => {
-    state.maps.link_words.put(index, storeLink(link));
+  const write = (to: LiveLink['config']): void =>
     control(state.control, { what: 'link', tx_key: { ifindex: index, addr: new Uint8Array(16) }, link: to });
-  };
-  write(next.link, config);
-  undo(() => write(live.link, live.config));
+  undo(() => write(live.config));
+  write(config);
 }
 
-// The receive key has the local address and the port in it: the session is made under the new one, then the old one goes.
-function moveSession(state: State, live: LiveLink, next: LiveLink, stored: Stored, undo: Undo): void {
-  const words = wordsOf(stored);
-  const follows = sameAddress(words.local, live.link.local);
-  const restore = (): void =>
-    addSession(
-      state.maps,
-      state.control,
-      {
-        key: stored.key,
-        rx: stored.rxConfig,
-        tx: stored.txConfig,
-        places: stored.places,
-        localDev: stored.tx.local_dev,
-      },
-      () => undefined,
-    );
-  removeSession(state.maps, state.control, stored);
-  undo(restore);
-  createSession(state, next, { ...words, local: follows ? next.link.local : words.local }, undo);
+// The receive key has the local address and the port in it: where they change, the session moves.
+function follow(state: State, live: LiveLink, next: LiveLink, stored: Stored, undo: Undo): void {
+  const was = wordsOf(stored);
+  const words = { ...was, local: sameAddress(was.local, live.link.local) ? next.link.local : was.local };
+  const { tx, rx } = configs(next, words);
+  if (isDeepStrictEqual(tx, stored.txConfig) && isDeepStrictEqual(rx, stored.rxConfig)) return;
+  const moves = next.link.port !== live.link.port || !sameAddress(words.local, was.local);
+  if (moves) moveSession(state, next, stored, words, undo);
+  else rewriteSession(state, next, stored, words, stored.key, undo);
 }
 
-function followMtu(state: State, live: LiveLink, undo: Undo): void {
-  const { index } = live.device;
-  const config = state.maps.links.get(index)?.config ?? live.config;
-  const mtu = leastMtu(state, live, readSessions(state.maps, index));
-  if (mtu === config.mtu) return;
-  const write = (value: number): void => {
-    control(state.control, {
-      what: 'link',
-      tx_key: { ifindex: index, addr: new Uint8Array(16) },
-      link: { ...config, mtu: value },
-    });
-    setMtu(state, live, value);
-  };
-  write(mtu);
-  undo(() => write(config.mtu));
+function storeWords(state: State, live: LiveLink, next: LiveLink, undo: Undo): void {
+  const write = (link: Link): void => state.maps.link_words.put(live.device.index, storeLink(link));
+  undo(() => write(live.link));
+  write(next.link);
 }
 
-function setEnds(state: State, { device, link }: LiveLink, words: Set): void {
-  const netns = link.netns === '' ? undefined : { text: link.netns };
-  const inner = { index: device.peerIndex as number, name: 'the inner end' };
-  if (words.lladdr !== undefined) setDevice(state.route, device, { address: words.lladdr });
-  if (words.up || words.down) setDevice(state.route, device, { up: words.up === true });
-  if (!words.up && words.address === undefined && words.route === undefined) return;
-  within(netns, () => {
-    const route = openRoute();
-    try {
-      if (words.up) setDevice(route, inner, { up: true });
-      giveAddresses(route, inner, words);
-    } finally {
-      route.close();
-    }
-  });
+function setEnds(state: State, { device }: LiveLink, words: Set, undo: Undo): void {
+  if (words.lladdr !== undefined) {
+    undo(() => setDevice(state.route, device, { address: device.address }));
+    setDevice(state.route, device, { address: words.lladdr });
+  }
+  if (words.up || words.down) setUp(state.route, device, words.up === true, undo);
+  if (words.up || words.address !== undefined || words.route !== undefined) setInner(state, device, words, undo);
+}
+
+// The inner end is where the user has taken it meanwhile, not where it was made.
+function setInner(state: State, device: LinkInfo, words: Set, undo: Undo): void {
+  const inner = readPeer(state, device);
+  if (inner === undefined) throw new KernelError(`find the inner end of ${device.name}`, { errno: errno('ENODEV') });
+  const route = device.netnsid === undefined ? state.route : openRouteAt(state.route, device.netnsid);
+  if (words.up) setUp(route, inner, true, undo);
+  giveAddresses(route, inner, words, undo);
+}
+
+function setUp(route: RouteSocket, device: LinkInfo, up: boolean, undo: Undo): void {
+  const was = (device.flags & IFF_UP) !== 0;
+  if (was === up) return;
+  undo(() => setDevice(route, device, { up: was }));
+  setDevice(route, device, { up });
 }

@@ -8,13 +8,17 @@ import { deleteLink } from '../netlink/link';
 import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
 import type { Address } from '../values';
-import { findLink, forgetLink, type LiveLink, linkPin, listLinks, settle, sweep } from '../wiring/links';
-import { configureInner, makePair } from '../wiring/pair';
+import { openRoute } from '../netlink/socket';
+import { addEndpoints } from '../wiring/endpoints';
+import { BEING_MADE, findLink, type LiveLink, linkPin, listLinks } from '../wiring/links';
+import { configureInner, makePair, planPair } from '../wiring/pair';
 import { sourceTowards } from '../wiring/routes';
 import { findSession, refresh } from '../wiring/sessions';
-import { ensureShim } from '../wiring/shim';
-import { changeState, openState, type State, sweepNamespaces } from '../wiring/state';
-import { listenOn, underlaysOf } from '../wiring/underlay';
+import { endpointOf, retire } from '../wiring/settle';
+import { ensureShim, removeLostShim } from '../wiring/shim';
+import { changeState, type State, sweepNamespaces, viewState } from '../wiring/state';
+import { forgetLinks, sweep, sweepOrRetire } from '../wiring/sweep';
+import { listenOn, sweepHooks, underlaysOf } from '../wiring/underlay';
 import { linkRecord } from './link-record';
 import { setLink } from './link-set';
 import { addSessionTo, type NewSession } from './session';
@@ -30,7 +34,9 @@ export const commands: Commands<'link'> = {
       context.note,
       (state, undo) => {
         sweep(state);
-        return [addLink(state, { ...words, inner }, undo, context)];
+        sweepHooks(state);
+        const teid = addLink(state, { ...words, inner }, undo);
+        return [answer(state, words.ifname, teid, context)];
       },
       'make',
     );
@@ -38,6 +44,7 @@ export const commands: Commands<'link'> = {
 
   set: (words, context) =>
     changeState(context.note, (state, undo) => {
+      if (state !== undefined) sweepOrRetire(state);
       const live = findLink(state, words.ifname);
       if (state !== undefined) setLink(state, live, words, undo);
       return [];
@@ -45,51 +52,67 @@ export const commands: Commands<'link'> = {
 
   del: ({ ifname }, context) =>
     changeState(context.note, (state) => {
+      if (state !== undefined) sweepOrRetire(state);
       const live = findLink(state, ifname);
       if (state !== undefined) removeLinks(state, [live]);
       return [];
     }),
 
-  show: ({ ifname, netns }, { options, note }) => {
-    const state = openState(note);
-    if (ifname !== undefined) findLink(state, ifname);
-    if (state === undefined) return [];
-    return listLinks(state)
-      .filter(({ device }) => ifname === undefined || device.name === ifname)
-      .filter(({ link }) => netns === undefined || isNetns(link.netns, netns.text))
-      .map((live) => linkRecord(state, live, options));
-  },
+  show: ({ ifname, netns }, { options, note }) =>
+    viewState(note, (state) => {
+      if (ifname !== undefined) findLink(state, ifname);
+      if (state === undefined) return [];
+      return listLinks(state)
+        .filter(({ device }) => ifname === undefined || device.name === ifname)
+        .filter(({ link }) => netns === undefined || isNetns(link.netns, netns.text))
+        .map((live) => linkRecord(state, live, options));
+    }),
 
   flush: (_, context) => {
     sweepNamespaces();
     return changeState(context.note, (state) => {
-      if (state === undefined) return [];
+      if (state === undefined) {
+        removeLostShim(openRoute());
+        return [];
+      }
       sweep(state);
+      sweepHooks(state);
       removeLinks(state, listLinks(state));
       return [];
     });
   },
 };
 
-function addLink(state: State, words: Add & { readonly inner: string }, undo: Undo, context: Context): OutputRecord {
+// Until the last step the link stands as one that is being made, so that it goes when this command is killed. Returns
+// the TEID of the session that was made along with it.
+function addLink(state: State, words: Add & { readonly inner: string }, undo: Undo): number | undefined {
+  const { maps } = state;
   const local = localOf(state, words);
   const dev = underlaysOf(state, words.dev, local);
   if (dev.length > MAX_UNDERLAYS)
     throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
   ensureShim(state, undo);
-  const pair = makePair(state, words, undo);
-  const link: Link = { ...settingsOf(words), local, dev, netns: pair.netns, dmac: pair.dmac, smac: pair.smac };
-  const live: LiveLink = { device: pair.device, link, config: { flags: flagsOf(link), mtu: 0 } };
+  const plan = planPair(words);
+  const { netns, dmac, smac } = plan;
+  const link: Link = { ...settingsOf(words), local, dev, netns, dmac, smac };
+  undo(() => void maps.link_words.delete(BEING_MADE));
+  maps.link_words.put(BEING_MADE, storeLink(link));
+  const live: LiveLink = {
+    device: makePair(state, words, plan, undo),
+    link,
+    config: { flags: flagsOf(link), mtu: 0 },
+  };
   register(state, live, undo);
   for (const index of dev) listenOn(state, index, link.gso === 'keep', undo);
-  undo(settle(state));
+  addEndpoints(state, [endpointOf(link)], undo);
   state.attach('link', live.device.index, 'ingress', linkPin(live.device.index));
   undo(() => state.detach(linkPin(live.device.index)));
   const session = sessionOf(words);
   const teid = session === undefined ? undefined : addSessionTo(state, live, session, undo);
   if (session === undefined) refresh(state, live, undo);
   configureInner(state, live, words, undo);
-  return answer(state, words.ifname, teid, context);
+  maps.link_words.delete(BEING_MADE);
+  return teid;
 }
 
 // Without -j only a TEID that was chosen is told; with it, the first session beside the link.
@@ -152,7 +175,6 @@ function sessionOf(words: Add): NewSession | undefined {
 function register(state: State, live: LiveLink, undo: Undo): void {
   const { maps } = state;
   const { index } = live.device;
-  forgetLink(state, index); // of an earlier device with this index
   maps.link_words.put(index, storeLink(live.link));
   undo(() => void maps.link_words.delete(index));
   maps.links.put(index, { ...zero('link_state'), config: live.config });
@@ -161,12 +183,14 @@ function register(state: State, live: LiveLink, undo: Undo): void {
   undo(() => void maps.devices.delete(index));
 }
 
+// The devices first: with them all traffic ends, and what a killed command leaves behind is swept by the next.
 function removeLinks(state: State, links: readonly LiveLink[]): void {
-  for (const { device } of links) {
-    forgetLink(state, device.index);
-    deleteLink(state.route, device);
-  }
-  settle(state);
+  for (const { device } of links) deleteLink(state.route, device);
+  forgetLinks(
+    state,
+    links.map(({ device }) => device.index),
+  );
+  retire(state);
 }
 
 function isNetns(stored: string, text: string): boolean {

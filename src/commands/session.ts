@@ -7,8 +7,9 @@ import { rxKey, type SessionWords } from '../tunnels/gtp';
 import type { Undo } from '../undo';
 import { type Address, type Prefix, prefix, sameAddress } from '../values';
 import { findLink, type LiveLink, listLinks } from '../wiring/links';
-import { createSession, deleteSessions, findSession, freeTeid, updateSession, wordsOf } from '../wiring/sessions';
-import { changeState, openState, type State } from '../wiring/state';
+import { createSession, deleteSessions, findSession, forgetHalf, freeTeid, updateSession, wordsOf } from '../wiring/sessions';
+import { changeState, type State, viewState } from '../wiring/state';
+import { sweepOrRetire } from '../wiring/sweep';
 import { sessionRecord } from './session-record';
 
 type Add = Request<'session', 'add'>;
@@ -42,28 +43,31 @@ export const commands: Commands<'session'> = {
 
   del: (words, context) =>
     onLink(context, words.dev, (state, live, undo) => {
-      deleteSessions(state, live, [findSession(state, live, words.local_teid, words.local)], undo);
+      const key = rxKey(words.local ?? live.link.local, words.local_teid, live.link.port);
+      const isHalf = state.maps.rx.get(key) !== undefined && forgetHalf(state, key);
+      if (!isHalf) deleteSessions(state, live, [findSession(state, live, words.local_teid, words.local)], undo);
       return [];
     }),
 
-  get: (words, { options, note }) => {
-    const state = openState(note);
-    const live = findLink(state, words.dev);
-    return state === undefined
-      ? []
-      : [sessionRecord(state, live, findSession(state, live, words.local_teid, words.local), options)];
-  },
+  get: (words, { options, note }) =>
+    viewState(note, (state) => {
+      const live = findLink(state, words.dev);
+      return state === undefined
+        ? []
+        : [sessionRecord(state, live, findSession(state, live, words.local_teid, words.local), options)];
+    }),
 
-  show: (words, { options, note }) => {
-    const state = openState(note);
-    const chosen = select(state, words);
-    return state === undefined
-      ? []
-      : chosen.flatMap(([live, list]) => list.map((stored) => sessionRecord(state, live, stored, options)));
-  },
+  show: (words, { options, note }) =>
+    viewState(note, (state) => {
+      const chosen = select(state, words);
+      return state === undefined
+        ? []
+        : chosen.flatMap(([live, list]) => list.map((stored) => sessionRecord(state, live, stored, options)));
+    }),
 
   flush: (words, context) =>
     changeState(context.note, (state, undo) => {
+      if (state !== undefined) sweepOrRetire(state);
       const chosen = select(state, words);
       if (state !== undefined) for (const [live, list] of chosen) deleteSessions(state, live, list, undo);
       return [];
@@ -111,6 +115,7 @@ function onLink(
   act: (state: State, live: LiveLink, undo: Undo) => readonly OutputRecord[],
 ): readonly OutputRecord[] {
   return changeState(context.note, (state, undo) => {
+    if (state !== undefined) sweepOrRetire(state);
     const live = findLink(state, name);
     return state === undefined ? [] : act(state, live, undo);
   });
@@ -120,9 +125,9 @@ function onLink(
 function setLabel(state: State, key: Stored['key'], name: string | null | undefined, undo: Undo): void {
   const was = state.maps.labels.get(key);
   if (name === undefined || was?.name === (name ?? undefined)) return;
+  undo(() => (was === undefined ? void state.maps.labels.delete(key) : state.maps.labels.put(key, was)));
   if (name === null) state.maps.labels.delete(key);
   else state.maps.labels.put(key, { name });
-  undo(() => (was === undefined ? void state.maps.labels.delete(key) : state.maps.labels.put(key, was)));
 }
 
 function fresh(words: NewSession, local_teid: number, local: Address): SessionWords {

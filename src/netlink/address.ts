@@ -20,6 +20,14 @@ export function addAddress(sock: RouteSocket, link: LinkRef, prefix: Prefix): vo
   sock.request(tried, RTM_NEWADDR, body, NLM_F_CREATE | NLM_F_EXCL);
 }
 
+/** Takes an address off a device. Throws KernelError EADDRNOTAVAIL when it is not there. */
+export function deleteAddress(sock: RouteSocket, link: LinkRef, prefix: Prefix): void {
+  const { family, bytes: octets } = prefix.address;
+  const header = { family: FAMILIES[family], prefixLength: prefix.length, index: indexOf(link) };
+  const body = Buffer.concat([ifaddrmsg.encode(header), encodeAttributes(addressAttributes, { local: octets })]);
+  sock.request(`delete address ${interfaceAddress.format(prefix)} of ${nameOf(link)}`, RTM_DELADDR, body);
+}
+
 /** The addresses of the namespace, or of one device, both families. Throws KernelError ENODEV for an unknown device. */
 export function listAddresses(sock: RouteSocket, of: { readonly index?: number } = {}): LinkAddress[] {
   const body = ifaddrmsg.encode({ index: of.index ?? 0 });
@@ -30,6 +38,7 @@ export function listAddresses(sock: RouteSocket, of: { readonly index?: number }
 export const FAMILIES = { 4: 2, 6: 10 } as const;
 
 const RTM_NEWADDR = 20;
+const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
 const IFA_F_NODAD = 0x2;
 

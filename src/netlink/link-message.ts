@@ -116,6 +116,7 @@ const common = {
   mtu: [4, u32],
   link: [5, u32],
   qdisc: [6, string],
+  txQueueLength: [13, u32],
   operstate: [16, u8],
   netNsFd: [28, u32],
   extMask: [29, u32],

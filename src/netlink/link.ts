@@ -21,6 +21,8 @@ export type LinkChanges = {
   readonly mtu?: number;
   readonly address?: Mac;
   readonly name?: string;
+  /** Packets; what qdiscs that are made later take as their limit. */
+  readonly txQueueLength?: number;
   readonly inet6AddrGenNone?: boolean;
   /** Moves the device into the namespace of this descriptor. */
   readonly netnsFd?: number;
@@ -87,10 +89,10 @@ export function setLink(sock: RouteSocket, link: LinkRef, changes: LinkChanges, 
     inPlace(openRouteAt(sock, where.netnsid), link, changes);
     return;
   }
-  const { up, arp, mtu, address, name, netnsFd, inet6AddrGenNone } = changes;
+  const { up, arp, mtu, address, name, txQueueLength, netnsFd, inet6AddrGenNone } = changes;
   const afSpec = inet6AddrGenNone ? addrGenNone : undefined;
   const header = { index: indexOf(link), up, noarp: arp === undefined ? undefined : !arp };
-  const body = encodeLink(header, { mtu, address, ifname: name, netNsFd: netnsFd, afSpec });
+  const body = encodeLink(header, { mtu, address, ifname: name, txQueueLength, netNsFd: netnsFd, afSpec });
   sock.request(`change link ${nameOf(link)}`, RTM_SETLINK, body);
 }
 

@@ -33,19 +33,13 @@ export type RouteQuery = { readonly from?: Address; readonly oif?: number; reado
 
 /** Adds a route to the main table. Throws KernelError, EEXIST when there is such a route. */
 export function addRoute(sock: RouteSocket, route: NewRoute): void {
-  const { dst, family, gateway, prefsrc } = route;
-  const header = {
-    family: FAMILIES[family],
-    dstLength: dst === 'default' ? 0 : dst.length,
-    table: RT_TABLE_MAIN,
-    protocol: RTPROT_STATIC,
-    scope: route.scope === 'link' ? RT_SCOPE_LINK : 0,
-    type: RTN_UNICAST,
-  };
-  const dstBytes = dst === 'default' ? undefined : dst.address.bytes;
-  const values = { dst: dstBytes, oif: indexOf(route.oif), gateway: gateway?.bytes, prefsrc: prefsrc?.bytes };
-  const tried = `add route ${prefixOrDefault.format(dst)} dev ${nameOf(route.oif)}`;
-  sock.request(tried, RTM_NEWROUTE, encodeRoute(header, values), NLM_F_CREATE | NLM_F_EXCL);
+  const tried = `add route ${prefixOrDefault.format(route.dst)} dev ${nameOf(route.oif)}`;
+  sock.request(tried, RTM_NEWROUTE, encodeNew(route), NLM_F_CREATE | NLM_F_EXCL);
+}
+
+/** Takes a route out of the main table. Throws KernelError ESRCH when there is none like it. */
+export function deleteRoute(sock: RouteSocket, route: NewRoute): void {
+  sock.request(`delete route ${prefixOrDefault.format(route.dst)} dev ${nameOf(route.oif)}`, RTM_DELROUTE, encodeNew(route));
 }
 
 /**
@@ -63,6 +57,7 @@ export function routeTo(sock: RouteSocket, dst: Address, query: RouteQuery = {})
 }
 
 const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
 const RT_TABLE_MAIN = 254;
 const RTPROT_STATIC = 4;
@@ -88,6 +83,19 @@ const routeAttributes = {
   mark: [16, u32],
   via: [18, bytes],
 } as const;
+
+function encodeNew({ dst, family, gateway, prefsrc, scope, oif }: NewRoute): Buffer {
+  const header = {
+    family: FAMILIES[family],
+    dstLength: dst === 'default' ? 0 : dst.length,
+    table: RT_TABLE_MAIN,
+    protocol: RTPROT_STATIC,
+    scope: scope === 'link' ? RT_SCOPE_LINK : 0,
+    type: RTN_UNICAST,
+  };
+  const dstBytes = dst === 'default' ? undefined : dst.address.bytes;
+  return encodeRoute(header, { dst: dstBytes, oif: indexOf(oif), gateway: gateway?.bytes, prefsrc: prefsrc?.bytes });
+}
 
 function encodeRoute(header: Parameters<typeof rtmsg.encode>[0], values: Attributes<typeof routeAttributes>): Buffer {
   return Buffer.concat([rtmsg.encode(header), encodeAttributes(routeAttributes, values)]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { zero } from '../datapath/codec';
 import { endpoint_flag, kind, type Structs } from '../datapath/layout.gen';
+import type { Undo } from '../undo';
 import { renewPaths } from './shim';
 import type { State } from './state';
 
@@ -10,14 +11,20 @@ export type Endpoint = { readonly local: Uint8Array; readonly port: number; read
 /** All answers on: what a link has by default. */
 export const ANSWERS = endpoint_flag.echo | endpoint_flag.errind | endpoint_flag.extnotify;
 
-/** Makes the endpoints exactly these; counters of those that stay go on. Returns how to take it back. */
-export function setEndpoints(state: State, wanted: readonly Endpoint[]): () => void {
+/** Makes the endpoints exactly these; counters of those that stay go on. */
+export function setEndpoints(state: State, wanted: readonly Endpoint[], undo: Undo): void {
   const { maps } = state;
   const was = [...maps.endpoints.entries()];
   const config = maps.config.get(0) ?? zero('config');
+  undo(() => {
+    for (const [key] of maps.endpoints.entries()) maps.endpoints.delete(key);
+    for (const [key, value] of was) maps.endpoints.put(key, value);
+    maps.config.put(0, { ...config, epoch: maps.config.get(0)?.epoch ?? 0 });
+    renewPaths(state);
+  });
   const flags = new Map<string, [Structs['endpoint_key'], number]>();
   for (const { local, port, flags: own } of wanted) {
-    const key = { local, port, kind: kind.gtp };
+    const key = { ...zero('endpoint_key'), local, port, kind: kind.gtp };
     flags.set(idOf(key), [key, (flags.get(idOf(key))?.[1] ?? 0) | own]);
   }
   for (const [key] of was) if (!flags.has(idOf(key))) maps.endpoints.delete(key);
@@ -27,12 +34,14 @@ export function setEndpoints(state: State, wanted: readonly Endpoint[]): () => v
   }
   maps.config.put(0, { ...config, ports: portBits([...flags.values()].map(([key]) => key.port)) });
   renewPaths(state);
-  return () => {
-    for (const [key] of maps.endpoints.entries()) maps.endpoints.delete(key);
-    for (const [key, value] of was) maps.endpoints.put(key, value);
-    maps.config.put(0, config);
-    renewPaths(state);
-  };
+}
+
+/** Adds endpoints to those there are, whoever needs them: nobody else's has to be known for that. */
+export function addEndpoints(state: State, more: readonly Endpoint[], undo: Undo): void {
+  const there = [...state.maps.endpoints.entries()].map(([{ local, port }, { flags }]) => ({ local, port, flags }));
+  const isNew = ({ local, port, flags }: Endpoint): boolean =>
+    !there.some((old) => old.port === port && hex16(old.local) === hex16(local) && (old.flags & flags) === flags);
+  if (more.some(isNew)) setEndpoints(state, [...there, ...more], undo);
 }
 
 const PORT_WORDS = 1024;
@@ -44,5 +53,9 @@ function portBits(ports: readonly number[]): bigint[] {
 }
 
 function idOf(key: Structs['endpoint_key']): string {
-  return `${Buffer.from(key.local).toString('hex')} ${key.port} ${key.kind}`;
+  return `${hex16(key.local)} ${key.port} ${key.kind}`;
+}
+
+function hex16(local: Uint8Array): string {
+  return Buffer.from(local).toString('hex');
 }

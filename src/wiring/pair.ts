@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 
 import { randomBytes } from 'node:crypto';
-import { closeSync } from 'node:fs';
+import { closeSync, statSync } from 'node:fs';
 import { isErrno, KernelError } from '../errors';
-import { addAddress } from '../netlink/address';
+import { addAddress, deleteAddress } from '../netlink/address';
 import { setFeatures } from '../netlink/ethtool';
 import { createVeth, deleteLink, getLink, type LinkInfo, setLink } from '../netlink/link';
 import { addQdisc } from '../netlink/qdisc';
-import { addRoute } from '../netlink/route';
+import { addRoute, deleteRoute } from '../netlink/route';
 import { openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
-import { inNetns, openNetns, resolveNetns } from '../netns';
+import { inNetns, listNamed, type Netns, openNetns, resolveNetns } from '../netns';
 import type { Undo } from '../undo';
 import type { Mac, NetnsWord, Prefix } from '../values';
 import type { LiveLink } from './links';
@@ -23,7 +23,13 @@ export type PairWords = {
   readonly lladdr?: Mac | undefined;
 };
 
-export type Pair = { readonly device: LinkInfo; readonly netns: string; readonly dmac: Mac; readonly smac: Mac };
+/** Where the inner end goes (undefined: it stays), how the link remembers that, and the MAC addresses of both ends. */
+export type Plan = {
+  readonly there: Netns | undefined;
+  readonly netns: string;
+  readonly dmac: Mac;
+  readonly smac: Mac;
+};
 
 /** What the inner end gets. */
 export type InnerWords = {
@@ -33,17 +39,20 @@ export type InnerWords = {
   readonly route?: readonly (Prefix | 'default')[] | undefined;
 };
 
+/** Decides on what makePair makes. */
+export function planPair({ netns, lladdr }: PairWords): Plan {
+  const there = netns === undefined ? undefined : resolveNetns(netns.text);
+  return { there, netns: there === undefined ? '' : lastingName(there), dmac: randomMac(), smac: lladdr ?? randomMac() };
+}
+
 /** Makes the two ends, both down: the one that stays here and the inner one, at once in its namespace. */
-export function makePair(state: State, words: PairWords, undo: Undo): Pair {
-  const there = words.netns === undefined ? undefined : resolveNetns(words.netns.text);
-  const smac = words.lladdr ?? randomMac();
-  const dmac = randomMac();
-  const fd = there === undefined ? undefined : openNetns(there.path);
+export function makePair(state: State, words: PairWords, plan: Plan, undo: Undo): LinkInfo {
+  const fd = plan.there === undefined ? undefined : openNetns(plan.there.path);
   try {
-    const peer = { ...END, name: words.inner, address: dmac, ...(fd === undefined ? {} : { netnsFd: fd }) };
-    const device = createEnds(state, words, { ...END, name: words.ifname, address: smac, peer });
+    const peer = { ...END, name: words.inner, address: plan.dmac, ...(fd === undefined ? {} : { netnsFd: fd }) };
+    const device = createEnds(state, words, { ...END, name: words.ifname, mtu: OUTER_END_MTU, address: plan.smac, peer });
     undo(() => deleteLink(state.route, device));
-    return { device, netns: there?.name ?? there?.path ?? '', dmac, smac };
+    return device;
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
@@ -56,7 +65,8 @@ export function makePair(state: State, words: PairWords, undo: Undo): Pair {
 export function configureInner(state: State, live: LiveLink, words: InnerWords, undo: Undo): void {
   const { device } = live;
   setFeatures(state.generic(), device, CUT_ON_DELIVERY);
-  addQdisc(state.route, device, { kind: 'pfifo', limit: DELIVERY_QUEUE });
+  setLink(state.route, device, { txQueueLength: DELIVERY_QUEUE });
+  addQdisc(state.route, device, { kind: 'pfifo_fast' });
   within(words.netns, () => {
     const generic = openGeneric();
     const route = openRoute();
@@ -64,7 +74,8 @@ export function configureInner(state: State, live: LiveLink, words: InnerWords, 
       const inner = { index: device.peerIndex as number, name: words.inner };
       setFeatures(generic, inner, { 'rx-gro': true });
       setLink(route, inner, { up: true });
-      giveAddresses(route, inner, words);
+      // With the device goes what it has.
+      giveAddresses(route, inner, words, () => undefined);
     } finally {
       generic.close();
       route.close();
@@ -79,15 +90,21 @@ export function giveAddresses(
   route: RouteSocket,
   inner: { index: number; name: string },
   words: Omit<InnerWords, 'inner'>,
+  undo: Undo,
 ): void {
-  for (const prefix of words.address ?? []) addAddress(route, inner, prefix);
+  for (const prefix of words.address ?? []) {
+    addAddress(route, inner, prefix);
+    undo(() => deleteAddress(route, inner, prefix));
+  }
   const families = new Set((words.address ?? []).map((prefix) => prefix.address.family));
+  // "default" means every family that the end has an address of; without any, IPv4.
+  const defaults = families.size > 0 ? [...families] : ([4] as const);
   for (const dst of words.route ?? []) {
-    if (dst !== 'default') addRoute(route, { dst, family: dst.address.family, oif: inner, scope: 'link' });
-    // "default" means every family that the end has an address of; without any, IPv4.
-    else
-      for (const family of families.size > 0 ? families : ([4] as const))
-        addRoute(route, { dst, family, oif: inner, scope: 'link' });
+    for (const family of dst === 'default' ? defaults : [dst.address.family]) {
+      const line = { dst, family, oif: inner, scope: 'link' } as const;
+      addRoute(route, line);
+      undo(() => deleteRoute(route, line));
+    }
   }
 }
 
@@ -100,6 +117,13 @@ export function readPeer(state: State, device: LinkInfo): LinkInfo | undefined {
 export function within(netns: NetnsWord | undefined, act: () => void): void {
   if (netns === undefined) act();
   else inNetns(resolveNetns(netns.text).path, act);
+}
+
+// A process ends sooner than the name of its namespace.
+function lastingName({ name, path }: Netns): string {
+  if (name !== undefined) return name;
+  const { ino } = statSync(path);
+  return listNamed().find(({ inode }) => inode === ino)?.name ?? path;
 }
 
 // The kernel says "File exists" for either name.
@@ -125,6 +149,8 @@ const CUT_ON_DELIVERY = {
   'tx-tcp-ecn-segmentation': false,
   'tx-tcp-mangleid-segmentation': false,
 } as const;
+// The user may raise the inner end's own MTU: what is too big then has to arrive here to be answered with ICMP.
+const OUTER_END_MTU = 65535;
 // More than the 256 slots of the inner end's ring, which drops what overflows.
 const DELIVERY_QUEUE = 4000;
 

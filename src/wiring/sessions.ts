@@ -2,6 +2,7 @@
 import { control } from '../datapath/control';
 import { link_flag } from '../datapath/layout.gen';
 import {
+  activeRx,
   activeTx,
   addSession,
   changeSession,
@@ -17,12 +18,15 @@ import {
 } from '../datapath/sessions';
 import { errno, KernelError } from '../errors';
 import { getLink, setLink } from '../netlink/link';
-import { fromMappedPrefix, mappedLength, toMapped } from '../tunnels/address';
+import { fromMappedPrefix, hex, mappedLength, toMapped } from '../tunnels/address';
 import { innerMtu, rxConfig, rxKey, type SessionWords, sessionWords, txConfig } from '../tunnels/gtp';
 import type { Undo } from '../undo';
 import { type Address, type Prefix, prefix as prefixKind, teid as teidKind } from '../values';
-import { type LiveLink, setSelectFlags, settle } from './links';
+import { addEndpoints } from './endpoints';
+import { type LiveLink, setSelectFlags } from './links';
+import { keepSession } from './restore';
 import { wayTo } from './routes';
+import { endpointOf, settle } from './settle';
 import type { State } from './state';
 import { listenOn, loopOut, underlaysOf } from './underlay';
 
@@ -64,9 +68,8 @@ function randomInt(least: number, most: number): number {
 export function createSession(state: State, live: LiveLink, words: SessionWords, undo: Undo): void {
   const key = rxKey(words.local, words.local_teid, live.link.port);
   const tried = `add session local-teid ${teidKind.format(words.local_teid)} to ${live.device.name}`;
-  const holder = state.maps.rx.get(key);
-  if (holder !== undefined) {
-    const { ifindex } = holder.config[holder.active & 1 ? 1 : 0];
+  if (!forgetHalf(state, key)) {
+    const { ifindex } = activeRx(state.maps.rx.get(key) as Stored['rx']);
     throw new KernelError(tried, {
       errno: errno('EEXIST'),
       hint: `link ${nameOfLink(state, ifindex)} has that TEID at this local address`,
@@ -88,22 +91,47 @@ export function createSession(state: State, live: LiveLink, words: SessionWords,
 export function updateSession(state: State, live: LiveLink, was: Stored, words: SessionWords, undo: Undo): void {
   const tried = `change session local-teid ${teidKind.format(words.local_teid)} of ${live.device.name}`;
   checkPlaces(state, live, words, tried, was);
-  const way = wayTo(state, words.remote, words.local);
-  prepare(state, live, words.local, way?.localDev ?? 0, undo);
-  const wanted = {
-    key: was.key,
-    ...configs(live, words),
-    places: placesOf(live, words.ue),
-    localDev: way?.localDev ?? 0,
-  };
-  changeSession(state.maps, state.control, was, wanted, undo);
+  rewriteSession(state, live, was, words, was.key, undo);
   refresh(state, live, undo);
+  if (was.tx.local_dev !== 0) settle(state, undo);
+}
+
+/** Writes both halves of a session anew in place; `key` may be another, at which a receive half is. Checks nothing. */
+export function rewriteSession(
+  state: State,
+  live: LiveLink,
+  was: Stored,
+  words: SessionWords,
+  key: Stored['key'],
+  undo: Undo,
+): void {
+  const localDev = wayTo(state, words.remote, words.local)?.localDev ?? 0;
+  prepare(state, live, words.local, localDev, undo);
+  keepSession(state, was, undo);
+  const wanted = { key, ...configs(live, words), places: placesOf(live, words.ue), localDev };
+  changeSession(state.maps, state.control, was, wanted, undo);
 }
 
 /** Removes sessions of one link. */
 export function deleteSessions(state: State, live: LiveLink, gone: readonly Stored[], undo: Undo): void {
-  for (const stored of gone) removeSession(state.maps, state.control, stored);
+  for (const stored of gone) {
+    keepSession(state, stored, undo);
+    removeSession(state.maps, state.control, stored);
+  }
   refresh(state, live, undo);
+  const isAlone = ({ key, tx }: Stored): boolean => tx.local_dev === 0 && hex(key.local) === hex(toMapped(live.link.local));
+  if (!gone.every(isAlone)) settle(state, undo);
+}
+
+/**
+ * Removes the receive half of a session of which nothing else is there, as a command that was killed leaves it. Returns
+ * whether the key is free then.
+ */
+export function forgetHalf({ maps }: State, key: Stored['key']): boolean {
+  if (maps.rx.get(key) === undefined) return true;
+  if (readSession(maps, key) !== undefined) return false;
+  maps.labels.delete(key);
+  return maps.rx.delete(key);
 }
 
 /** Brings a link's flags and inner MTU in line with its sessions. */
@@ -118,9 +146,9 @@ export function refresh(state: State, live: LiveLink, undo: Undo): void {
   });
   const mtu = live.link.mtu ?? leastMtu(state, live, sessions);
   if (flags === config.flags && mtu === config.mtu) return;
-  setLinkConfig(state, index, { flags, mtu });
   undo(() => setLinkConfig(state, index, config));
-  if (mtu !== config.mtu) setMtu(state, live, mtu);
+  setLinkConfig(state, index, { flags, mtu });
+  if (mtu !== config.mtu) setMtu(state, live, mtu, undo);
 }
 
 // One more session can only add flags and lower the MTU: no need to read the others.
@@ -143,9 +171,9 @@ function refreshAfterAdd(
   };
   const flags = setSelectFlags(config.flags, added);
   if (flags === config.flags && mtu === config.mtu) return;
-  setLinkConfig(state, index, { flags, mtu });
   undo(() => setLinkConfig(state, index, config));
-  if (mtu !== config.mtu) setMtu(state, live, mtu);
+  setLinkConfig(state, index, { flags, mtu });
+  if (mtu !== config.mtu) setMtu(state, live, mtu, undo);
 }
 
 /** The inner MTU of a link: the least over its sessions, or that of a plain header towards nobody in particular. */
@@ -162,11 +190,13 @@ export function leastMtu(state: State, live: LiveLink, sessions: readonly Stored
   return mtus.reduce((least, mtu) => Math.min(least, mtu));
 }
 
-/** Sets the MTU of both ends of a link. */
-export function setMtu(state: State, { device }: LiveLink, mtu: number): void {
-  setLink(state.route, device, { mtu });
+/** Sets the MTU of a link's inner end. */
+export function setMtu(state: State, { device }: LiveLink, mtu: number, undo: Undo): void {
   const peer = { index: device.peerIndex as number, name: `the inner end of ${device.name}` };
-  setLink(state.route, peer, { mtu }, { netnsid: device.netnsid });
+  const where = { netnsid: device.netnsid };
+  const was = getLink(state.route, { index: peer.index }, where)?.mtu ?? mtu;
+  undo(() => setLink(state.route, peer, { mtu: was }, where));
+  setLink(state.route, peer, { mtu }, where);
 }
 
 /** The least MTU of the underlays; of lo only where there is no other. */
@@ -180,7 +210,8 @@ function setLinkConfig(state: State, ifindex: number, link: { flags: number; mtu
   control(state.control, { what: 'link', tx_key: { ifindex, addr: new Uint8Array(16) }, link });
 }
 
-function configs(live: LiveLink, words: SessionWords) {
+/** What the two halves of a session hold. */
+export function configs(live: LiveLink, words: SessionWords): { tx: Stored['txConfig']; rx: Stored['rxConfig'] } {
   const target = { ifindex: live.device.index, dmac: live.link.dmac, smac: live.link.smac };
   return { tx: txConfig(live.link, words), rx: rxConfig(live.link, words, target) };
 }
@@ -195,7 +226,7 @@ function prepare(state: State, live: LiveLink, local: Address, localDev: number,
   if (localDev !== 0) loopOut(state, localDev, undo);
   if (Buffer.from(toMapped(local)).equals(toMapped(live.link.local))) return;
   for (const index of underlaysOf(state, undefined, local)) listenOn(state, index, live.link.gso === 'keep', undo);
-  undo(settle(state));
+  addEndpoints(state, [endpointOf(live.link, local)], undo);
 }
 
 function checkPlaces(state: State, live: LiveLink, words: SessionWords, tried: string, own?: Stored): void {

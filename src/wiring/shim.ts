@@ -3,6 +3,7 @@ import { zero } from '../datapath/codec';
 import { control } from '../datapath/control';
 import { setFeatures } from '../netlink/ethtool';
 import { createVeth, deleteLink, getLink, type LinkInfo, setLink } from '../netlink/link';
+import type { RouteSocket } from '../netlink/socket';
 import { writeSysctl } from '../sysctl';
 import type { Undo } from '../undo';
 import type { State } from './state';
@@ -15,26 +16,32 @@ export function ensureShim(state: State, undo: Undo): void {
   const config = state.maps.config.get(0) ?? zero('config');
   const far = getLink(state.route, { name: SHIM_IN });
   if (far !== undefined && far.index === config.shim_in && state.isAttached(pinOf(far))) return;
-  if (far !== undefined) deleteLink(state.route, far);
+  if (far !== undefined && isShim(state, far)) deleteLink(state.route, far);
   const out = createVeth(state.route, { ...END, name: SHIM_OUT, peer: { ...END, name: SHIM_IN } });
   undo(() => deleteLink(state.route, out));
   const shimIn = { index: out.peerIndex as number, name: SHIM_IN };
   setFeatures(state.generic(), out, OFF);
+  state.detach(pinOf(shimIn)); // of an earlier device with this index
   state.attach('shim', shimIn.index, 'ingress', pinOf(shimIn));
   undo(() => state.detach(pinOf(shimIn)));
   for (const family of ['ipv4', 'ipv6']) writeSysctl(`net/${family}/conf/${SHIM_IN}/forwarding`, 1);
   for (const end of [shimIn, out]) setLink(state.route, end, { up: true });
+  undo(() => state.maps.config.put(0, { ...config, epoch: state.maps.config.get(0)?.epoch ?? 0 }));
   state.maps.config.put(0, { ...config, shim_out: out.index, shim_in: shimIn.index });
 }
 
-/** Removes the shim, when the last link has gone. */
+/** Removes the shim, when the last link has gone; also one that a killed command left. */
 export function removeShim(state: State): void {
   const config = state.maps.config.get(0);
-  const far = getLink(state.route, { name: SHIM_IN });
   if (config !== undefined) state.maps.config.put(0, { ...config, shim_out: 0, shim_in: 0 });
-  if (far === undefined || far.index !== config?.shim_in) return;
-  state.detach(pinOf(far));
-  deleteLink(state.route, far);
+  removeLostShim(state.route);
+  for (const { pin } of state.attached()) if (pin.startsWith('shim-')) state.detach(pin);
+}
+
+/** Removes a shim that no state knows of any more. */
+export function removeLostShim(route: RouteSocket): void {
+  const far = getLink(route, { name: SHIM_IN });
+  if (far !== undefined && isShim({ route }, far)) deleteLink(route, far);
 }
 
 /** Has every session look its path up anew with its next packet. */
@@ -62,4 +69,10 @@ const OFF = {
 
 function pinOf(far: Pick<LinkInfo, 'index'>): string {
   return `shim-${far.index}`;
+}
+
+// A device of ours, not somebody's who likes the name.
+function isShim({ route }: Pick<State, 'route'>, far: LinkInfo): boolean {
+  if (far.kind !== 'veth' || far.peerIndex === undefined) return false;
+  return getLink(route, { index: far.peerIndex })?.name === SHIM_OUT;
 }

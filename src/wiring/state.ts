@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { bpffs, listCookies, lock, removeState, stateDir } from '../datapath/bpffs';
+import { existsSync, renameSync, statSync } from 'node:fs';
+import { bpffs, listCookies, lock, programsPath, removeState, stateDir } from '../datapath/bpffs';
 import type { Control } from '../datapath/control';
 import { type OpenMaps, openMaps } from '../datapath/maps';
 import { type Attachment, attach, attached, detach, ensureLoaded, openProgram, type Side } from '../datapath/object';
-import { isErrno } from '../errors';
+import { told } from '../datapath/pins';
+import { isErrno, KernelError } from '../errors';
 import { type GenericSocket, openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
 import { netnsCookie } from '../netns';
 import { type Undo, withUndo } from '../undo';
@@ -30,10 +30,21 @@ export type State = {
   remove(): void;
 };
 
-/** The state of the current network namespace to look at, or undefined when there is none. */
-export function openState(note: Note): State | undefined {
+/**
+ * Looks at the state of the current network namespace; `look` gets undefined when there is none. Takes no lock: when
+ * another command removes the state meanwhile, it looks again.
+ */
+export function viewState<T>(note: Note, look: (state: State | undefined) => T): T {
   const dir = stateDir(netnsCookie());
-  return existsSync(dir) ? stateIn(dir, note) : undefined;
+  for (;;) {
+    const before = isMade(dir) ? inodeOf(dir) : undefined;
+    try {
+      return look(before === undefined ? undefined : stateIn(dir, note));
+    } catch (error) {
+      if (!(error instanceof KernelError) || before === undefined) throw error;
+      if (isMade(dir) && inodeOf(dir) === before) throw error;
+    }
+  }
 }
 
 /**
@@ -44,15 +55,18 @@ export function changeState<T>(note: Note, steps: (state: State | undefined, und
 export function changeState<T>(note: Note, steps: (state: State, undo: Undo) => T, make: 'make'): T;
 export function changeState<T>(note: Note, steps: (state: State, undo: Undo) => T, make?: 'make'): T {
   const dir = stateDir(netnsCookie());
-  if (make === undefined && !existsSync(dir)) {
-    return withUndo((undo) => (steps as (state: State | undefined, undo: Undo) => T)(undefined, undo));
-  }
+  const run = steps as (state: State | undefined, undo: Undo) => T;
+  if (make === undefined && !existsSync(dir)) return withUndo((undo) => run(undefined, undo));
   const held = lock(dir);
   try {
     return withUndo((undo) => {
-      if (!existsSync(join(dir, 'programs'))) undo(() => removeState(dir));
-      ensureLoaded(dir);
-      return steps(stateIn(dir, note), undo);
+      if (!isMade(dir)) {
+        // Without programs there is no link: what else is there was left by a command that was killed.
+        if (make === undefined) removeState(dir);
+        else undo(() => dismantle(dir));
+      }
+      if (make !== undefined) ensureLoaded(dir);
+      return run(isMade(dir) ? stateIn(dir, note) : undefined, undo);
     });
   } finally {
     held.release();
@@ -60,19 +74,18 @@ export function changeState<T>(note: Note, steps: (state: State, undo: Undo) => 
 }
 
 /**
- * Removes what network namespaces left under the bpffs that are gone: none of their hooks has a device any more. One that
- * another command is at work in is left alone.
+ * Removes what network namespaces left under the bpffs that are gone: their links and shims have no device any more. One
+ * that another command is at work in is left alone.
  */
 export function sweepNamespaces(): void {
   const root = bpffs();
   const own = netnsCookie();
   for (const cookie of listCookies(root).filter((other) => other !== own)) {
     const dir = stateDir(cookie, root);
-    if (attached(dir).some(({ ifindex }) => ifindex !== 0)) continue;
     try {
       const held = lock(dir, 0);
       try {
-        if (attached(dir).every(({ ifindex }) => ifindex === 0)) removeState(dir);
+        if (!attached(dir).some(isAlive)) dismantle(dir);
       } finally {
         held.release();
       }
@@ -80,6 +93,26 @@ export function sweepNamespaces(): void {
       if (!isErrno(error, 'EAGAIN')) throw error;
     }
   }
+}
+
+// A device under an underlay's hook may have outlived the namespace: a real NIC goes back to where it came from.
+function isAlive({ pin, ifindex }: Attachment): boolean {
+  return ifindex !== 0 && /^(link|shim)-/.test(pin);
+}
+
+function isMade(dir: string): boolean {
+  return existsSync(programsPath(dir));
+}
+
+function inodeOf(dir: string): number | undefined {
+  return statSync(dir, { throwIfNoEntry: false })?.ino;
+}
+
+// First the name that says that everything is there: a command killed amid the rest leaves no state that looks whole.
+function dismantle(dir: string): void {
+  const path = programsPath(dir);
+  if (existsSync(path)) told(`rename ${path}`, () => renameSync(path, `${path}-gone`));
+  removeState(dir);
 }
 
 function stateIn(dir: string, note: Note): State {
@@ -106,6 +139,6 @@ function stateIn(dir: string, note: Note): State {
     detach: (pin) => void detach(dir, pin),
     isAttached: (pin) => attached(dir).some((hook) => hook.pin === pin && hook.ifindex !== 0),
     attached: () => attached(dir),
-    remove: () => removeState(dir),
+    remove: () => dismantle(dir),
   };
 }

@@ -49,6 +49,23 @@ export function linkStats(
   };
 }
 
+/** What came to a local address of ours and belongs to no session. */
+export function endpointStats(state: State, key: Structs['endpoint_key'], endpoint: Structs['endpoint']): Stats {
+  const drops = readDrops(state.maps, { ifindex: 0, id: BigInt(key.port), local: key.local });
+  return {
+    ...NOTHING,
+    answered: endpoint.answered,
+    passed: endpoint.passed,
+    sent: {
+      echo: endpoint.sent_echo,
+      errind: endpoint.sent_errind,
+      extnotify: endpoint.sent_extnotify,
+      icmp: 0n,
+    },
+    drops: { ...NOTHING.drops, ...drops },
+  };
+}
+
 const NO_REASON: readonly string[] = ['none', 'reasons'];
 const REASONS = Object.keys(drop_reason).filter((reason) => !NO_REASON.includes(reason));
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { offload } from '../datapath/layout.gen';
+import type { Attachment, Side } from '../datapath/object';
 import { isErrno, KernelError } from '../errors';
 import { listAddresses } from '../netlink/address';
 import { getFeatures, setFeatures } from '../netlink/ethtool';
@@ -36,30 +37,39 @@ export function listenOn(state: State, index: number, keepsGso: boolean, undo: U
   const pin = underlayPin(index);
   const device = getLink(state.route, { index });
   if (device === undefined) throw new KernelError(`find underlay #${index}`, { said: 'No such device' });
-  if (!state.isAttached(pin)) {
-    state.attach(device.address.length === 0 ? 'underlay_l3' : 'underlay', index, 'ingress', pin);
-    undo(() => state.detach(pin));
-  }
+  hook(state, device.address.length === 0 ? 'underlay_l3' : 'underlay', index, 'ingress', pin, undo);
   if (!keepsGso) arrangeOffloads(state, device, undo);
 }
 
 /** Takes the hooks off every underlay that `needed` does not name, and gives its offloads back. */
-export function stopListening(state: State, needed: ReadonlySet<number>, neededOut: ReadonlySet<number>): void {
-  for (const { pin, ifindex } of state.attached()) {
-    const [, kind, number] = /^(underlay|local)-(\d+)$/.exec(pin) ?? [];
+export function stopListening(
+  state: State,
+  needed: ReadonlySet<number>,
+  neededOut: ReadonlySet<number>,
+  undo: Undo,
+): void {
+  for (const hook of state.attached()) {
+    const [, kind, number] = /^(underlay|local)-(\d+)$/.exec(hook.pin) ?? [];
     if (kind === undefined) continue;
     const isNeeded = (kind === 'underlay' ? needed : neededOut).has(Number(number));
-    if (!isNeeded || ifindex === 0) state.detach(pin);
+    if (!isNeeded || hook.ifindex === 0) detachHook(state, hook, undo);
   }
-  for (const [index] of state.maps.underlays.entries()) if (!needed.has(index)) giveBack(state, index);
+  for (const [index] of state.maps.underlays.entries()) if (!needed.has(index)) giveBack(state, index, undo);
+}
+
+/** Forgets hooks whose device has gone and what was changed on it: another device may get its index. */
+export function sweepHooks(state: State): void {
+  for (const { pin, ifindex } of state.attached()) {
+    if (ifindex !== 0) continue;
+    const index = Number(/^underlay-(\d+)$/.exec(pin)?.[1] ?? 0);
+    state.maps.underlays.delete(index);
+    state.detach(pin);
+  }
 }
 
 /** Attaches the program that turns packets to this machine's own IPv4 address on `index` into lo. */
 export function loopOut(state: State, index: number, undo: Undo): void {
-  const pin = `local-${index}`;
-  if (index === LOOPBACK || state.isAttached(pin)) return;
-  state.attach('local_out', index, 'egress', pin);
-  undo(() => state.detach(pin));
+  if (index !== LOOPBACK) hook(state, 'local_out', index, 'egress', `local-${index}`, undo);
 }
 
 /** The pin of an underlay's hook. */
@@ -99,23 +109,48 @@ function arrangeOffloads(state: State, device: LinkInfo, undo: Undo): void {
   if (active.length === 0) return;
   const was = state.maps.underlays.get(device.index);
   const off = active.reduce((bits, [, bit]) => bits | bit, was?.off ?? 0);
+  undo(() => {
+    switchOffloads(state, device.index, active, true);
+    if (was === undefined) state.maps.underlays.delete(device.index);
+    else state.maps.underlays.put(device.index, was);
+  });
   state.maps.underlays.put(device.index, { off });
-  undo(() => giveBack(state, device.index));
-  setFeatures(state.generic(), device, Object.fromEntries(active.map(([name]) => [name, false])));
-  state.note(
-    `turned off on ${device.name}: ${active.map(([name]) => name).join(', ')}; given back with the last link on it`,
-  );
+  switchOffloads(state, device.index, active, false);
+  const names = active.map(([name]) => name).join(', ');
+  state.note(`turned off on ${device.name}: ${names}; given back with the last link on it`);
 }
 
-function giveBack(state: State, index: number): void {
-  const names = offloadsOff(state, index);
-  const device = getLink(state.route, { index });
-  if (device !== undefined && names.length > 0) {
-    try {
-      setFeatures(state.generic(), device, Object.fromEntries(names.map((name) => [name, true])));
-    } catch (error) {
-      if (!isErrno(error, 'ENODEV')) throw error; // the device went meanwhile
-    }
-  }
+function giveBack(state: State, index: number, undo: Undo): void {
+  const was = state.maps.underlays.get(index);
+  if (was === undefined) return;
+  const off = OFFLOADS.filter(([, bit]) => was.off & bit);
+  undo(() => {
+    state.maps.underlays.put(index, was);
+    switchOffloads(state, index, off, false);
+  });
+  switchOffloads(state, index, off, true);
   state.maps.underlays.delete(index);
+}
+
+// Nothing to do on a device that has gone, perhaps at this moment.
+function switchOffloads(state: State, index: number, which: readonly (typeof OFFLOADS)[number][], on: boolean): void {
+  const device = getLink(state.route, { index });
+  if (device === undefined || which.length === 0) return;
+  try {
+    setFeatures(state.generic(), device, Object.fromEntries(which.map(([name]) => [name, on])));
+  } catch (error) {
+    if (!isErrno(error, 'ENODEV')) throw error;
+  }
+}
+
+function hook(state: State, program: string, index: number, side: Side, pin: string, undo: Undo): void {
+  if (state.isAttached(pin)) return;
+  state.detach(pin); // of an earlier device with this index
+  state.attach(program, index, side, pin);
+  undo(() => state.detach(pin));
+}
+
+function detachHook(state: State, { pin, program, ifindex, side }: Attachment, undo: Undo): void {
+  if (ifindex !== 0 && program !== undefined) undo(() => hook(state, program, ifindex, side, pin, () => undefined));
+  state.detach(pin);
 }

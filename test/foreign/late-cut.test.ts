@@ -71,8 +71,10 @@ for (const family of [4, 6] as const) {
         const [a, b] = family === 4 ? ['192.0.2.1', '198.51.100.2'] : ['2001:db8:2::1', '2001:db8:198::2'];
         const [left, right] =
           family === 4 ? ['192.0.2.254', '198.51.100.254'] : ['2001:db8:2::254', '2001:db8:198::254'];
-        await gtpIn(m.m1, `link add gtp0 local ${a} netns ${m.ue1} ${user(0)} ${ends(0x101, 0x202, left)}`);
-        await gtpIn(m.m2, `link add gtp0 local ${b} netns ${m.ue2} ${user(1)} ${ends(0x202, 0x101, right)}`);
+        await Promise.all([
+          gtpIn(m.m1, `link add gtp0 local ${a} netns ${m.ue1} ${user(0)} ${ends(0x101, 0x202, left)}`),
+          gtpIn(m.m2, `link add gtp0 local ${b} netns ${m.ue2} ${user(1)} ${ends(0x202, 0x101, right)}`),
+        ]);
         const file = `${scratch}/relay-${family}-${writing.replaceAll(' ', '-')}`;
         const between = await relay(m.r1, left, right, [a, b], file);
         for (const version of [4, 6] as const) {

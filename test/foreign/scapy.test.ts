@@ -30,7 +30,7 @@ const inners: Record<string, string> = {
   ESP: `${v4})/ESP(spi=5,seq=6,data=b'secret')`,
   'an unassigned protocol': `${v4},proto=253)/b'experiment'`,
   'a bare IPv4 header': `${v4},proto=59)`,
-  'a full packet': `${v4})/UDP()/(b'm'*1436)`,
+  'a packet of 1444 octets': `${v4})/UDP()/(b'm'*1416)`,
   'GTP-U in GTP-U': `${v4})/UDP(sport=2152,dport=2152)/GTP_U_Header(teid=5)/IP(src='1.1.1.1',dst='2.2.2.2')/UDP()/b'deep'`,
 };
 
@@ -80,10 +80,9 @@ for (const family of [4, 6] as const) {
 /** A session on m1, and a way to send one message to it from a socket on m2 and see what the user gets. */
 async function endpoint(m: { m1: string; m2: string; ue1: string }, family: Family) {
   const [local, remote] = outer[family];
-  const mtu = family === 4 ? '' : 'mtu 1464 ';
   await gtpIn(
     m.m1,
-    `link add gtp0 local ${local} ${mtu}netns ${m.ue1} address 10.45.0.1/24 address fd45::1/64 ${ends(1, 2, remote)}`,
+    `link add gtp0 local ${local} netns ${m.ue1} address 10.45.0.1/24 address fd45::1/64 ${ends(1, 2, remote)}`,
   );
   const [peer, user] = [await udpSocket(m.m2, remote, 2152), await packetSocket(m.ue1, 'eth0')];
   const deliver = async (message: Buffer): Promise<string[]> => {

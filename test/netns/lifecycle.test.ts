@@ -31,6 +31,7 @@ test.serial(
     const before = await traces(m.m1, m.ue1);
     await join(m, 4);
     t.true(pins().length > 0);
+    t.regex(await gtpIn(m.m1, '-d link show'), /tx-udp_tnl-segmentation/, 'changed offloads are shown');
     await gtpIn(m.m1, 'link del gtp0');
     await gtpIn(m.m2, 'link del gtp0');
     t.deepEqual(await traces(m.m1, m.ue1), before);

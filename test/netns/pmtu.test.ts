@@ -28,10 +28,11 @@ for (const family of [4, 6] as const) {
         t.is(await sender.send(Buffer.alloc(largest, 'x')), undefined);
         t.is((await receiver.receive())[0]?.data.length, largest);
         const refused = await waitFor(
-          () => sender.send(Buffer.alloc(largest + 1, 'x')),
+          () => sender.send(Buffer.alloc(1500 - headers, 'x')),
           (failure) => failure === 'EMSGSIZE',
         );
         t.is(refused, 'EMSGSIZE', 'the error reaches the socket');
+        t.is(await sender.send(Buffer.alloc(largest + 1, 'x')), 'EMSGSIZE');
         t.is(await sender.getOption(knownMtu[version][0], knownMtu[version][1]), innerMtu[family]);
         t.true((dropped(await linkStats(m.m1)).too_big ?? 0) > 0);
         t.deepEqual(await receiver.receive({ timeout: 0 }), []);
@@ -47,9 +48,9 @@ test.serial(
     await must(['ip', '-n', m.ue1, 'link', 'set', 'eth0', 'mtu', '1500']);
     const tap = await packetSocket(m.ue1, 'eth0');
     const large = await buildOne(
-      `IP(src='10.45.0.1',dst='10.45.0.2',flags='DF',id=77)/UDP(sport=5,dport=6)/(b'x'*1437)`,
+      `IP(src='10.45.0.1',dst='10.45.0.2',flags='DF',id=77)/UDP(sport=5,dport=6)/(b'x'*1472)`,
     );
-    await tap.send(Buffer.concat([Buffer.from('0200000000020200000000010800', 'hex'), large]));
+    t.is(await tap.send(Buffer.concat([Buffer.from('0200000000020200000000010800', 'hex'), large])), undefined);
     const [got] = await tap.receive({ contains: large.subarray(0, 28) });
     const icmp = packet(got?.data.subarray(14) ?? Buffer.alloc(20));
     t.deepEqual([icmp.destination, icmp.protocol, icmp.headerSum, icmp.payloadSum], ['10.45.0.1', 1, 'right', 'right']);
@@ -65,7 +66,7 @@ test.serial(
     await must(['ip', '-n', m.ue1, 'link', 'set', 'eth0', 'mtu', '1500']);
     const tap = await packetSocket(m.ue1, 'eth0');
     const large = await buildOne(`IPv6(src='fd45::1',dst='fd45::2')/UDP(sport=5,dport=6)/(b'y'*1438)`);
-    await tap.send(Buffer.concat([Buffer.from('02000000000202000000000186dd', 'hex'), large]));
+    t.is(await tap.send(Buffer.concat([Buffer.from('02000000000202000000000186dd', 'hex'), large])), undefined);
     const [got] = await tap.receive({ contains: large.subarray(0, 48) });
     const icmp = packet(got?.data.subarray(14) ?? Buffer.alloc(40));
     t.deepEqual([icmp.destination, icmp.protocol, icmp.payloadSum], ['fd45::1', 58, 'right']);

@@ -99,9 +99,11 @@ async function arrived(ns: string, dev: string): Promise<number> {
 
 async function joinFar(m: Routed, family: 4 | 6, words = ''): Promise<void> {
   const [a, b] = far[family];
-  await gtpIn(
-    m.m1,
-    `link add gtp0 local ${a} ${words} netns ${m.ue1} ${user(0)} ${ends(0x101, 0x202, b)}`.replace(/ +/g, ' '),
-  );
-  await gtpIn(m.m2, `link add gtp0 local ${b} netns ${m.ue2} ${user(1)} ${ends(0x202, 0x101, a)}`);
+  await Promise.all([
+    gtpIn(
+      m.m1,
+      `link add gtp0 local ${a} ${words} netns ${m.ue1} ${user(0)} ${ends(0x101, 0x202, b)}`.replace(/ +/g, ' '),
+    ),
+    gtpIn(m.m2, `link add gtp0 local ${b} netns ${m.ue2} ${user(1)} ${ends(0x202, 0x101, a)}`),
+  ]);
 }

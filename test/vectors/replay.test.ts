@@ -55,7 +55,7 @@ const single: Record<string, string> = {
   'gogtp-gtp1-t-pdu-With-ExtensionHeader': 'bad_inner',
   'gogtp-gtp1-header-NoOptionals': 'bad_inner',
   'gopacket-testGTPPacket': 'delivered',
-  'gopacket-testGTPPacketWithEH': 'bad_length unknown_extension',
+  'gopacket-testGTPPacketWithEH': 'bad_length bad_inner unknown_extension',
 };
 
 test.serial(

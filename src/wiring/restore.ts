@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+import { control } from '../datapath/control';
+import { drop_reason, link_flag } from '../datapath/layout.gen';
+import { type Place, readPlace, type Stored } from '../datapath/sessions';
+import type { Undo } from '../undo';
+import type { State } from './state';
+
+/**
+ * Registers how to put a session back as it is now, with its counters, whatever of it is taken away or changed. Call it
+ * before the first step.
+ */
+export function keepSession(state: State, stored: Stored, undo: Undo): void {
+  const { maps } = state;
+  const { key, rxConfig } = stored;
+  const rx = maps.rx.get(key);
+  const label = maps.labels.get(key);
+  const places = stored.places.map((place) => [place, readPlace(maps, place)] as const);
+  const drops = Object.values(drop_reason).flatMap((reason) => {
+    const at = { id: key.id, local: key.local, ifindex: rxConfig.ifindex, reason };
+    const count = maps.drops.get(at);
+    return count === undefined ? [] : [[at, count] as const];
+  });
+  undo(() => {
+    if (rx !== undefined) maps.rx.put(key, rx);
+    for (const [place, tx] of places) if (tx !== undefined) putBack(state, place, tx);
+    if (label !== undefined) maps.labels.put(key, label);
+    for (const [at, count] of drops) maps.drops.put(at, count);
+  });
+}
+
+function putBack({ maps, control: run }: State, place: Place, tx: Stored['tx']): void {
+  if (place.in === 'tx') maps.tx.put(place.key, tx);
+  else if (place.in === 'tx_prefix') maps.tx_prefix.put(place.key, tx);
+  else {
+    const link = maps.links.get(place.ifindex);
+    if (link === undefined) return;
+    maps.links.put(place.ifindex, { ...link, fallback: tx });
+    const config = { ...link.config, flags: link.config.flags | link_flag.default };
+    control(run, { what: 'link', tx_key: { ifindex: place.ifindex, addr: new Uint8Array(16) }, link: config });
+  }
+}

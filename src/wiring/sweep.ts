@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+import type { Structs } from '../datapath/layout.gen';
+import { activeRx } from '../datapath/sessions';
+import { deleteLink, IFF_NOARP, type LinkInfo, listLinks } from '../netlink/link';
+import { hex } from '../tunnels/address';
+import { BEING_MADE, linkPin } from './links';
+import { retire, settle } from './settle';
+import type { State } from './state';
+
+/**
+ * Removes what links left behind whose device has gone, with its namespace or by another hand, and a link that a killed
+ * command left half made. The kernel took a device that went out of the map `devices` at that moment, so nothing was
+ * delivered since. Returns whether there was anything.
+ */
+export function sweep(state: State): boolean {
+  const { maps } = state;
+  const half = maps.link_words.get(BEING_MADE);
+  if (half !== undefined) {
+    const device = listLinks(state.route).find((each) => isHalfMade(state, each, half));
+    if (device !== undefined) deleteLink(state.route, device);
+  }
+  const known = new Set([...maps.links.entries(), ...maps.link_words.entries()].map(([index]) => index));
+  const gone = [...known].filter((index) => index === BEING_MADE || maps.devices.get(index) === undefined);
+  if (gone.length > 0) forgetLinks(state, gone);
+  return gone.length > 0;
+}
+
+/** Sweeps before a command that adds no link: when none is left, everything goes. */
+export function sweepOrRetire(state: State): void {
+  if (sweep(state)) retire(state);
+}
+
+/**
+ * Takes links whose devices are gone out of the maps, with sessions, counters and hooks. The words go last: what a killed
+ * command left undone is done by the next.
+ */
+export function forgetLinks(state: State, gone: readonly number[]): void {
+  dropSessions(state, new Set(gone.filter((index) => index !== BEING_MADE)));
+  for (const index of gone) {
+    state.detach(linkPin(index));
+    state.maps.links.delete(index);
+  }
+  settle(state, () => undefined);
+  for (const index of gone) state.maps.link_words.delete(index);
+}
+
+// The user may have given two links one `lladdr`; the other end's MAC is random.
+function isHalfMade({ maps }: State, device: LinkInfo, half: Structs['link_words']): boolean {
+  if (device.kind !== 'veth' || !(device.flags & IFF_NOARP) || hex(device.address) !== hex(half.smac)) return false;
+  const words = maps.link_words.get(device.index);
+  return words === undefined || maps.devices.get(device.index) === undefined || hex(words.dmac) === hex(half.dmac);
+}
+
+function dropSessions({ maps }: State, gone: ReadonlySet<number>): void {
+  for (const [key] of maps.tx.entries()) if (gone.has(key.ifindex)) maps.tx.delete(key);
+  const prefixes = [...maps.tx_prefix.entries()].map(([key]) => key);
+  for (const key of prefixes) if (gone.has(key.ifindex)) maps.tx_prefix.delete(key);
+  for (const [key, rx] of maps.rx.entries()) {
+    if (!gone.has(activeRx(rx).ifindex)) continue;
+    maps.labels.delete(key);
+    maps.rx.delete(key);
+  }
+  for (const [key] of maps.drops.entries()) if (gone.has(key.ifindex)) maps.drops.delete(key);
+}

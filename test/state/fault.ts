@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { bpffs, command, scratch } from '../fixture';
+import { type Result, run } from '../run';
+
+/** What came of a command whose n-th change was hit; `call` is undefined when it has fewer. */
+export interface Hit extends Result {
+  readonly call: string | undefined;
+}
+
+/** Runs `gtp -n NS WORDS` with its n-th change of the kernel's state refused (EIO), or the process killed in its place. */
+export async function faulty(ns: string, words: string, n: number, how: 'refuse' | 'kill'): Promise<Hit> {
+  const { result, calls } = await withFaults(ns, words, { FAULT: `${n}`, ...(how === 'kill' ? { FAULT_KILL: '1' } : {}) });
+  return { ...result, call: calls[0] };
+}
+
+/**
+ * The numbers of the changes that a command makes, by running it; of many alike in a row (one pin for each map) only the
+ * first and the last.
+ */
+export async function changesOf(ns: string, words: string): Promise<number[]> {
+  const { result, calls } = await withFaults(ns, words, { FAULT: '0' });
+  if (result.status !== 0) throw new Error(`${words}: ${result.stderr}`);
+  const kind = (at: number): string | undefined => calls[at]?.split(' ')[0];
+  const isInside = (at: number): boolean => [-3, -2, -1, 1, 2, 3].every((by) => kind(at + by) === kind(at));
+  return calls.flatMap((_, at) => (isInside(at) ? [] : [at + 1]));
+}
+
+async function withFaults(ns: string, words: string, faults: NodeJS.ProcessEnv): Promise<{ result: Result; calls: string[] }> {
+  const log = `${scratch}/faults`;
+  rmSync(log, { force: true });
+  const preload = ['--require', resolve('test/state/fault.cjs')];
+  const result = await run([process.execPath, ...preload, command, '-n', ns, ...words.split(/\s+/)], {
+    env: { ...process.env, GTP_BPFFS: bpffs, FAULT_LOG: log, ...faults },
+  });
+  const calls = existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : [];
+  return { result, calls };
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+import { must } from '../run';
+import { ends, type TwoMachines, twoMachines } from '../topology';
+
+/** A command, and those that come before it; on m1 of `machines`. */
+export interface Scenario {
+  readonly before: (m: TwoMachines) => readonly string[];
+  readonly command: (m: TwoMachines) => string;
+}
+
+/** Two machines; m1 has a second underlay `other` and a second address on `ul`. */
+export async function machines(): Promise<TwoMachines> {
+  const m = await twoMachines();
+  const lines = [
+    'link add other type veth peer name far',
+    ...['addr add 2001:db8:9::1/64 dev other nodad', 'addr add 192.0.2.11/24 dev ul'],
+    ...['link set other up', 'link set far up'],
+  ];
+  await must(['ip', '-n', m.m1, '-b', '-'], { input: `${lines.join('\n')}\n` });
+  return m;
+}
+
+const there = '192.0.2.2';
+const one = (m: TwoMachines): string =>
+  `link add gtp0 local 192.0.2.1 netns ${m.ue1} address 10.45.0.1/24 ${ends(1, 2, there)} ue 10.45.0.1 name one`;
+const three = `session add dev gtp0 ${ends(3, 4, there)} ue 10.45.0.3 ue 10.47.0.0/16 ue fd47::/64 name three`;
+const own = `session add dev gtp0 ${ends(5, 6, '127.0.0.7')} local 127.0.0.5 ue 10.45.0.5`;
+
+/** What fails or is killed at each of its steps. */
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  'link add, the first one': {
+    before: () => [],
+    command: (m) =>
+      `link add gtp0 local 192.0.2.1 netns ${m.ue1} address 10.45.0.1/24 address fd45::1/64 route default ${ends(1, 2, there)} name one`,
+  },
+  'link add, the second one': {
+    before: (m) => [one(m)],
+    command: (m) => `link add gtp1 local 192.0.2.1 netns ${m.ue2} address 10.46.0.1/24`,
+  },
+  'link add towards this machine': {
+    before: (m) => [one(m)],
+    command: (m) => `link add gtp1 local 127.0.0.1 netns ${m.ue2} ${ends(1, 2, '127.0.0.2')}`,
+  },
+  'link add on another underlay': {
+    before: (m) => [one(m)],
+    command: (m) => `link add gtp1 local 2001:db8:9::1 dev other netns ${m.ue2}`,
+  },
+  'link set local and port': {
+    before: (m) => [one(m), three],
+    command: () => 'link set gtp0 local 192.0.2.11 port 2153',
+  },
+  'link set dev': { before: (m) => [one(m)], command: () => 'link set gtp0 dev other' },
+  'link set role, ttl, tos and echo': {
+    before: (m) => [one(m), three],
+    command: () => 'link set gtp0 role sgsn ttl 9 tos 8 echo off deliver bulk',
+  },
+  'link set down, mtu, lladdr, address and route': {
+    before: (m) => [one(m)],
+    command: () =>
+      'link set gtp0 down mtu 1300 lladdr 02:00:00:00:00:77 address 10.99.0.1/24 address fd99::1/64 route 10.98.0.0/16',
+  },
+  'session add': { before: (m) => [one(m)], command: () => three },
+  'session add with a local address of its own': { before: (m) => [one(m)], command: () => own },
+  'session change': {
+    before: (m) => [one(m), three],
+    command: () =>
+      'session change dev gtp0 local-teid 3 remote-teid 9 ue 10.45.0.3 ue 10.48.0.0/16 qfi 5 name drei',
+  },
+  'session replace': {
+    before: (m) => [one(m), three],
+    command: () => `session replace dev gtp0 ${ends(3, 4, there)} ue fd48::/64`,
+  },
+  'session del': { before: (m) => [one(m), three], command: () => 'session del dev gtp0 local-teid 3' },
+  'session del of one with a local address of its own': {
+    before: (m) => [one(m), own],
+    command: () => 'session del dev gtp0 local 127.0.0.5 local-teid 5',
+  },
+  'session flush': { before: (m) => [one(m), three, own], command: () => 'session flush dev gtp0' },
+};
+
+/** Those that cannot be undone: after their first step there is only the way ahead. */
+export const removals: Readonly<Record<string, Scenario>> = {
+  'link del': {
+    before: (m) => [one(m), three, `link add gtp1 local 192.0.2.1 netns ${m.ue2}`],
+    command: () => 'link del gtp0',
+  },
+  'link del of the last one': { before: (m) => [one(m), own], command: () => 'link del gtp0' },
+};
