@@ -162,7 +162,9 @@ GLOBAL int gtpu_walk(struct __sk_buff *skb, __u32 at, __u32 length, struct gtpu_
 
 	if (!seen)
 		return -DROP_BAD_EXTENSION;
-	if (off > all || bpf_skb_load_bytes(skb, at, &flags, 1) || bpf_skb_load_bytes(skb, at + off - 1, &next, 1))
+	if (off > all) /* the flags announce octets that the Length leaves out */
+		return -DROP_BAD_LENGTH;
+	if (bpf_skb_load_bytes(skb, at, &flags, 1) || bpf_skb_load_bytes(skb, at + off - 1, &next, 1))
 		return -DROP_BAD_EXTENSION;
 	if (!(flags & GTPU_E))
 		next = 0;

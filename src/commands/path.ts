@@ -7,7 +7,7 @@ import { fromMapped, hex } from '../tunnels/address';
 import { address, sameAddress } from '../values';
 import { sessionState } from '../wiring/routes';
 import { type State, viewState } from '../wiring/state';
-import { endpointStats } from '../wiring/stats';
+import { endpointStats, NO_STATS } from '../wiring/stats';
 
 export const commands: Commands<'path'> = {
   show: (filter, { options, note }) =>
@@ -17,7 +17,7 @@ export const commands: Commands<'path'> = {
       const endpoints = [...state.maps.endpoints.entries()].map(([key, value]) =>
         endpointRecord(state, key, value, sessions, options.statistics > 0),
       );
-      return [...endpoints, ...peerRecords(state, sessions)]
+      return [...endpoints, ...peerRecords(state, sessions, options.statistics > 0)]
         .filter((record) => isWanted(record, filter))
         .sort(byAddress);
     }),
@@ -42,7 +42,8 @@ function endpointRecord(
   };
 }
 
-function peerRecords(state: State, sessions: readonly Stored[]): OutputRecord[] {
+// Sessions count for themselves (session show -s), so nothing is left to count for their peer.
+function peerRecords(state: State, sessions: readonly Stored[], statistics: boolean): OutputRecord[] {
   const peers = new Map<string, Stored[]>();
   for (const stored of sessions) {
     const id = `${hex(stored.txConfig.local)} ${hex(stored.txConfig.remote)} ${stored.txConfig.dport}`;
@@ -56,6 +57,7 @@ function peerRecords(state: State, sessions: readonly Stored[]): OutputRecord[] 
       port: dport,
       sessions: list.length,
       state: sessionState(state, fromMapped(remote), fromMapped(local), true),
+      ...(statistics ? { stats: NO_STATS } : {}),
     };
   });
 }

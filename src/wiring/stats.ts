@@ -20,7 +20,12 @@ export type Stats = {
 export function sessionStats(state: State, stored: Stored): Stats {
   const { key, rx, rxConfig, encap } = stored;
   const drops = readDrops(state.maps, { ifindex: rxConfig.ifindex, id: key.id, local: key.local });
-  return { ...NOTHING, encap, decap: { packets: rx.packets, bytes: rx.bytes }, drops: { ...NOTHING.drops, ...drops } };
+  return {
+    ...NO_STATS,
+    encap,
+    decap: { packets: rx.packets, bytes: rx.bytes },
+    drops: { ...NO_STATS.drops, ...drops },
+  };
 }
 
 /** What a link has counted, its sessions included. */
@@ -36,15 +41,15 @@ export function linkStats(
     packets: all.reduce((total, stats) => total + pick(stats).packets, 0n),
     bytes: all.reduce((total, stats) => total + pick(stats).bytes, 0n),
   });
-  const drops = Object.keys(NOTHING.drops).map((reason) => {
+  const drops = Object.keys(NO_STATS.drops).map((reason) => {
     const count = all.reduce((total, stats) => total + (stats.drops[reason] ?? 0n), own[reason] ?? 0n);
     return [reason, count] as const;
   });
   return {
-    ...NOTHING,
+    ...NO_STATS,
     encap: sum((stats) => stats.encap),
     decap: sum((stats) => stats.decap),
-    sent: { ...NOTHING.sent, icmp: link.icmp_sent },
+    sent: { ...NO_STATS.sent, icmp: link.icmp_sent },
     drops: Object.fromEntries(drops),
   };
 }
@@ -53,7 +58,7 @@ export function linkStats(
 export function endpointStats(state: State, key: Structs['endpoint_key'], endpoint: Structs['endpoint']): Stats {
   const drops = readDrops(state.maps, { ifindex: 0, id: BigInt(key.port), local: key.local });
   return {
-    ...NOTHING,
+    ...NO_STATS,
     answered: endpoint.answered,
     passed: endpoint.passed,
     sent: {
@@ -62,14 +67,15 @@ export function endpointStats(state: State, key: Structs['endpoint_key'], endpoi
       extnotify: endpoint.sent_extnotify,
       icmp: 0n,
     },
-    drops: { ...NOTHING.drops, ...drops },
+    drops: { ...NO_STATS.drops, ...drops },
   };
 }
 
 const NO_REASON: readonly string[] = ['none', 'reasons'];
 const REASONS = Object.keys(drop_reason).filter((reason) => !NO_REASON.includes(reason));
 
-const NOTHING: Stats = {
+/** Counters of what has counted nothing. */
+export const NO_STATS: Stats = {
   encap: { packets: 0n, bytes: 0n },
   decap: { packets: 0n, bytes: 0n },
   answered: 0n,

@@ -108,10 +108,11 @@ test('a chain that crosses the announced length is refused at every octet (G4)',
   for (let cut = 1; cut <= length; cut++) {
     const short = Buffer.from(whole.subarray(0, whole.length - cut));
     short.writeUInt16BE(length - cut, 2);
-    drops(t, arriving(4, short), 'bad_extension');
+    const why = length - cut < 4 ? 'bad_length' : 'bad_extension';
+    drops(t, arriving(4, short), why);
     const told = Buffer.concat([whole, plain[4]]);
     told.writeUInt16BE(length - cut, 2);
-    drops(t, arriving(4, told), 'bad_extension');
+    drops(t, arriving(4, told), why);
   }
 });
 
@@ -123,7 +124,7 @@ test('an extension header that says it is longer than the packet is refused (G4)
 test('a length of less than four octets with E, S or PN is refused (G4)', (t) => {
   for (let bits = 1; bits < 8; bits++)
     for (let length = 0; length < 4; length++)
-      drops(t, arriving(4, gtp(Buffer.alloc(length), { flags: 0x30 | bits })), 'bad_extension');
+      drops(t, arriving(4, gtp(Buffer.alloc(length), { flags: 0x30 | bits })), 'bad_length');
 });
 
 test('nothing behind the header is nothing to deliver: a drop of its own name (G8)', (t) => {

@@ -50,6 +50,8 @@ export interface World {
   repeat(program: string, frame: Buffer | Packet, times: number): Run;
   /** Runs the program `control`; gives 0 or an errno. */
   control(what: keyof typeof control_what | number, words?: Partial<control>): number;
+  /** To attach a program to a device. */
+  fd(program: string): number;
   close(): void;
 }
 
@@ -123,6 +125,7 @@ export function makeWorld(): World {
       const number = typeof what === 'number' ? what : control_what[what];
       return programs.run('control', encode('control', { ...zero('control'), ...words, what: number })).value;
     },
+    fd: programs.fd,
     close: () => programs.close(),
   };
 }
