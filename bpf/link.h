@@ -56,6 +56,21 @@ INLINE struct tx_session *session_of(struct __sk_buff *skb, struct link_state *l
 	return s;
 }
 
+/* What the far end would have read from the PDU Session Container of the session (gtpu_psc). */
+INLINE void hairpin_psc(struct rx_session *r, const __u8 *ext)
+{
+	int downlink = !(ext[1] >> 4);
+	__u8 qfi = ext[2] & 0x3f;
+	__u8 rqi = downlink ? ext[2] >> 6 & 1 : 0;
+	__u8 ppi = downlink && ext[2] & 0x80 ? ext[3] >> 5 : 255;
+
+	if (r->qfi == qfi && r->rqi == rqi && r->ppi == ppi)
+		return;
+	r->qfi = qfi;
+	r->rqi = rqi;
+	r->ppi = ppi;
+}
+
 /* Both ends are on this machine: no outer header, no cut, straight into the other link. Returns a verdict, or -1
  * when there is no such session here: then the packet goes by lo and meets whoever else has that address. */
 INLINE int hairpin(struct __sk_buff *skb, struct tx_session *s, const struct tx_config *c, const struct inner *in,
@@ -80,8 +95,8 @@ INLINE int hairpin(struct __sk_buff *skb, struct tx_session *s, const struct tx_
 		why = antispoof(skb, ETH_HLEN, in->version, rc, &key);
 	if (why)
 		return drop_session(skb, rc->ifindex, key.local, key.id, -why, t->packets);
-	if (c->ext_len && r->qfi != (c->ext[2] & 0x3f))
-		r->qfi = c->ext[2] & 0x3f;
+	if (c->ext_len)
+		hairpin_psc(r, c->ext);
 	count(&r->packets, &r->bytes, t->packets, t->bytes);
 	return bpf_redirect_peer(rc->ifindex, 0);
 }

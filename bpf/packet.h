@@ -231,7 +231,7 @@ INLINE int inner_parse(struct __sk_buff *skb, __u32 at, struct inner *in)
 	} else {
 		return -DROP_NOT_IP;
 	}
-	if (said > in->total || in->l4 > in->total)
+	if (said > in->total || said < in->l4)
 		return -DROP_BAD_INNER;
 	inner_l4(skb, at, in);
 	if (said < in->total) /* octets behind the packet are in no checksum of it */

@@ -372,7 +372,8 @@ INLINE int underlay_receive(struct __sk_buff *skb, __u32 l2)
 		return not_a_session(skb, &o, DROP_UNKNOWN_TEID);
 	verdict = session_receive(skb, cfg, r, &key, &o, &g, l2);
 	if (verdict < 0)
-		return drop_session(skb, r->config[r->active & 1].ifindex, key.local, key.id, -verdict, 1);
+		return drop_session(skb, r->config[r->active & 1].ifindex, key.local, key.id, -verdict,
+				    skb->gso_segs > 1 ? skb->gso_segs : 1);
 	return verdict;
 }
 

@@ -4,19 +4,19 @@ import test, { type ExecutionContext } from 'ava';
 import { zero } from '../../src/datapath/codec';
 import { path_kind, rx_flag, tx_flag, type tx_session } from '../../src/datapath/layout.gen';
 import { inNetns } from '../../src/netns';
+import { deleteNamespace, namespace, prefix } from '../fixture';
 import { sameFrame } from './harness';
 import { etherType, plain } from './inners';
 import { A6, B, B6, eth, mapped, UE, UE6 } from './packet';
 import { hex, LINK, LOCAL_TEID, type Path, PORT, portBits, REMOTE_TEID, type TxWords } from './session';
 import { type Counted, makeWorld } from './world';
 
-const ns = `gt${process.pid}-path`;
-const netns = `/run/netns/${ns}`;
+const netns = `/run/netns/${prefix}-path`;
 const world = makeWorld();
 const devices = new Map<string, number>();
 
-test.before(() => {
-  execFileSync('ip', ['netns', 'add', ns]);
+test.before(async () => {
+  await namespace('path');
   inNetns(netns, () => {
     ip(`link add ul type veth peer name ul-far
       link add shim0 type veth peer name shim1
@@ -33,9 +33,9 @@ test.before(() => {
     for (const { ifname, ifindex } of listed) devices.set(ifname, ifindex);
   });
 });
-test.after.always(() => {
+test.after.always(async () => {
   world.close();
-  execFileSync('ip', ['netns', 'del', ns]);
+  await deleteNamespace(`${prefix}-path`);
 });
 test.beforeEach(() => {
   world.reset();
