@@ -112,10 +112,11 @@ function trafficRow(figures: Figures, bar: Bar): Row[] {
 function testRunRow(cost: Cost): Row {
   const bars = cost.title.includes('sessions') ? TEST_RUN_BARS.many : TEST_RUN_BARS.one;
   const whole = (cost.ours + cost.floor) / (cost.bare + cost.floor);
+  const lookup = cost.withLookup === undefined ? '' : `, ${cost.withLookup} ns with a look-up`;
   const row = {
     work: `test-run ${cost.title}`,
     ours: `${cost.ours} ns`,
-    reference: `${cost.bare} ns bare (with the call itself ${whole.toFixed(2)})`,
+    reference: `${cost.bare} ns bare${lookup} (whole calls: ${whole.toFixed(2)})`,
     wall: cost.ours / cost.bare,
     perCpu: undefined,
     unit: '',

@@ -49,10 +49,11 @@ async function runCommand({ object, command, words, options }: Run): Promise<str
   const run = (commands as unknown as { readonly [command: string]: Command<typeof words> })[command];
   if (run === undefined) throw new Error(`nothing carries out "${object} ${command}"`);
   const palette = await choosePalette(options);
-  const note = (text: string) => write(2, `Note: ${text}\n`);
-  const call = () => run(words, { options, note });
+  const notes: string[] = [];
+  const call = () => run(words, { options, note: (text) => notes.push(`Note: ${text}\n`) });
   const inside = options.netns === undefined ? call : await within(options.netns, call);
   const records = spec?.changes ? undisturbed(inside) : inside();
+  write(2, notes.join('')); // what a command that failed has done besides is undone
   const chose = words['local_teid'] === 'auto';
   return printRecords(records, { object: name, options, palette, changes: spec?.changes === true, chose });
 }

@@ -67,9 +67,9 @@ export const linkStatsWhen = (ns: string, wanted: (stats: Stats) => boolean, nam
 
 /** All counters of a machine: its links, and what came to its local addresses and belongs to no link (`gtp path show`). */
 export async function machineStats(ns: string): Promise<Stats> {
-  const paths = await gtpTry(ns, '-j -s path show');
-  const more = paths.status === 0 ? (JSON.parse(paths.stdout) as { stats: Stats }[]) : [];
-  return addUp([...(await links(ns)), ...more].map(({ stats }) => stats));
+  const paths = await gtpIn(ns, '-j -s path show');
+  const more = (JSON.parse(paths) as { stats?: Stats }[]).flatMap(({ stats }) => stats ?? []);
+  return addUp([...(await links(ns)).map(({ stats }) => stats), ...more]);
 }
 
 /** Makes a network namespace with `lo` up; gives its whole name. */

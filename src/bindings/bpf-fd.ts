@@ -67,6 +67,11 @@ export function linkUpdate(linkFd: number, programFd: number): void {
   checked('replace program of link', call('bpf_link_update', linkFd, programFd, null));
 }
 
+/** Takes a link's program off its device at once: letting go of the link does so some time after. */
+export function linkDetach(linkFd: number): void {
+  checked('detach program', call('bpf_link_detach', linkFd));
+}
+
 export function mapInfo(fd: number): MapInfo {
   const info = infoByFd(fd, MAP_INFO_SIZE);
   const u32 = (offset: number): number => info.readUInt32LE(offset);

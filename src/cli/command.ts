@@ -20,7 +20,7 @@ export type GlobalOptions = {
 /** What a command may know besides its words. */
 export type Context = {
   readonly options: GlobalOptions;
-  /** Tells the user on stderr what was done beside what was asked. */
+  /** Tells the user on stderr, when the command has succeeded, what was done beside what was asked. */
   readonly note: (text: string) => void;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { grammar, isLater, keyOf, type ObjectName, type Row, type Words } from '../grammar';
-import { address, interfaceAddress, mac, prefix, prefixOrDefault } from '../values';
+import { address, interfaceAddress, mac, port, prefix, prefixOrDefault } from '../values';
 import type { OutputRecord, OutputValue } from './command';
 import type { Palette } from './palette';
 
@@ -13,7 +13,8 @@ export function wordLine(object: ObjectName, record: OutputRecord, palette: Pale
 
 /** What a record holds besides words, counters and details: state, ifindex, hooks. For -d. */
 export function restLine(object: ObjectName, record: OutputRecord, palette: Palette): string {
-  const words = new Set(orderedRows(object).map(([word]) => keyOf(word)));
+  const { minor = [] } = LAYOUTS[object];
+  const words = new Set(orderedRows(object).flatMap(([word]) => (minor.includes(word) ? [] : [keyOf(word)])));
   const rest = Object.entries(record).filter(
     ([key, value]) => !words.has(key) && key !== 'stats' && key !== 'details' && value !== null,
   );
@@ -41,6 +42,8 @@ type Layout = {
   readonly words: Words;
   /** Words that come first and are told even when they have their default. */
   readonly lead: readonly string[];
+  /** Words that nobody has to give and that tell little: for -d. */
+  readonly minor?: readonly string[];
   /** Defaults that depend on the record. */
   readonly computed: { readonly [word: string]: (record: OutputRecord) => OutputValue };
   readonly brief: readonly string[];
@@ -50,6 +53,7 @@ const LAYOUTS: { readonly [O in ObjectName]: Layout } = {
   link: {
     words: grammar.link.commands.add.words,
     lead: ['ifname', 'type', 'local', 'dev', 'netns', 'inner', 'mtu', 'role'],
+    minor: ['lladdr'],
     computed: { udpcsum: (record) => String(record['local']).includes(':') },
     brief: ['ifname', 'state', 'type', 'local', 'netns', 'inner', 'sessions'],
   },
@@ -60,8 +64,12 @@ const LAYOUTS: { readonly [O in ObjectName]: Layout } = {
     brief: ['dev', 'state', 'local-teid', 'remote-teid', 'remote', 'ue', 'name'],
   },
   path: {
-    words: { ...grammar.path.commands.show.words, port: grammar.link.commands.add.words.port },
-    lead: ['local', 'remote', 'port'],
+    words: {
+      ...grammar.path.commands.show.words,
+      port: grammar.link.commands.add.words.port,
+      sessions: { kind: port, help: '' },
+    },
+    lead: ['local', 'remote', 'port', 'sessions'],
     computed: {},
     brief: ['local', 'remote', 'port', 'state', 'sessions'],
   },
@@ -78,7 +86,7 @@ function orderedRows(object: ObjectName): [word: string, row: Row][] {
 
 function isTold(layout: Layout, word: string, row: Row, record: OutputRecord): boolean {
   const value = record[keyOf(word)] ?? null;
-  if (value === null) return false;
+  if (value === null || layout.minor?.includes(word)) return false;
   const usual = layout.computed[word]?.(record) ?? row.default;
   return layout.lead.includes(word) || value !== usual;
 }

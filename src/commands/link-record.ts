@@ -6,7 +6,7 @@ import { mtuArithmetic } from '../tunnels/gtp';
 import { address, mac } from '../values';
 import { type LiveLink, linkPin } from '../wiring/links';
 import { readPeer } from '../wiring/pair';
-import { underlayMtu } from '../wiring/sessions';
+import { leastParts } from '../wiring/sessions';
 import { SHIM_IN } from '../wiring/shim';
 import type { State } from '../wiring/state';
 import { linkStats } from '../wiring/stats';
@@ -76,7 +76,7 @@ function details(state: State, live: LiveLink, names: readonly string[]): Output
   const off = link.dev.flatMap((index, at) => offloadsOff(state, index).map((name) => `${names[at]}:${name}`));
   return {
     ...(link.mtu === undefined
-      ? { mtu: mtuArithmetic(underlayMtu(state, live), link.local.family, 0) }
+      ? { mtu: mtuArithmetic(...leastParts(state, live, readSessions(state.maps, live.device.index))) }
       : { mtu: 'as given' }),
     ...(off.length > 0 ? { offloads_off: off } : {}),
     pins: state.dir,

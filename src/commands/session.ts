@@ -7,7 +7,15 @@ import { rxKey, type SessionWords } from '../tunnels/gtp';
 import type { Undo } from '../undo';
 import { type Address, type Prefix, prefix, sameAddress } from '../values';
 import { findLink, type LiveLink, listLinks } from '../wiring/links';
-import { createSession, deleteSessions, findSession, forgetHalf, freeTeid, updateSession, wordsOf } from '../wiring/sessions';
+import {
+  createSession,
+  deleteSessions,
+  findSession,
+  forgetHalf,
+  freeTeid,
+  updateSession,
+  wordsOf,
+} from '../wiring/sessions';
 import { changeState, type State, viewState } from '../wiring/state';
 import { sweepOrRetire } from '../wiring/sweep';
 import { sessionRecord } from './session-record';

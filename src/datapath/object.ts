@@ -9,7 +9,7 @@ import { type Undo, withUndo } from '../undo';
 import { mapPath, programsPath } from './bpffs';
 import { differences, wrongLayout } from './layout';
 import { maps as definitions } from './layout.gen';
-import { list, makeDir, removeDir, unpin } from './pins';
+import { list, makeDir, removeDir, told, unpin } from './pins';
 
 export type Side = 'ingress' | 'egress';
 
@@ -58,7 +58,7 @@ export function updatePrograms(dir: string): void {
       undo(() => replace(dir, pin, old));
     }
     removeDir(programsPath(dir));
-    renameSync(next, programsPath(dir));
+    rename(next, programsPath(dir));
   });
 }
 
@@ -85,7 +85,15 @@ export function attach(dir: string, program: string, ifindex: number, side: Side
 
 /** Detaches what is pinned as `pin`; false if there is nothing. */
 export function detach(dir: string, pin: string): boolean {
-  return unpin(join(dir, HOOKS, pin));
+  const path = join(dir, HOOKS, pin);
+  const fd = bpf.objGet(path);
+  if (fd === undefined) return false;
+  try {
+    bpf.linkDetach(fd);
+  } finally {
+    closeSync(fd);
+  }
+  return unpin(path);
 }
 
 /** All hooks of a state directory, those of devices that are gone included. */
@@ -120,7 +128,7 @@ function pinNew(dir: string, path: string, undo: Undo): string {
     object.close();
   }
   removeDir(path);
-  renameSync(work, path);
+  rename(work, path);
   undo(() => removeDir(path));
   return path;
 }
@@ -130,6 +138,10 @@ function pinPrograms(object: BpfObject, work: string, undo: Undo): void {
   makeDir(work);
   undo(() => removeDir(work));
   for (const program of object.programs) bpf.objPin(program.fd(), join(work, program.name));
+}
+
+function rename(from: string, to: string): void {
+  told(`rename ${from}`, () => renameSync(from, to));
 }
 
 // Constants belong to the programs that were compiled with them.

@@ -39,7 +39,11 @@ export function addRoute(sock: RouteSocket, route: NewRoute): void {
 
 /** Takes a route out of the main table. Throws KernelError ESRCH when there is none like it. */
 export function deleteRoute(sock: RouteSocket, route: NewRoute): void {
-  sock.request(`delete route ${prefixOrDefault.format(route.dst)} dev ${nameOf(route.oif)}`, RTM_DELROUTE, encodeNew(route));
+  sock.request(
+    `delete route ${prefixOrDefault.format(route.dst)} dev ${nameOf(route.oif)}`,
+    RTM_DELROUTE,
+    encodeNew(route),
+  );
 }
 
 /**

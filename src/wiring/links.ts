@@ -61,7 +61,9 @@ function liveLink(state: State, device: LinkInfo): LiveLink | undefined {
   const config = maps.links.get(device.index)?.config;
   // An index that was used again: the words are of a link that has gone.
   if (stored === undefined || config === undefined || maps.devices.get(device.index) === undefined) return undefined;
-  return isHalf(stored, maps.link_words.get(BEING_MADE)) ? undefined : { device, link: loadLink(stored, config), config };
+  return isHalf(stored, maps.link_words.get(BEING_MADE))
+    ? undefined
+    : { device, link: loadLink(stored, config), config };
 }
 
 // The inner end's MAC is random and so tells links apart.

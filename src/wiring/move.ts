@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
+import { isDeepStrictEqual } from 'node:util';
 import { drop_reason } from '../datapath/layout.gen';
-import type { Stored } from '../datapath/sessions';
+import { readSession, type Stored } from '../datapath/sessions';
 import { errno, KernelError } from '../errors';
 import { rxKey, type SessionWords } from '../tunnels/gtp';
 import type { Undo } from '../undo';
 import { address as addressKind, teid } from '../values';
 import type { LiveLink } from './links';
-import { configs, forgetHalf, rewriteSession } from './sessions';
+import { configs, forgetHalf, rewriteSession, wordsOf } from './sessions';
 import type { State } from './state';
 
 /**
@@ -16,22 +17,35 @@ import type { State } from './state';
 export function moveSession(state: State, next: LiveLink, stored: Stored, words: SessionWords, undo: Undo): void {
   const { maps } = state;
   const key = rxKey(words.local, words.local_teid, next.link.port);
-  if (!forgetHalf(state, key)) {
-    const where = `${addressKind.format(words.local)} port ${next.link.port}`;
-    throw new KernelError(`move session local-teid ${teid.format(words.local_teid)} to ${where}`, { errno: errno('EEXIST') });
+  const moved = forgetHalf(state, key) ? undefined : movedPart(state, next, words, key);
+  const all = moved === undefined ? stored : { ...stored, places: [...stored.places, ...moved.places] };
+  const ue = wordsOf(all).ue;
+  if (moved === undefined) {
+    const { rx } = configs(next, { ...words, ue });
+    undo(() => void maps.rx.delete(key));
+    maps.rx.put(key, { ...stored.rx, config: [rx, rx] }, 'noexist');
   }
-  const { rx } = configs(next, words);
-  maps.rx.put(key, { ...stored.rx, config: [rx, rx] }, 'noexist');
-  undo(() => void maps.rx.delete(key));
-  rewriteSession(state, next, stored, words, key, undo);
-  const label = maps.labels.get(stored.key);
-  if (label !== undefined) {
-    maps.labels.put(key, label);
-    undo(() => void maps.labels.delete(key));
-    maps.labels.delete(stored.key);
-  }
+  rewriteSession(state, next, all, { ...words, ue }, key, undo);
+  moveLabel(state, stored.key, key, undo);
   maps.rx.delete(stored.key);
   moveDrops(state, stored, key, undo);
+}
+
+// The prefixes that a command which was killed has moved already. Throws KernelError when another session has the key.
+function movedPart(state: State, next: LiveLink, words: SessionWords, key: Stored['key']): Stored {
+  const other = readSession(state.maps, key);
+  if (other !== undefined && isDeepStrictEqual(other.txConfig, configs(next, words).tx)) return other;
+  const where = `${addressKind.format(words.local)} port ${next.link.port}`;
+  const tried = `move session local-teid ${teid.format(words.local_teid)} to ${where}`;
+  throw new KernelError(tried, { errno: errno('EEXIST') });
+}
+
+function moveLabel({ maps }: State, from: Stored['key'], to: Stored['key'], undo: Undo): void {
+  const label = maps.labels.get(from);
+  if (label === undefined) return;
+  undo(() => void maps.labels.delete(to));
+  maps.labels.put(to, label);
+  maps.labels.delete(from);
 }
 
 function moveDrops({ maps }: State, { key: from, rxConfig }: Stored, to: Stored['key'], undo: Undo): void {

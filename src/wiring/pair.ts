@@ -42,7 +42,12 @@ export type InnerWords = {
 /** Decides on what makePair makes. */
 export function planPair({ netns, lladdr }: PairWords): Plan {
   const there = netns === undefined ? undefined : resolveNetns(netns.text);
-  return { there, netns: there === undefined ? '' : lastingName(there), dmac: randomMac(), smac: lladdr ?? randomMac() };
+  return {
+    there,
+    netns: there === undefined ? '' : lastingName(there),
+    dmac: randomMac(),
+    smac: lladdr ?? randomMac(),
+  };
 }
 
 /** Makes the two ends, both down: the one that stays here and the inner one, at once in its namespace. */
@@ -50,7 +55,13 @@ export function makePair(state: State, words: PairWords, plan: Plan, undo: Undo)
   const fd = plan.there === undefined ? undefined : openNetns(plan.there.path);
   try {
     const peer = { ...END, name: words.inner, address: plan.dmac, ...(fd === undefined ? {} : { netnsFd: fd }) };
-    const device = createEnds(state, words, { ...END, name: words.ifname, mtu: OUTER_END_MTU, address: plan.smac, peer });
+    const device = createEnds(state, words, {
+      ...END,
+      name: words.ifname,
+      mtu: OUTER_END_MTU,
+      address: plan.smac,
+      peer,
+    });
     undo(() => deleteLink(state.route, device));
     return device;
   } finally {

@@ -119,7 +119,8 @@ export function deleteSessions(state: State, live: LiveLink, gone: readonly Stor
     removeSession(state.maps, state.control, stored);
   }
   refresh(state, live, undo);
-  const isAlone = ({ key, tx }: Stored): boolean => tx.local_dev === 0 && hex(key.local) === hex(toMapped(live.link.local));
+  const isAlone = ({ key, tx }: Stored): boolean =>
+    tx.local_dev === 0 && hex(key.local) === hex(toMapped(live.link.local));
   if (!gone.every(isAlone)) settle(state, undo);
 }
 
@@ -176,18 +177,27 @@ function refreshAfterAdd(
   if (mtu !== config.mtu) setMtu(state, live, mtu, undo);
 }
 
+/** What an inner MTU is made of: the path's MTU, the outer family, the octets of the GTP extension header. */
+export type MtuParts = readonly [path: number, family: 4 | 6, extensionOctets: number];
+
 /** The inner MTU of a link: the least over its sessions, or that of a plain header towards nobody in particular. */
 export function leastMtu(state: State, live: LiveLink, sessions: readonly Stored[]): number {
+  return innerMtu(...leastParts(state, live, sessions));
+}
+
+/** What decides on the inner MTU of a link. */
+export function leastParts(state: State, live: LiveLink, sessions: readonly Stored[]): MtuParts {
   const paths = new Map<string, number>();
-  const mtus = sessions.map((stored) => {
+  const parts = sessions.map((stored): MtuParts => {
     const { remote, local } = sessionWords(stored.txConfig, stored.rxConfig, []);
     const id = Buffer.from(stored.txConfig.remote).toString('hex');
     const path = paths.get(id) ?? wayTo(state, remote, local)?.mtu ?? underlayMtu(state, live);
     paths.set(id, path);
-    return innerMtu(path, remote.family, stored.txConfig.ext_len);
+    return [path, remote.family, stored.txConfig.ext_len];
   });
-  if (mtus.length === 0) mtus.push(innerMtu(underlayMtu(state, live), live.link.local.family, 0));
-  return mtus.reduce((least, mtu) => Math.min(least, mtu));
+  if (parts.length === 0) return [underlayMtu(state, live), live.link.local.family, 0];
+  const mtus = parts.map((each) => innerMtu(...each));
+  return parts[mtus.indexOf(Math.min(...mtus))] as MtuParts;
 }
 
 /** Sets the MTU of a link's inner end. */

@@ -56,7 +56,7 @@ export function changeState<T>(note: Note, steps: (state: State, undo: Undo) => 
 export function changeState<T>(note: Note, steps: (state: State, undo: Undo) => T, make?: 'make'): T {
   const dir = stateDir(netnsCookie());
   const run = steps as (state: State | undefined, undo: Undo) => T;
-  if (make === undefined && !existsSync(dir)) return withUndo((undo) => run(undefined, undo));
+  if (make === undefined && !exists(dir)) return withUndo((undo) => run(undefined, undo));
   const held = lock(dir);
   try {
     return withUndo((undo) => {
@@ -100,8 +100,13 @@ function isAlive({ pin, ifindex }: Attachment): boolean {
   return ifindex !== 0 && /^(link|shim)-/.test(pin);
 }
 
+// To somebody who may not look, "nothing there" would be a lie.
 function isMade(dir: string): boolean {
-  return existsSync(programsPath(dir));
+  return exists(programsPath(dir));
+}
+
+function exists(path: string): boolean {
+  return told(`look at ${path}`, () => statSync(path, { throwIfNoEntry: false })) !== undefined;
 }
 
 function inodeOf(dir: string): number | undefined {

@@ -24,7 +24,6 @@ const writings = {
 const variants = [
   [4, ''],
   [4, 'udpcsum'],
-  [4, 'gso split'],
   [6, ''],
 ] as const;
 

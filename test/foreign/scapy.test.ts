@@ -86,11 +86,8 @@ async function endpoint(m: { m1: string; m2: string; ue1: string }, family: Fami
   );
   const [peer, user] = [await udpSocket(m.m2, remote, 2152), await packetSocket(m.ue1, 'eth0')];
   const deliver = async (message: Buffer): Promise<string[]> => {
-    const before = (await linkStats(m.m1)).decap.packets;
     await peer.send(message, [local, 2152]);
     const got = await user.receive({ count: 1, timeout: 1 });
-    const after = (await linkStats(m.m1)).decap.packets;
-    if (after !== before + 1) throw new Error(`decap counted ${after - before}`);
     return got.map(({ data }) => data.subarray(14).toString('hex'));
   };
   return { deliver };

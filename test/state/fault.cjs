@@ -23,7 +23,7 @@ function isDue(name) {
 }
 
 const BPF = [
-  ...['bpf_obj_pin', 'bpf_link_create', 'bpf_link_update', 'bpf_map_update_elem', 'bpf_map_delete_elem'],
+  ...['bpf_obj_pin', 'bpf_link_create', 'bpf_link_detach', 'bpf_map_update_elem', 'bpf_map_delete_elem'],
   ...['bpf_map_update_batch', 'bpf_map_delete_batch', 'bpf_prog_test_run_opts', 'bpf_object__load'],
 ];
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { gtpIn } from '../fixture';
 import { must } from '../run';
 import { ends, type TwoMachines, twoMachines } from '../topology';
 
@@ -17,6 +18,7 @@ export async function machines(): Promise<TwoMachines> {
     ...['link set other up', 'link set far up'],
   ];
   await must(['ip', '-n', m.m1, '-b', '-'], { input: `${lines.join('\n')}\n` });
+  await gtpIn(m.m1, 'link show'); // the fixture flushes where a gtp has been
   return m;
 }
 
@@ -25,6 +27,9 @@ const one = (m: TwoMachines): string =>
   `link add gtp0 local 192.0.2.1 netns ${m.ue1} address 10.45.0.1/24 ${ends(1, 2, there)} ue 10.45.0.1 name one`;
 const three = `session add dev gtp0 ${ends(3, 4, there)} ue 10.45.0.3 ue 10.47.0.0/16 ue fd47::/64 name three`;
 const own = `session add dev gtp0 ${ends(5, 6, '127.0.0.7')} local 127.0.0.5 ue 10.45.0.5`;
+
+/** A link that keeps programs and maps there while others come and go; to load them takes most of a first command's time. */
+export const keeper = (m: TwoMachines): string => `link add keeper local 192.0.2.1 netns ${m.ue2} inner eth9`;
 
 /** What fails or is killed at each of its steps. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
@@ -81,7 +86,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
 /** Those that cannot be undone: after their first step there is only the way ahead. */
 export const removals: Readonly<Record<string, Scenario>> = {
   'link del': {
-    before: (m) => [one(m), three, `link add gtp1 local 192.0.2.1 netns ${m.ue2}`],
+    before: (m) => [keeper(m), one(m), three],
     command: () => 'link del gtp0',
   },
   'link del of the last one': { before: (m) => [one(m), own], command: () => 'link del gtp0' },

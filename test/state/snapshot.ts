@@ -3,18 +3,18 @@ import { stateDir } from '../../src/datapath/bpffs';
 import { type OpenMaps, openMaps } from '../../src/datapath/maps';
 import { attached } from '../../src/datapath/object';
 import { activeRx, activeTx } from '../../src/datapath/sessions';
+import { listAddresses } from '../../src/netlink/address';
+import { getFeatures } from '../../src/netlink/ethtool';
+import { findLink, IFF_NOARP, IFF_UP, listLinks } from '../../src/netlink/link';
+import { openGeneric, openRoute } from '../../src/netlink/socket';
 import { inNetns, netnsCookie } from '../../src/netns';
+import { interfaceAddress } from '../../src/values';
 import { bpffs, pins } from '../fixture';
-import { must, run, within } from '../run';
 
 /** Everything that a command could change: devices, addresses, routes, queues, offloads, pins, hooks, map entries. */
-export async function snapshot(machine: string, users: readonly string[], underlay = 'ul'): Promise<object> {
-  const all = [machine, ...users];
-  const [offloads, ...devices] = await Promise.all([
-    must(within(machine, 'ethtool', '-k', underlay)),
-    ...all.flatMap((ns) => [must(['ip', '-n', ns, '-d', 'addr']), routesOf(ns), must(['tc', '-n', ns, 'qdisc'])]),
-  ]);
-  return { offloads, devices, pins: pins(), state: stateOf(machine) };
+export function snapshot(machine: string, users: readonly string[], underlay = 'ul'): object {
+  const devices = [machine, ...users].map(devicesOf);
+  return { devices, offloads: offloadsOf(machine, underlay), pins: pins(), state: stateOf(machine) };
 }
 
 /** The state directory of a namespace in the tests' bpffs. */
@@ -71,8 +71,44 @@ function json(value: unknown): string {
   });
 }
 
-async function routesOf(ns: string): Promise<string> {
-  // Status 2 where a family has no table yet.
-  const [v4, v6] = await Promise.all([run(['ip', '-n', ns, '-4', 'route', 'show', 'table', 'all']), run(['ip', '-n', ns, '-6', 'route', 'show', 'table', 'all'])]);
-  return v4.stdout + v6.stdout;
+function devicesOf(ns: string): object {
+  return inNetns(`/run/netns/${ns}`, () => {
+    const route = openRoute();
+    try {
+      const links = listLinks(route).map(({ operstate: _, flags, ...link }) => json({ ...link, flags: flags & OURS }));
+      const addresses = listAddresses(route).map(({ index, prefix }) => `${index} ${interfaceAddress.format(prefix)}`);
+      const routes = route.dump('list routes', RTM_GETROUTE, Buffer.alloc(RTMSG_SIZE)).map(({ data }) => routeText(data));
+      return { links, addresses: withoutLinkLocal(addresses), routes: withoutLinkLocal(routes) };
+    } finally {
+      route.close();
+    }
+  });
+}
+
+// Whether there is a carrier, and what comes with that, the kernel finds out in its own time.
+const OURS = IFF_UP | IFF_NOARP;
+
+// As the kernel tells it, struct rtmsg and attributes, without the flags (carrier).
+function routeText(data: Buffer): string {
+  return data.toString('hex', 0, 8) + data.toString('hex', RTMSG_SIZE);
+}
+
+function withoutLinkLocal(lines: readonly string[]): string[] {
+  return lines.filter((line) => !/fe80|ff0{30}/.test(line)).sort();
+}
+
+const RTM_GETROUTE = 26;
+const RTMSG_SIZE = 12;
+
+function offloadsOf(ns: string, device: string): string[] {
+  return inNetns(`/run/netns/${ns}`, () => {
+    const [route, generic] = [openRoute(), openGeneric()];
+    try {
+      const features = getFeatures(generic, findLink(route, device));
+      return [...features].filter(([, { active }]) => active).map(([name]) => name);
+    } finally {
+      route.close();
+      generic.close();
+    }
+  });
 }
