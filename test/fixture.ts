@@ -89,7 +89,7 @@ export async function deleteNamespace(name: string): Promise<void> {
   served.delete(name);
 }
 
-/** Joins two namespaces with a veth pair of IPv4 and IPv6 addresses (PREFIX words, no DAD). */
+/** Joins two namespaces with a veth pair of IPv4 and IPv6 addresses (PREFIX words, no DAD); both ends carry at return. */
 export async function wire(left: WireEnd, right: WireEnd): Promise<void> {
   await must([
     'ip',
@@ -113,6 +113,7 @@ export async function wire(left: WireEnd, right: WireEnd): Promise<void> {
     ];
     await must(['ip', '-n', ns, '-b', '-'], { input: `${lines.join('\n')}\n` });
   }
+  for (const end of [left, right]) await isUp(end);
 }
 
 export interface WireEnd {
@@ -152,6 +153,16 @@ export function pins(root = bpffs): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`);
+}
+
+// The kernel's work queue, not `link set up`, gives a device the queue that sends: a packet before that is lost.
+async function isUp({ ns, dev }: WireEnd): Promise<void> {
+  const show = ['ip', '-n', ns, '-j', 'link', 'show', 'dev', dev, 'up'];
+  const state = await waitFor(
+    () => must(show),
+    (text) => text.includes('"operstate":"UP"'),
+  );
+  if (!state.includes('"operstate":"UP"')) throw new Error(`${dev} in ${ns} does not come up: ${state}`);
 }
 
 const namespaces = new Set<string>();

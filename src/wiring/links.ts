@@ -15,7 +15,11 @@ export function findLink(state: State | undefined, name: string): LiveLink {
   const live = state === undefined || device === undefined ? undefined : liveLink(state, device);
   if (live !== undefined) return live;
   const said = device === undefined ? 'No such link' : 'that device is no link of gtp';
-  throw new KernelError(`find link ${name}`, { errno: errno('ENODEV'), said, hint: 'gtp link show lists the links' });
+  throw new KernelError(`find link ${name}`, {
+    errno: errno('ENODEV'),
+    said,
+    hint: state === undefined ? NO_LINKS : 'gtp link show lists the links',
+  });
 }
 
 /** All links whose devices are there, by name. */
@@ -70,3 +74,5 @@ function liveLink(state: State, device: LinkInfo): LiveLink | undefined {
 function isHalf(words: Structs['link_words'], half: Structs['link_words'] | undefined): boolean {
   return half !== undefined && hex(half.dmac) === hex(words.dmac);
 }
+
+const NO_LINKS = 'this network namespace has no links: gtp -n NETNS looks at another';
