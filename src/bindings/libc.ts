@@ -75,9 +75,9 @@ export function flock(fd: number, operation: number): number {
   return call('flock', fd, operation);
 }
 
-/** mount(2) without data. Returns 0 or -errno. */
-export function mount(source: string, target: string, type: string, flags = 0): number {
-  return call('mount', cString(source), cString(target), cString(type), flags, null);
+/** mount(2); `data` holds the options of the file system. Returns 0 or -errno. */
+export function mount(source: string, target: string, type: string, flags = 0, data = ''): number {
+  return call('mount', cString(source), cString(target), cString(type), flags, data === '' ? null : cString(data));
 }
 
 /** umount2(2). Returns 0 or -errno. */

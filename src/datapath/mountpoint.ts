@@ -30,18 +30,20 @@ export function mountBpffs(): string {
   const mine = mountNamespace('self');
   const host = elders().find((pid) => mountNamespace(pid) !== undefined);
   if (host === undefined || mountNamespace(host) === mine) {
-    const result = mount('bpf', MOUNT_POINT, 'bpf');
+    const result = mount('bpf', MOUNT_POINT, 'bpf', 0, OPTIONS);
     if (result === 0) return MOUNT_POINT;
     throw mountFailed({ errno: -result });
   }
   // Loaded only here: it costs 3 ms, which no other command needs to pay.
   const { spawnSync } = require('node:child_process') as typeof ChildProcess;
-  const words = [`--mount=/proc/${host}/ns/mnt`, 'mount', '-t', 'bpf', 'bpf', MOUNT_POINT];
+  const words = [`--mount=/proc/${host}/ns/mnt`, 'mount', '-t', 'bpf', '-o', OPTIONS, 'bpf', MOUNT_POINT];
   const { status, stderr, error } = spawnSync('nsenter', words, { encoding: 'utf8' });
   if (status === 0 && isBpffs(viewOf(host))) return viewOf(host);
   throw mountFailed({ said: error?.message ?? stderr.trim() });
 }
 
+// As systemd mounts it: by itself a bpffs is open to all, who could be first to make the directory we pin in.
+const OPTIONS = 'mode=0700';
 const MOUNT_POINT = '/sys/fs/bpf';
 const BPF_FS_MAGIC = 0xcafe4a11;
 // Absent, or of a process that we may not look into.
