@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { closeFixture, gtpIn, links, using } from '../fixture';
 import type { TwoMachines } from '../topology';
-import { changesOf, faulty } from './fault';
+import { changesOf, faulty, stride } from './fault';
 import { machines, removals, type Scenario, scenarios } from './scenarios';
 import { snapshot } from './snapshot';
 
@@ -18,9 +18,12 @@ for (const [what, scenario] of Object.entries(scenarios)) {
       const { before, command } = scenario;
       for (const words of before(m)) await gtpIn(m.m1, words);
       const was = world(m);
-      const steps = stepper();
-      for (let hit = await refuse(t, m, scenario, steps.next()); hit !== undefined; hit = await refuse(t, m, scenario, steps.next(hit)))
-        t.deepEqual(world(m), was, hit);
+      const step = stride();
+      let call = await refused(t, m, scenario, 1);
+      for (let n = 1; call !== undefined; call = await refused(t, m, scenario, n)) {
+        t.deepEqual(world(m), was, `step ${n} ${call}`);
+        n += step(call);
+      }
       t.notDeepEqual(world(m), was, `at last: ${command(m)}`);
     }),
   );
@@ -35,12 +38,12 @@ for (const [what, scenario] of Object.entries(removals)) {
       const empty = world(m);
       for (const words of before(m)) await gtpIn(m.m1, words);
       const changes = await changesOf(m.m1, command(m));
-      for (const n of changes) {
+      for (const n of changes.filter((_, at) => at < 8 || at % 5 === 0)) {
         await gtpIn(m.m1, 'link flush');
         t.deepEqual(world(m), empty, `before step ${n}`);
         for (const words of before(m)) await gtpIn(m.m1, words);
         const was = world(m);
-        t.true(await isRefused(t, m, scenario, n));
+        t.not(await refused(t, m, scenario, n), undefined);
         const isThere = (await links(m.m1)).some(({ ifname }) => ifname === 'gtp0');
         if (isThere) t.deepEqual(world(m), was, `step ${n}`);
       }
@@ -50,11 +53,12 @@ for (const [what, scenario] of Object.entries(removals)) {
 
 const world = (m: TwoMachines): object => snapshot(m.m1, [m.ue1, m.ue2]);
 
-/** Runs a scenario's command with its n-th step refused; false when it has fewer and so was done. */
-async function isRefused(t: ExecutionContext, m: TwoMachines, { command }: Scenario, n: number): Promise<boolean> {
+/** Runs a scenario's command with its n-th step refused; gives that step, or undefined when it has fewer and so was done. */
+async function refused(t: ExecutionContext, m: TwoMachines, { command }: Scenario, n: number): Promise<string | undefined> {
   const { call, status, stdout, stderr } = await faulty(m.m1, command(m), n, 'refuse');
   t.is(status, call === undefined ? 0 : 2, `${n} ${call}: ${stderr}`);
   t.is(stdout, '', call);
-  if (call !== undefined) t.regex(stderr, /^(Note: .*\n)?Error: .*: Input\/output error\n(Hint: .*\n)?$/, `${n} ${call}`);
-  return call !== undefined;
+  if (call !== undefined)
+    t.regex(stderr, /^(Note: .*\n)?Error: .*: Input\/output error\n(Hint: .*\n)?$/, `${n} ${call}`);
+  return call;
 }

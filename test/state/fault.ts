@@ -27,6 +27,18 @@ export async function changesOf(ns: string, words: string): Promise<number[]> {
   return calls.flatMap((_, at) => (isInside(at) ? [] : [at + 1]));
 }
 
+/** How far to go on from a step: where many are alike in a row, every fifth is tried. */
+export function stride(): (call: string) => number {
+  let last = '';
+  let alike = 0;
+  return (call) => {
+    const [kind = ''] = call.split(' ');
+    alike = kind === last ? alike + 1 : 0;
+    last = kind;
+    return alike < 3 ? 1 : 5;
+  };
+}
+
 async function withFaults(ns: string, words: string, faults: NodeJS.ProcessEnv): Promise<{ result: Result; calls: string[] }> {
   const log = `${scratch}/faults`;
   rmSync(log, { force: true });

@@ -5,7 +5,7 @@ import { attached } from '../../src/datapath/object';
 import { activeRx, activeTx } from '../../src/datapath/sessions';
 import { listAddresses } from '../../src/netlink/address';
 import { getFeatures } from '../../src/netlink/ethtool';
-import { findLink, IFF_NOARP, IFF_UP, listLinks } from '../../src/netlink/link';
+import { findLink, getLink, IFF_NOARP, IFF_UP, listLinks } from '../../src/netlink/link';
 import { openGeneric, openRoute } from '../../src/netlink/socket';
 import { inNetns, netnsCookie } from '../../src/netns';
 import { interfaceAddress } from '../../src/values';
@@ -19,6 +19,18 @@ export function snapshot(machine: string, users: readonly string[], underlay = '
 
 /** The state directory of a namespace in the tests' bpffs. */
 export const dirOf = (ns: string): string => stateDir(inNetns(`/run/netns/${ns}`, netnsCookie), bpffs);
+
+/** The index of a device, or undefined. */
+export function indexOf(ns: string, name: string): number | undefined {
+  return inNetns(`/run/netns/${ns}`, () => {
+    const route = openRoute();
+    try {
+      return getLink(route, { name })?.index;
+    } finally {
+      route.close();
+    }
+  });
+}
 
 /** Whether programs are pinned for a namespace: then there are maps, too. */
 export const isLoaded = (ns: string): boolean => pins().some((pin) => pin.startsWith(`${dirOf(ns)}/programs/`));
