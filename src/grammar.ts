@@ -112,9 +112,13 @@ const linkSettings = {
   hairpin: { kind: onOff, default: 'on', help: 'short cut between two links of this machine' },
   xdp: { kind: choice(['auto', 'off'], { later: ['on'] }), default: 'auto', help: 'native XDP on underlays that can' },
   lladdr: { kind: mac, help: 'MAC of the end that stays here' },
-  echo: { kind: onOff, default: 'on', help: 'answer Echo Requests' },
-  errind: { kind: onOff, default: 'on', help: 'answer unknown TEIDs with Error Indications' },
-  extnotify: { kind: onOff, default: 'on', help: 'answer unknown extension headers with a notification' },
+  echo: { kind: onOff, default: 'on', help: 'answer Echo Requests; remembered, nothing is answered yet' },
+  errind: { kind: onOff, default: 'on', help: 'answer unknown TEIDs with Error Indications; remembered, as echo' },
+  extnotify: {
+    kind: onOff,
+    default: 'on',
+    help: 'answer unknown extension headers with a notification; remembered, as echo',
+  },
   'errind-action': {
     kind: choice(['none', 'mark', 'del']),
     default: 'mark',
