@@ -132,8 +132,9 @@ export function using<World>(make: () => Promise<World>) {
       await body(t, await make());
       failed = false;
     } finally {
+      if (failed) for (const ns of served) t.log(ns, (await gtpTry(ns, '-s link show')).stdout);
       const leaks = await takeDown();
-      if (failed) t.log('taken down', ...leaks);
+      if (failed) t.log('left behind:', leaks);
       else t.deepEqual(leaks, [], 'nothing is left');
     }
   };

@@ -146,7 +146,8 @@ for (const [object, command, spec] of commands.filter(([, name]) => name === 'ad
   test(`${object} ${command} reads back what show prints of any record`, (t) => {
     fc.assert(
       fc.property(request(spec), (all) => {
-        const given = all.filter(({ row }) => row.group === undefined);
+        // A MAC that nobody has to give is told with -d only.
+        const given = all.filter(({ word, row }) => row.group === undefined && word !== 'lladdr');
         const record = Object.fromEntries(given.map((item) => [keyOf(item.word), recordValue(item)]));
         const line = show([record], '', { object });
         const parsed = parse([object, command, ...line.trim().split(' ')]);

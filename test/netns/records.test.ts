@@ -116,9 +116,10 @@ test.serial(
   inMachines(async (t, m) => {
     await gtpIn(m.m1, `link add gtp0 local 192.0.2.1 netns ${m.ue1} role sgsn ttl 9 mtu 1400`);
     const text = await gtpIn(m.m1, '-o link show');
-    const { ifindex, ...record } =
+    const { ifindex, lladdr, ...record } =
       (JSON.parse(await gtpIn(m.m1, '-j link show')) as Record<string, unknown>[])[0] ?? {};
     t.is(typeof ifindex, 'number');
+    t.is(typeof lladdr, 'string', 'the address of the inner end is random unless given');
     await gtpIn(m.m1, 'link del gtp0');
     await gtpIn(m.m1, `link add ${text.trim().replace(/\s+/g, ' ')}`);
     t.like((JSON.parse(await gtpIn(m.m1, '-j link show')) as Record<string, unknown>[])[0], record);
