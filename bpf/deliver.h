@@ -45,7 +45,7 @@ INLINE int is_session(const struct tx_session *s, const struct rx_key *key)
 /* Does `addr` belong to the session, which has more prefixes than fit into rx_config? */
 GLOBAL int owns_address(const struct rx_key *key, __u32 ifindex, const struct tx_key *addr)
 {
-	struct prefix_key prefix = { .prefixlen = 32 + 128, .ifindex = ifindex };
+	struct prefix_key prefix = { .prefixlen = 64 + 128, .ifindex = ifindex };
 	const struct tx_session *s;
 
 	if (!key || !addr)
@@ -53,6 +53,7 @@ GLOBAL int owns_address(const struct rx_key *key, __u32 ifindex, const struct tx
 	s = bpf_map_lookup_elem(&tx, addr);
 	if (s) /* exact first, as on the way out */
 		return is_session(s, key);
+	prefix.version = addr_is_v4(addr->addr) ? 4 : 6;
 	addr_copy(prefix.addr, addr->addr);
 	return is_session(bpf_map_lookup_elem(&tx_prefix, &prefix), key);
 }
@@ -95,6 +96,14 @@ INLINE int wants_gro(struct __sk_buff *skb, const struct rx_config *c, __u32 pro
 		return 0;
 	l = bpf_map_lookup_elem(&links, &c->ifindex);
 	return l && (skb->gso_size ? skb->gso_size : skb->len - ETH_HLEN) <= l->config.mtu;
+}
+
+/* Over to the inner end, straight or by the link's transmit side. Returns a verdict. */
+INLINE int deliver(const struct rx_config *c, int gro)
+{
+	if (gro || c->flags & RX_HERE)
+		return bpf_redirect(c->ifindex, 0);
+	return bpf_redirect_peer(c->ifindex, 0);
 }
 
 #endif

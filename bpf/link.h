@@ -25,7 +25,7 @@ struct trip {
 INLINE struct tx_session *session_of_address(struct __sk_buff *skb, const struct link_state *l, __u32 ifindex,
 					     const struct inner *in)
 {
-	struct prefix_key prefix = { .prefixlen = 32 + 128, .ifindex = ifindex };
+	struct prefix_key prefix = { .prefixlen = 64 + 128, .ifindex = ifindex, .version = in->version };
 	struct tx_key key = { .ifindex = ifindex };
 	int source = l->config.flags & LINK_SGSN;
 	struct tx_session *s;
@@ -98,7 +98,9 @@ INLINE int hairpin(struct __sk_buff *skb, struct tx_session *s, const struct tx_
 	if (c->ext_len)
 		hairpin_psc(r, c->ext);
 	count(&r->packets, &r->bytes, t->packets, t->bytes);
-	return bpf_redirect_peer(rc->ifindex, 0);
+	if (rc->flags & RX_HERE) /* the transmit side looks at the address */
+		bpf_skb_store_bytes(skb, 0, rc->dmac, ETH_ALEN, 0);
+	return deliver(rc, 0);
 }
 
 /* Answers a packet that the path does not take. */
@@ -112,6 +114,8 @@ INLINE int too_big(struct __sk_buff *skb, struct link_state *l, const struct tx_
 	if (s->mtu <= overhead || icmp_too_big(skb, in, s->mtu - overhead))
 		return TC_ACT_SHOT;
 	__sync_fetch_and_add(&l->icmp_sent, 1);
+	if (l->config.flags & LINK_HERE)
+		return bpf_redirect(t->ifindex, 0);
 	return bpf_redirect_peer(t->ifindex, 0);
 }
 
@@ -121,8 +125,9 @@ INLINE int needs_shim(struct __sk_buff *skb, const struct config *cfg, const str
 {
 	if (t->in_shim)
 		return 0;
-	/* a program reads the inner checksums as they are: the shim completes them */
-	if (s->path == PATH_LOCAL)
+	/* a program reads the inner checksums as they are, and who listens behind a device of others is not known: the
+	 * shim completes them, and cuts */
+	if (s->path == PATH_LOCAL || (s->path == PATH_OTHER && !(c->flags & TX_KEEP)))
 		return 1;
 	if (c->flags & TX_CSUM && !in->sums_to_zero)
 		return 1;

@@ -89,6 +89,7 @@ enum path_kind {
 	PATH_LOCAL,		/* a program on this machine: come in again by lo */
 	PATH_HAIRPIN,		/* a link on this machine */
 	PATH_LOOP,		/* the route leads into a link of ours */
+	PATH_OTHER,		/* as PATH_WIRE, by a device that is none of our underlays: nobody saw to its offloads */
 };
 
 struct tx_session {
@@ -113,6 +114,7 @@ enum rx_flag {
 	RX_SGSN = 1 << 3,		/* role sgsn: the inner destination is the UE's */
 	RX_BULK = 1 << 4,		/* deliver bulk */
 	RX_SMALL = 1 << 5,		/* deliver small; neither: by protocol */
+	RX_HERE = 1 << 6,		/* the inner end is in this network namespace, where redirect_peer does not reach */
 	RX_OWN_ANTISPOOF = 1 << 16,	/* given by the user */
 };
 
@@ -157,8 +159,9 @@ struct tx_key {
 };
 
 struct prefix_key {
-	__u32 prefixlen;	/* 32 (ifindex) + length of the v4-mapped or v6 prefix */
+	__u32 prefixlen;	/* 64 (ifindex, version) + length of the v4-mapped or v6 prefix */
 	__u32 ifindex;
+	__u32 version;		/* of IP: ::/0 is no prefix of an IPv4 address */
 	__u8 addr[16] __attribute__((aligned(4)));
 };
 
@@ -167,6 +170,7 @@ enum link_flag {
 	LINK_DEFAULT = 1 << 1,		/* `fallback` is a session */
 	LINK_SELECT = 1 << 2,		/* there are sessions in tx or tx_prefix */
 	LINK_PREFIX = 1 << 3,		/* there are sessions in tx_prefix */
+	LINK_HERE = 1 << 4,		/* the inner end is in this network namespace */
 };
 
 struct link_config {
@@ -224,7 +228,7 @@ enum offload {
 	OFFLOAD_CSUM = 1 << 2,		/* tx-checksum-ip-generic */
 };
 
-/* What was turned off on an underlay, to be given back when the last link on it goes. */
+/* A device we listen on, and what was turned off on it, to be given back when the last link on it goes. */
 struct underlay {
 	enum offload off;
 };

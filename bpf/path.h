@@ -44,7 +44,7 @@ INLINE int path_route(struct __sk_buff *skb, struct tx_session *s, const struct 
 		addr_from_v4(s->gateway, fib.ipv4_dst);
 	else
 		addr_copy(s->gateway, fib.ipv6_dst);
-	return PATH_WIRE;
+	return bpf_map_lookup_elem(&underlays, &s->oif) ? PATH_WIRE : PATH_OTHER;
 }
 
 GLOBAL int path_refresh(struct __sk_buff *skb, struct tx_session *s)
@@ -67,7 +67,7 @@ GLOBAL int path_refresh(struct __sk_buff *skb, struct tx_session *s)
 		path = path_route(skb, s, c, cfg->shim_in);
 	else
 		path = PATH_LOCAL;
-	if (path != PATH_WIRE || s->mtu > PATH_MTU_MAX)
+	if ((path != PATH_WIRE && path != PATH_OTHER) || s->mtu > PATH_MTU_MAX)
 		s->mtu = PATH_MTU_MAX;
 	s->path = path;
 	s->epoch = cfg->epoch;

@@ -12,7 +12,6 @@
 #include "shim.h"
 
 #define IPV6_MAX_EXT 4
-#define BPF_ANY_NETNS (-1)	/* of the device the packet came by */
 
 /* The outer headers of a received packet. */
 struct outer {
@@ -330,9 +329,7 @@ INLINE int session_receive(struct __sk_buff *skb, struct config *cfg, struct rx_
 		r->ppi = seen.ppi;
 	}
 	count(&r->packets, &r->bytes, packets, bytes);
-	if (wants_gro(skb, c, p.protocol))
-		return bpf_redirect(c->ifindex, 0);
-	return bpf_redirect_peer(c->ifindex, 0);
+	return deliver(c, wants_gro(skb, c, p.protocol));
 }
 
 /* One frame from an underlay whose link header has `l2` octets. */

@@ -18,7 +18,8 @@ export function linkRecord(state: State, live: LiveLink, extent: Extent): Output
   const { device, link } = live;
   const peer = readPeer(state, device);
   const sessions = readSessions(state.maps, device.index);
-  const names = link.dev.map((index) => nameOf(state, index));
+  const alive = link.dev.filter((index) => state.isAttached(underlayPin(index)));
+  const names = alive.map((index) => nameOf(state, index));
   const mtu = peer?.mtu ?? state.maps.links.get(device.index)?.config.mtu ?? 0;
   return {
     ifname: device.name,
@@ -49,7 +50,7 @@ export function linkRecord(state: State, live: LiveLink, extent: Extent): Output
     extnotify: link.extnotify ? 'on' : 'off',
     errind_action: link.errind_action,
     state: device.flags & IFF_UP ? 'up' : 'down',
-    ...(extent.details ? { details: details(state, live, names) } : {}),
+    ...(extent.details ? { details: details(state, live, alive) } : {}),
     ...(extent.statistics > 0 ? { stats: statsOf(state, live) } : {}),
   };
 }
@@ -66,14 +67,12 @@ function hooksOf(state: State, { device, link }: LiveLink): string[] {
     [`shim-${shim}`, `shim@${SHIM_IN}`],
     ...link.dev.map((index) => [underlayPin(index), `underlay@${nameOf(state, index)}`] as const),
   ]);
-  const alive = state.attached().filter(({ ifindex }) => ifindex !== 0);
-  const pins = new Set(alive.map(({ pin }) => pin));
-  return [...wanted].filter(([pin]) => pins.has(pin)).map(([, told]) => told);
+  return [...wanted].filter(([pin]) => state.isAttached(pin)).map(([, told]) => told);
 }
 
-function details(state: State, live: LiveLink, names: readonly string[]): OutputRecord {
+function details(state: State, live: LiveLink, alive: readonly number[]): OutputRecord {
   const { link } = live;
-  const off = link.dev.flatMap((index, at) => offloadsOff(state, index).map((name) => `${names[at]}:${name}`));
+  const off = alive.flatMap((index) => offloadsOff(state, index).map((name) => `${nameOf(state, index)}:${name}`));
   return {
     ...(link.mtu === undefined
       ? { mtu: mtuArithmetic(...leastParts(state, live, readSessions(state.maps, live.device.index))) }

@@ -12,13 +12,13 @@ import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
 import { sameAddress } from '../values';
 import { addEndpoints } from '../wiring/endpoints';
-import type { LiveLink } from '../wiring/links';
+import { type LiveLink, linkFlags } from '../wiring/links';
 import { moveSession } from '../wiring/move';
 import { giveAddresses, readPeer } from '../wiring/pair';
 import { configs, refresh, rewriteSession, setMtu, wordsOf } from '../wiring/sessions';
 import { endpointOf, settle } from '../wiring/settle';
 import type { State } from '../wiring/state';
-import { listenOn, underlaysOf } from '../wiring/underlay';
+import { holderOf, listenOn, underlayPin, underlaysOf } from '../wiring/underlay';
 
 type Set = Request<'link', 'set'>;
 
@@ -26,7 +26,9 @@ type Set = Request<'link', 'set'>;
 export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): void {
   const link = changed(state, live, words);
   const next: LiveLink = { ...live, link };
-  for (const index of link.dev) listenOn(state, index, link.gso === 'keep', undo);
+  // One that has gone is not listened on again: its index may be somebody else's by now.
+  const gone = new Set(live.link.dev.filter((index) => !state.isAttached(underlayPin(index))));
+  for (const index of link.dev.filter((each) => !gone.has(each))) listenOn(state, index, link.gso === 'keep', undo);
   addEndpoints(state, [endpointOf(link)], undo);
   setConfig(state, live, next, undo);
   for (const stored of readSessions(state.maps, live.device.index)) follow(state, live, next, stored, undo);
@@ -40,8 +42,7 @@ export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): v
 
 function changed(state: State, { link }: LiveLink, words: Set): Link {
   const local = words.local ?? link.local;
-  const follows = words.dev === undefined && words.local === undefined;
-  const dev = follows ? link.dev : underlaysOf(state, words.dev, local);
+  const dev = underlaysAfter(state, link, words);
   if (dev.length > MAX_UNDERLAYS)
     throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
   const { hairpin, echo, errind, extnotify, lladdr, role, port, srcport, ttl, tos, udpcsum, df, gso, deliver } = words;
@@ -56,6 +57,13 @@ function changed(state: State, { link }: LiveLink, words: Set): Link {
   };
 }
 
+// A new local address is listened for where it is held, besides the devices that there are.
+function underlaysAfter(state: State, link: Link, { dev, local }: Set): readonly number[] {
+  if (dev !== undefined) return underlaysOf(state, dev, local ?? link.local);
+  const holder = local === undefined ? undefined : holderOf(state, local);
+  return holder === undefined ? link.dev : [...new Set([...link.dev, holder])];
+}
+
 // Without the words that were not given, so that they do not hide what holds.
 function given<T extends object>(words: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   const entries = Object.entries(words).filter(([, value]) => value !== undefined);
@@ -64,8 +72,8 @@ function given<T extends object>(words: T): { [K in keyof T]?: Exclude<T[K], und
 
 function setConfig(state: State, live: LiveLink, next: LiveLink, undo: Undo): void {
   const { index } = live.device;
-  const role = next.link.role === 'sgsn' ? link_flag.sgsn : 0;
-  const config = { flags: (live.config.flags & ~link_flag.sgsn) | role, mtu: next.link.mtu ?? live.config.mtu };
+  const kept = live.config.flags & ~(link_flag.sgsn | link_flag.here);
+  const config = { flags: kept | linkFlags(next.device, next.link), mtu: next.link.mtu ?? live.config.mtu };
   const write = (to: LiveLink['config']): void =>
     control(state.control, { what: 'link', tx_key: { ifindex: index, addr: new Uint8Array(16) }, link: to });
   undo(() => write(live.config));

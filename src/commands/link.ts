@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Commands, Context, OutputRecord } from '../cli/command';
 import { zero } from '../datapath/codec';
-import { link_flag } from '../datapath/layout.gen';
 import { UsageError } from '../errors';
 import type { Request } from '../grammar';
 import { deleteLink } from '../netlink/link';
@@ -10,7 +9,7 @@ import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
 import type { Address } from '../values';
 import { addEndpoints } from '../wiring/endpoints';
-import { BEING_MADE, findLink, type LiveLink, linkPin, listLinks } from '../wiring/links';
+import { BEING_MADE, findLink, type LiveLink, linkFlags, linkPin, listLinks } from '../wiring/links';
 import { configureInner, makePair, planPair } from '../wiring/pair';
 import { sourceTowards } from '../wiring/routes';
 import { findSession, refresh } from '../wiring/sessions';
@@ -33,8 +32,8 @@ export const commands: Commands<'link'> = {
     return changeState(
       context.note,
       (state, undo) => {
-        sweep(state);
         sweepHooks(state);
+        sweep(state);
         const teid = addLink(state, { ...words, inner }, undo);
         return [answer(state, words.ifname, teid, context)];
       },
@@ -44,7 +43,7 @@ export const commands: Commands<'link'> = {
 
   set: (words, context) =>
     changeState(context.note, (state, undo) => {
-      if (state !== undefined) sweepOrRetire(state);
+      if (state !== undefined) sweepAll(state);
       const live = findLink(state, words.ifname);
       if (state !== undefined) setLink(state, live, words, undo);
       return [];
@@ -52,7 +51,7 @@ export const commands: Commands<'link'> = {
 
   del: ({ ifname }, context) =>
     changeState(context.note, (state) => {
-      if (state !== undefined) sweepOrRetire(state);
+      if (state !== undefined) sweepAll(state);
       const live = findLink(state, ifname);
       if (state !== undefined) removeLinks(state, [live]);
       return [];
@@ -75,13 +74,19 @@ export const commands: Commands<'link'> = {
         removeLostShim(openRoute());
         return [];
       }
-      sweep(state);
       sweepHooks(state);
+      sweep(state);
       removeLinks(state, listLinks(state));
       return [];
     });
   },
 };
+
+// Hooks first: an underlay that has gone may not be taken for another with its index.
+function sweepAll(state: State): void {
+  sweepHooks(state);
+  sweepOrRetire(state);
+}
 
 // Until the last step the link stands as one that is being made, so that it goes when this command is killed. Returns
 // the TEID of the session that was made along with it.
@@ -97,11 +102,8 @@ function addLink(state: State, words: Add & { readonly inner: string }, undo: Un
   const link: Link = { ...settingsOf(words), local, dev, netns, dmac, smac };
   undo(() => void maps.link_words.delete(BEING_MADE));
   maps.link_words.put(BEING_MADE, storeLink(link));
-  const live: LiveLink = {
-    device: makePair(state, words, plan, undo),
-    link,
-    config: { flags: flagsOf(link), mtu: 0 },
-  };
+  const device = makePair(state, words, plan, undo);
+  const live: LiveLink = { device, link, config: { flags: linkFlags(device, link), mtu: 0 } };
   register(state, live, undo);
   for (const index of dev) listenOn(state, index, link.gso === 'keep', undo);
   addEndpoints(state, [endpointOf(link)], undo);
@@ -158,10 +160,6 @@ function settingsOf(words: Add): Omit<Link, 'local' | 'dev' | 'netns' | 'dmac' |
     extnotify: words.extnotify !== 'off',
     errind_action: words.errind_action ?? 'mark',
   };
-}
-
-function flagsOf(link: Link): number {
-  return link.role === 'sgsn' ? link_flag.sgsn : 0;
 }
 
 // The session's own settings are the link's: `ttl` and its like stand once in the command.

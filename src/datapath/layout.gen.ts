@@ -35,6 +35,7 @@ export const path_kind = {
   local: 2,
   hairpin: 3,
   loop: 4,
+  other: 5,
 } as const;
 
 export const tx_flag = {
@@ -66,6 +67,7 @@ export const rx_flag = {
   sgsn: 8,
   bulk: 16,
   small: 32,
+  here: 64,
   own_antispoof: 65536,
 } as const;
 
@@ -74,6 +76,7 @@ export const link_flag = {
   default: 2,
   select: 4,
   prefix: 8,
+  here: 16,
 } as const;
 
 export const link_word = {
@@ -173,6 +176,7 @@ export interface tx_session {
 export interface prefix_key {
   readonly prefixlen: number;
   readonly ifindex: number;
+  readonly version: number;
   readonly addr: Uint8Array;
 }
 
@@ -380,11 +384,12 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     },
   },
   prefix_key: {
-    size: 24,
+    size: 28,
     fields: {
       prefixlen: [0, 'u32'],
       ifindex: [4, 'u32'],
-      addr: [8, 'u8[16]'],
+      version: [8, 'u32'],
+      addr: [12, 'u8[16]'],
     },
   },
   config: {
@@ -511,19 +516,19 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     },
   },
   control: {
-    size: 232,
+    size: 240,
     fields: {
       what: [0, 'u32'],
       local_dev: [4, 'u32'],
       tx_key: [8, 'tx_key'],
       pad: [28, 'u32'],
       prefix_key: [32, 'prefix_key'],
-      rx_key: [56, 'rx_key'],
-      tx: [88, 'tx_config'],
-      rx: [148, 'rx_config'],
-      link: [208, 'link_config'],
-      packets: [216, 'u64'],
-      bytes: [224, 'u64'],
+      rx_key: [64, 'rx_key'],
+      tx: [96, 'tx_config'],
+      rx: [156, 'rx_config'],
+      link: [216, 'link_config'],
+      packets: [224, 'u64'],
+      bytes: [232, 'u64'],
     },
   },
 };

@@ -106,6 +106,17 @@ export function attached(dir: string): Attachment[] {
   });
 }
 
+/** Whether a hook is pinned as `pin` and its device is there. */
+export function isAttached(dir: string, pin: string): boolean {
+  const fd = bpf.objGet(join(dir, HOOKS, pin));
+  if (fd === undefined) return false;
+  try {
+    return bpf.linkInfo(fd).ifindex !== 0;
+  } finally {
+    closeSync(fd);
+  }
+}
+
 const NAME = 'gtp.bpf.o';
 const HOOKS = 'hooks';
 const NEXT = 'programs-next';

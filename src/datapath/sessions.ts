@@ -45,13 +45,14 @@ export type Wanted = {
 /** The place of a prefix (`length` in the 128 bits of a mapped address) on a link. */
 export function placeOf(ifindex: number, addr: Uint8Array, length: number): Place {
   if (length === 128) return { in: 'tx', key: { ifindex, addr } };
-  return { in: 'tx_prefix', key: { prefixlen: IFINDEX_BITS + length, ifindex, addr } };
+  const version = isMapped(addr) && length >= MAPPED_BITS ? 4 : 6;
+  return { in: 'tx_prefix', key: { prefixlen: KEY_BITS + length, ifindex, version, addr } };
 }
 
 /** The prefix of a place: mapped address and length; undefined for the fallback. */
 export function prefixOf(place: Place): { readonly addr: Uint8Array; readonly length: number } | undefined {
   if (place.in === 'fallback') return undefined;
-  return { addr: place.key.addr, length: place.in === 'tx' ? 128 : place.key.prefixlen - IFINDEX_BITS };
+  return { addr: place.key.addr, length: place.in === 'tx' ? 128 : place.key.prefixlen - KEY_BITS };
 }
 
 /** What stands at a place, or undefined. */
@@ -156,7 +157,8 @@ export function isOf(tx: TxSession, key: RxKey): boolean {
   return BigInt(config.local_teid) === key.id && hexOf(config.local) === hexOf(key.local);
 }
 
-const IFINDEX_BITS = 32;
+// ifindex and version
+const KEY_BITS = 64;
 const NONE_SEEN = 255;
 const NO_ADDRESS = 255;
 const MAPPED_BITS = 96;
@@ -273,7 +275,9 @@ function placeId(place: Place): string {
 }
 
 function samePrefix(a: Structs['prefix_key'], b: Structs['prefix_key']): boolean {
-  return a.prefixlen === b.prefixlen && a.ifindex === b.ifindex && hexOf(a.addr) === hexOf(b.addr);
+  return (
+    a.prefixlen === b.prefixlen && a.ifindex === b.ifindex && a.version === b.version && hexOf(a.addr) === hexOf(b.addr)
+  );
 }
 
 function sessionId(config: TxConfig): string {
@@ -282,4 +286,8 @@ function sessionId(config: TxConfig): string {
 
 function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+function isMapped(addr: Uint8Array): boolean {
+  return hexOf(addr).startsWith('00000000000000000000ffff');
 }

@@ -53,7 +53,13 @@ export type SessionWords = {
 };
 
 /** Where a link's packets are delivered. */
-export type Target = { readonly ifindex: number; readonly dmac: Uint8Array; readonly smac: Uint8Array };
+export type Target = {
+  readonly ifindex: number;
+  readonly dmac: Uint8Array;
+  readonly smac: Uint8Array;
+  /** The inner end is in the namespace of the link itself. */
+  readonly here: boolean;
+};
 
 /** The receive key of a session (G22: local address and TEID; the outer source is no part of it). */
 export function rxKey(local: Address, teid: number, port: number): RxKey {
@@ -117,7 +123,9 @@ export function rxConfig(link: LinkWords, words: SessionWords, target: Target): 
   const v6 = words.ue.filter((prefix) => prefix.address.family === 6);
   const antispoof = words.antispoof ?? words.ue.length > 0;
   return {
-    ...target,
+    ifindex: target.ifindex,
+    dmac: target.dmac,
+    smac: target.smac,
     remote: toMapped(words.remote),
     flags:
       on(words.peer === 'strict', rx_flag.strict) |
@@ -126,6 +134,7 @@ export function rxConfig(link: LinkWords, words: SessionWords, target: Target): 
       on(link.role === 'sgsn', rx_flag.sgsn) |
       on(link.deliver === 'bulk', rx_flag.bulk) |
       on(link.deliver === 'small', rx_flag.small) |
+      on(target.here, rx_flag.here) |
       on(words.antispoof !== undefined, rx_flag.own_antispoof),
     ue4: v4[0]?.address.bytes ?? new Uint8Array(4),
     ue4_len: v4[0]?.length ?? NO_ADDRESS,

@@ -54,6 +54,11 @@ export function setSelectFlags(flags: number, has: { readonly select: boolean; r
   return cleared | (has.select ? link_flag.select : 0) | (has.prefix ? link_flag.prefix : 0);
 }
 
+/** The flags of a link that do not depend on its sessions: its role, and where its inner end is. */
+export function linkFlags(device: LinkInfo, link: Link): number {
+  return (link.role === 'sgsn' ? link_flag.sgsn : 0) | (device.netnsid === undefined ? link_flag.here : 0);
+}
+
 /** The pin of a link's hook. */
 export function linkPin(index: number): string {
   return `link-${index}`;

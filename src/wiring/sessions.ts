@@ -222,7 +222,8 @@ function setLinkConfig(state: State, ifindex: number, link: { flags: number; mtu
 
 /** What the two halves of a session hold. */
 export function configs(live: LiveLink, words: SessionWords): { tx: Stored['txConfig']; rx: Stored['rxConfig'] } {
-  const target = { ifindex: live.device.index, dmac: live.link.dmac, smac: live.link.smac };
+  const { device, link } = live;
+  const target = { ifindex: device.index, dmac: link.dmac, smac: link.smac, here: device.netnsid === undefined };
   return { tx: txConfig(live.link, words), rx: rxConfig(live.link, words, target) };
 }
 

@@ -3,7 +3,16 @@ import { existsSync, renameSync, statSync } from 'node:fs';
 import { bpffs, listCookies, lock, programsPath, removeState, stateDir } from '../datapath/bpffs';
 import type { Control } from '../datapath/control';
 import { type OpenMaps, openMaps } from '../datapath/maps';
-import { type Attachment, attach, attached, detach, ensureLoaded, openProgram, type Side } from '../datapath/object';
+import {
+  type Attachment,
+  attach,
+  attached,
+  detach,
+  ensureLoaded,
+  isAttached,
+  openProgram,
+  type Side,
+} from '../datapath/object';
 import { told } from '../datapath/pins';
 import { isErrno, KernelError } from '../errors';
 import { type GenericSocket, openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
@@ -142,7 +151,7 @@ function stateIn(dir: string, note: Note): State {
     },
     attach: (program, ifindex, side, pin) => attach(dir, program, ifindex, side, pin),
     detach: (pin) => void detach(dir, pin),
-    isAttached: (pin) => attached(dir).some((hook) => hook.pin === pin && hook.ifindex !== 0),
+    isAttached: (pin) => isAttached(dir, pin),
     attached: () => attached(dir),
     remove: () => dismantle(dir),
   };

@@ -38,6 +38,10 @@ export function listenOn(state: State, index: number, keepsGso: boolean, undo: U
   const device = getLink(state.route, { index });
   if (device === undefined) throw new KernelError(`find underlay #${index}`, { said: 'No such device' });
   hook(state, device.address.length === 0 ? 'underlay_l3' : 'underlay', index, 'ingress', pin, undo);
+  if (state.maps.underlays.get(index) === undefined) {
+    undo(() => void state.maps.underlays.delete(index));
+    state.maps.underlays.put(index, { off: 0 });
+  }
   if (!keepsGso) arrangeOffloads(state, device, undo);
 }
 

@@ -84,8 +84,9 @@ export function rxKey({ local = B, teid = LOCAL_TEID, port = PORT }: RxAt = {}):
 /** The key of inner addresses `address/length`. */
 export function prefixKey(text: string): prefix_key {
   const [address = '', length = ''] = text.split('/');
-  const bits = 32 + Number(length) + (address.includes(':') ? 0 : 96);
-  return { prefixlen: bits, ifindex: LINK, addr: mapped(address) };
+  const version = address.includes(':') ? 6 : 4;
+  const bits = 64 + Number(length) + (version === 6 ? 0 : 96);
+  return { prefixlen: bits, ifindex: LINK, version, addr: mapped(address) };
 }
 
 /** `bad_length session 0x1001`, `no_session link 1`, `unknown_teid endpoint 2152`. */

@@ -62,13 +62,13 @@ test.serial('more entries than one batch holds are all written and read', (t) =>
 });
 
 test.serial('a map of prefixes is written and listed', (t) => {
-  const key = { prefixlen: 32 + 120, ifindex: 7, addr: mapped('10.0.0.0') };
+  const key = { prefixlen: 64 + 120, ifindex: 7, version: 4, addr: mapped('10.0.0.0') };
   maps.tx_prefix.putAll([[key, zero('tx_session')]]);
   t.deepEqual(
     [...maps.tx_prefix.entries()].map(([{ prefixlen, ifindex }]) => [prefixlen, ifindex]),
-    [[152, 7]],
+    [[184, 7]],
   );
-  t.truthy(maps.tx_prefix.get({ ...key, prefixlen: 160, addr: mapped('10.0.0.9') }));
+  t.truthy(maps.tx_prefix.get({ ...key, prefixlen: 192, addr: mapped('10.0.0.9') }));
   maps.tx_prefix.delete(key);
 });
 

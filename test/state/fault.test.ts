@@ -54,7 +54,12 @@ for (const [what, scenario] of Object.entries(removals)) {
 const world = (m: TwoMachines): object => snapshot(m.m1, [m.ue1, m.ue2]);
 
 /** Runs a scenario's command with its n-th step refused; gives that step, or undefined when it has fewer and so was done. */
-async function refused(t: ExecutionContext, m: TwoMachines, { command }: Scenario, n: number): Promise<string | undefined> {
+async function refused(
+  t: ExecutionContext,
+  m: TwoMachines,
+  { command }: Scenario,
+  n: number,
+): Promise<string | undefined> {
   const { call, status, stdout, stderr } = await faulty(m.m1, command(m), n, 'refuse');
   t.is(status, call === undefined ? 0 : 2, `${n} ${call}: ${stderr}`);
   t.is(stdout, '', call);

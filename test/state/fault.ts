@@ -11,7 +11,10 @@ export interface Hit extends Result {
 
 /** Runs `gtp -n NS WORDS` with its n-th change of the kernel's state refused (EIO), or the process killed in its place. */
 export async function faulty(ns: string, words: string, n: number, how: 'refuse' | 'kill'): Promise<Hit> {
-  const { result, calls } = await withFaults(ns, words, { FAULT: `${n}`, ...(how === 'kill' ? { FAULT_KILL: '1' } : {}) });
+  const { result, calls } = await withFaults(ns, words, {
+    FAULT: `${n}`,
+    ...(how === 'kill' ? { FAULT_KILL: '1' } : {}),
+  });
   return { ...result, call: calls[0] };
 }
 
@@ -39,7 +42,11 @@ export function stride(): (call: string) => number {
   };
 }
 
-async function withFaults(ns: string, words: string, faults: NodeJS.ProcessEnv): Promise<{ result: Result; calls: string[] }> {
+async function withFaults(
+  ns: string,
+  words: string,
+  faults: NodeJS.ProcessEnv,
+): Promise<{ result: Result; calls: string[] }> {
   const log = `${scratch}/faults`;
   rmSync(log, { force: true });
   const preload = ['--require', resolve('test/state/fault.cjs')];

@@ -1,42 +1,43 @@
 // SPDX-License-Identifier: MIT
 import { zero } from '../../src/datapath/codec';
 import { link_flag } from '../../src/datapath/layout.gen';
+import type { OpenMaps } from '../../src/datapath/maps';
 import { placeOf } from '../../src/datapath/sessions';
 import { mappedLength, toMapped } from '../../src/tunnels/address';
 import { rxConfig, rxKey, type SessionWords, txConfig } from '../../src/tunnels/gtp';
 import { loadLink } from '../../src/tunnels/link';
 import { address } from '../../src/values';
-import { withMaps } from './snapshot';
 
 /** Writes `count` sessions into a link's maps as `session add` would, TEIDs from `first` on, each with a `ue` of its own. */
-export function fillSessions(ns: string, ifindex: number, first: number, count: number, ueLength = 32): void {
-  withMaps(ns, (maps) => {
-    const stored = maps.link_words.get(ifindex);
-    const state = maps.links.get(ifindex);
-    if (stored === undefined || state === undefined) throw new Error(`no link #${ifindex}`);
-    const link = loadLink(stored, state.config);
-    const target = { ifindex, dmac: link.dmac, smac: link.smac };
-    const words = Array.from({ length: count }, (_, at) => session(first + at, link.local, ueLength));
-    const place = (each: SessionWords) => {
-      const [ue] = each.ue;
-      if (ue === undefined) throw new Error('no ue');
-      return placeOf(ifindex, toMapped(ue.address), mappedLength(ue));
-    };
-    maps.rx.putAll(
-      words.map((each) => {
-        const config = rxConfig(link, each, target);
-        return [rxKey(each.local, each.local_teid, link.port), { ...zero('rx_session'), qfi: 255, ppi: 255, config: [config, config] }];
-      }),
-    );
-    const tx = words.map((each) => {
-      const config = txConfig(link, each);
-      return [place(each), { ...zero('tx_session'), config: [config, config] as const }] as const;
-    });
-    maps.tx.putAll(tx.flatMap(([at, value]) => (at.in === 'tx' ? [[at.key, value] as const] : [])));
-    maps.tx_prefix.putAll(tx.flatMap(([at, value]) => (at.in === 'tx_prefix' ? [[at.key, value] as const] : [])));
-    const flags = state.config.flags | link_flag.select | (ueLength < 32 ? link_flag.prefix : 0);
-    maps.links.put(ifindex, { ...state, config: { ...state.config, flags } });
+export function fillSessions(maps: OpenMaps, ifindex: number, first: number, count: number, ueLength = 32): void {
+  const stored = maps.link_words.get(ifindex);
+  const state = maps.links.get(ifindex);
+  if (stored === undefined || state === undefined) throw new Error(`no link #${ifindex}`);
+  const link = loadLink(stored, state.config);
+  const target = { ifindex, dmac: link.dmac, smac: link.smac, here: false };
+  const words = Array.from({ length: count }, (_, at) => session(first + at, link.local, ueLength));
+  const place = (each: SessionWords) => {
+    const [ue] = each.ue;
+    if (ue === undefined) throw new Error('no ue');
+    return placeOf(ifindex, toMapped(ue.address), mappedLength(ue));
+  };
+  maps.rx.putAll(
+    words.map((each) => {
+      const config = rxConfig(link, each, target);
+      return [
+        rxKey(each.local, each.local_teid, link.port),
+        { ...zero('rx_session'), qfi: 255, ppi: 255, config: [config, config] },
+      ];
+    }),
+  );
+  const tx = words.map((each) => {
+    const config = txConfig(link, each);
+    return [place(each), { ...zero('tx_session'), config: [config, config] as const }] as const;
   });
+  maps.tx.putAll(tx.flatMap(([at, value]) => (at.in === 'tx' ? [[at.key, value] as const] : [])));
+  maps.tx_prefix.putAll(tx.flatMap(([at, value]) => (at.in === 'tx_prefix' ? [[at.key, value] as const] : [])));
+  const flags = state.config.flags | link_flag.select | (ueLength < 32 ? link_flag.prefix : 0);
+  maps.links.put(ifindex, { ...state, config: { ...state.config, flags } });
 }
 
 function session(teid: number, local: SessionWords['local'], ueLength: number): SessionWords {

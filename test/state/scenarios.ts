@@ -68,8 +68,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'session add with a local address of its own': { before: (m) => [one(m)], command: () => own },
   'session change': {
     before: (m) => [one(m), three],
-    command: () =>
-      'session change dev gtp0 local-teid 3 remote-teid 9 ue 10.45.0.3 ue 10.48.0.0/16 qfi 5 name drei',
+    command: () => 'session change dev gtp0 local-teid 3 remote-teid 9 ue 10.45.0.3 ue 10.48.0.0/16 qfi 5 name drei',
   },
   'session replace': {
     before: (m) => [one(m), three],

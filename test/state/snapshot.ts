@@ -68,7 +68,11 @@ function entriesOf(maps: OpenMaps): object {
     underlays: text(maps.underlays, (value) => value),
     endpoints: text(maps.endpoints, ({ flags }) => flags),
     drops: text(maps.drops, (value) => value),
-    config: text(maps.config, ({ shim_in, shim_out, ports }) => ({ shim_in, shim_out, ports: ports.filter((bits) => bits) })),
+    config: text(maps.config, ({ shim_in, shim_out, ports }) => ({
+      shim_in,
+      shim_out,
+      ports: ports.filter((bits) => bits),
+    })),
   };
 }
 
@@ -89,7 +93,9 @@ function devicesOf(ns: string): object {
     try {
       const links = listLinks(route).map(({ operstate: _, flags, ...link }) => json({ ...link, flags: flags & OURS }));
       const addresses = listAddresses(route).map(({ index, prefix }) => `${index} ${interfaceAddress.format(prefix)}`);
-      const routes = route.dump('list routes', RTM_GETROUTE, Buffer.alloc(RTMSG_SIZE)).map(({ data }) => routeText(data));
+      const routes = route
+        .dump('list routes', RTM_GETROUTE, Buffer.alloc(RTMSG_SIZE))
+        .map(({ data }) => routeText(data));
       return { links, addresses: withoutLinkLocal(addresses), routes: withoutLinkLocal(routes) };
     } finally {
       route.close();
