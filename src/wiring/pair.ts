@@ -70,7 +70,7 @@ export function makePair(state: State, words: PairWords, plan: Plan, undo: Undo)
 }
 
 /**
- * Sets offloads, addresses and routes, and brings both ends up. The inner end does GRO, and what comes to it by the
+ * Sets offloads, addresses and routes, and brings both ends up, the inner one last: it can send at once. It does GRO, and what comes to it by the
  * outer end's transmit side is cut there, so that GRO sees packets (deliver bulk); a queue in front lets it push back.
  */
 export function configureInner(state: State, live: LiveLink, words: InnerWords, undo: Undo): void {
@@ -78,6 +78,8 @@ export function configureInner(state: State, live: LiveLink, words: InnerWords, 
   setFeatures(state.generic(), device, CUT_ON_DELIVERY);
   setLink(state.route, device, { txQueueLength: DELIVERY_QUEUE });
   addQdisc(state.route, device, { kind: 'pfifo_fast' });
+  undo(() => setLink(state.route, device, { up: false }));
+  setLink(state.route, device, { up: true });
   within(words.netns, () => {
     const generic = openGeneric();
     const route = openRoute();
@@ -92,8 +94,17 @@ export function configureInner(state: State, live: LiveLink, words: InnerWords, 
       route.close();
     }
   });
-  setLink(state.route, device, { up: true });
-  undo(() => setLink(state.route, device, { up: false }));
+  waitUntilUp(state, device);
+}
+
+// The kernel starts the end that came up first by work of its own, some moments after the other end is up.
+function waitUntilUp(state: State, device: LinkInfo): void {
+  const end = Date.now() + UP_WITHIN_MS;
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  while (getLink(state.route, { index: device.index })?.operstate !== 'up') {
+    if (Date.now() > end) throw new KernelError(`bring up link ${device.name}`, { said: 'it stayed without carrier' });
+    Atomics.wait(clock, 0, 0, 1);
+  }
 }
 
 /** Adds addresses, then routes, to an inner end that is up. */
@@ -162,6 +173,7 @@ const CUT_ON_DELIVERY = {
 } as const;
 // The user may raise the inner end's own MTU: what is too big then has to arrive here to be answered with ICMP.
 const OUTER_END_MTU = 65535;
+const UP_WITHIN_MS = 5000;
 // More than the 256 slots of the inner end's ring, which drops what overflows.
 const DELIVERY_QUEUE = 4000;
 

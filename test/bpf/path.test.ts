@@ -58,6 +58,7 @@ function configure(epoch: number): void {
     shim_in: dev('shim1'),
     ports: portBits(PORT),
   });
+  if (dev('ul') > 0) world.maps.underlays.put(dev('ul'), { off: 0 });
 }
 
 const inner = eth({ type: etherType[4] }).payload(plain[4]).bytes();
@@ -309,4 +310,12 @@ test('another port of a local address is another endpoint', (t) => {
   meet({ dport: 9999 });
   send(t);
   t.is(found().path, path_kind.wire);
+});
+
+test('a route by a device that nobody listens on goes through the shim, which cuts and completes sums', (t) => {
+  world.maps.underlays.delete(dev('ul'));
+  world.fallback({}, stale);
+  t.is(send(t, 'link', 0).verdict, 'redirect');
+  t.is(found().path, path_kind.other);
+  t.is(send(t, 'shim').verdict, 'redirect');
 });
