@@ -13,7 +13,6 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#define PORT_GTPU 2152
 #define PORT_WORDS 1024 /* 65536 ports in words of 64 bits */
 
 enum kind { KIND_GTP = 1 };

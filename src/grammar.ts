@@ -275,6 +275,7 @@ export const grammar = {
       change: {
         help: 'change the words given; fails if the session does not exist',
         changes: true,
+        some: true,
         words: { ...onLink, ...optional(sessionWords), 'local-teid': sessionId['local-teid'] },
       },
       replace: {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** The keys that `gtp -j link show` promises (cli.md). */
+/** The keys that `gtp -j link show` promises to its users. */
 export const linkKeys = [
   'ifname',
   'ifindex',
@@ -81,7 +81,7 @@ export interface SessionRecord {
   readonly stats: Stats;
 }
 
-/** A count that cli.md gives no shape for. */
+/** A count of no fixed shape. */
 export const packets = (count: number | Count): number => (typeof count === 'number' ? count : count.packets);
 
 /** Everything that a record says happened, each frame once. */

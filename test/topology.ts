@@ -32,7 +32,7 @@ export const outer = { 4: ['192.0.2.1', '192.0.2.2'], 6: ['2001:db8:2::1', '2001
 /** The addresses of the two users. */
 export const inner = { 4: ['10.45.0.1', '10.45.0.2'], 6: ['fd45::1', 'fd45::2'] } as const;
 
-/** Inner MTU over a wire of 1500 octets, plain header (36 and 56 octets; wire-formats.md section 6). */
+/** Inner MTU over a wire of 1500 octets, plain header (36 and 56 octets). */
 export const innerMtu = { 4: 1464, 6: 1444 } as const;
 
 const quiet = ['net.ipv6.conf.default.accept_dad=0', 'net.ipv6.conf.all.accept_dad=0'];

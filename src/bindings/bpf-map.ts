@@ -80,12 +80,6 @@ export function updateBatch(map: RawMap, keys: Buffer, values: Buffer, count: nu
   );
 }
 
-/** Removes `count` keys in one call; throws on the first that is not there. */
-export function removeBatch(map: RawMap, keys: Buffer, count: number): void {
-  const result = call('bpf_map_delete_batch', map.fd, sizedKeys(map, keys, count), u32(count), null);
-  checked(`delete ${count} entries from map ${map.info.name}`, result);
-}
-
 /**
  * Reads up to `limit` entries from where `from` (the `next` of an earlier batch) points; a hash bucket that does not
  * fit gives ENOSPC, so limits below some hundred are of no use. Hash and array maps, not LPM.

@@ -14,11 +14,9 @@ export const SO_NETNS_COOKIE = 71;
 export const MSG_PEEK = 0x2;
 export const MSG_TRUNC = 0x20;
 export const CLONE_NEWNET = 0x40000000;
-export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const LOCK_UN = 8;
-export const MS_BIND = 0x1000;
 export const MNT_DETACH = 2;
 
 /** socket(2). Returns the descriptor or -errno. Close it with fs.closeSync. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { OutputRecord } from '../cli/command';
-import { readSessions } from '../datapath/sessions';
+import { countSessions, type Tally, tallyLinks } from '../datapath/tally';
 import { getLink, IFF_UP } from '../netlink/link';
 import { mtuArithmetic } from '../tunnels/gtp';
 import { address, mac } from '../values';
@@ -13,11 +13,19 @@ import { linkStats } from '../wiring/stats';
 import { offloadsOff, underlayPin } from '../wiring/underlay';
 import type { Extent } from './session-record';
 
-/** A link as `link show` answers it. */
-export function linkRecord(state: State, live: LiveLink, extent: Extent): OutputRecord {
+/** Links as `link show` answers them. */
+export function linkRecords(state: State, links: readonly LiveLink[], extent: Extent): OutputRecord[] {
+  const counts = countSessions(state.maps);
+  const tallies = extent.statistics > 0 ? tallyLinks(state.maps) : undefined;
+  return links.map((live) => ({
+    ...linkRecord(state, live, counts.get(live.device.index) ?? 0, extent),
+    ...(tallies === undefined ? {} : { stats: statsOf(state, live, tallies) }),
+  }));
+}
+
+function linkRecord(state: State, live: LiveLink, sessions: number, extent: Extent): OutputRecord {
   const { device, link } = live;
   const peer = readPeer(state, device);
-  const sessions = readSessions(state.maps, device.index);
   const alive = link.dev.filter((index) => state.isAttached(underlayPin(index)));
   const names = alive.map((index) => nameOf(state, index));
   const mtu = peer?.mtu ?? state.maps.links.get(device.index)?.config.mtu ?? 0;
@@ -33,7 +41,7 @@ export function linkRecord(state: State, live: LiveLink, extent: Extent): Output
     role: link.role,
     xdp: link.xdp,
     hook: hooksOf(state, live),
-    sessions: sessions.length,
+    sessions,
     datapath: 'bpf',
     port: link.port,
     srcport: link.srcport,
@@ -51,7 +59,6 @@ export function linkRecord(state: State, live: LiveLink, extent: Extent): Output
     errind_action: link.errind_action,
     state: device.flags & IFF_UP ? 'up' : 'down',
     ...(extent.details ? { details: details(state, live, alive) } : {}),
-    ...(extent.statistics > 0 ? { stats: statsOf(state, live) } : {}),
   };
 }
 
@@ -74,9 +81,7 @@ function details(state: State, live: LiveLink, alive: readonly number[]): Output
   const { link } = live;
   const off = alive.flatMap((index) => offloadsOff(state, index).map((name) => `${nameOf(state, index)}:${name}`));
   return {
-    ...(link.mtu === undefined
-      ? { mtu: mtuArithmetic(...leastParts(state, live, readSessions(state.maps, live.device.index))) }
-      : { mtu: 'as given' }),
+    ...(link.mtu === undefined ? { mtu: mtuArithmetic(...leastParts(state, live)) } : { mtu: 'as given' }),
     ...(off.length > 0 ? { offloads_off: off } : {}),
     pins: state.dir,
     programs: state
@@ -86,8 +91,7 @@ function details(state: State, live: LiveLink, alive: readonly number[]): Output
   };
 }
 
-function statsOf(state: State, { device }: LiveLink): OutputRecord {
+function statsOf(state: State, { device }: LiveLink, tallies: ReadonlyMap<number, Tally>): OutputRecord {
   const link = state.maps.links.get(device.index);
-  if (link === undefined) return {};
-  return { ...linkStats(state, device.index, link, readSessions(state.maps, device.index)) };
+  return link === undefined ? {} : { ...linkStats(tallies.get(device.index), link.icmp_sent) };
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
+import { statSync } from 'node:fs';
 import type { Commands, Context, OutputRecord } from '../cli/command';
 import { zero } from '../datapath/codec';
 import { UsageError } from '../errors';
 import type { Request } from '../grammar';
 import { deleteLink } from '../netlink/link';
 import { openRoute } from '../netlink/socket';
+import { resolveNetns } from '../netns';
 import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
 import type { Address } from '../values';
@@ -18,7 +20,7 @@ import { ensureShim, removeLostShim } from '../wiring/shim';
 import { changeState, type State, sweepNamespaces, viewState } from '../wiring/state';
 import { forgetLinks, sweep, sweepOrRetire } from '../wiring/sweep';
 import { listenOn, sweepHooks, underlaysOf } from '../wiring/underlay';
-import { linkRecord } from './link-record';
+import { linkRecords } from './link-record';
 import { setLink } from './link-set';
 import { addSessionTo, type NewSession } from './session';
 import { sessionRecord } from './session-record';
@@ -60,11 +62,12 @@ export const commands: Commands<'link'> = {
   show: ({ ifname, netns }, { options, note }) =>
     viewState(note, (state) => {
       if (ifname !== undefined) findLink(state, ifname);
+      const wanted = netns === undefined ? undefined : statSync(resolveNetns(netns.text).path).ino;
       if (state === undefined) return [];
-      return listLinks(state)
+      const links = listLinks(state)
         .filter(({ device }) => ifname === undefined || device.name === ifname)
-        .filter(({ link }) => netns === undefined || isNetns(link.netns, netns.text))
-        .map((live) => linkRecord(state, live, options));
+        .filter(({ link }) => wanted === undefined || isNetns(link.netns, wanted));
+      return linkRecords(state, links, options);
     }),
 
   flush: (_, context) => {
@@ -121,7 +124,7 @@ function addLink(state: State, words: Add & { readonly inner: string }, undo: Un
 function answer(state: State, name: string, teid: number | undefined, { options }: Context): OutputRecord {
   if (!options.json) return teid === undefined ? {} : { local_teid: teid };
   const live = findLink(state, name);
-  const record = linkRecord(state, live, options);
+  const record = linkRecords(state, [live], options)[0] ?? {};
   if (teid === undefined) return record;
   const session = sessionRecord(state, live, findSession(state, live, teid), options);
   return { ...record, local_teid: teid, session };
@@ -191,6 +194,7 @@ function removeLinks(state: State, links: readonly LiveLink[]): void {
   retire(state);
 }
 
-function isNetns(stored: string, text: string): boolean {
-  return stored === text || stored === `/proc/${text}/ns/net`;
+// The same namespace may be called by a name, a PID or a path.
+function isNetns(stored: string, wanted: number): boolean {
+  return stored !== '' && statSync(resolveNetns(stored).path).ino === wanted;
 }

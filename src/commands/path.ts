@@ -47,7 +47,9 @@ function peerRecords(state: State, sessions: readonly Stored[], statistics: bool
   const peers = new Map<string, Stored[]>();
   for (const stored of sessions) {
     const id = `${hex(stored.txConfig.local)} ${hex(stored.txConfig.remote)} ${stored.txConfig.dport}`;
-    peers.set(id, [...(peers.get(id) ?? []), stored]);
+    const list = peers.get(id) ?? [];
+    if (list.length === 0) peers.set(id, list);
+    list.push(stored);
   }
   return [...peers.values()].map((list) => {
     const { local, remote, dport } = (list[0] as Stored).txConfig;

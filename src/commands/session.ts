@@ -111,10 +111,11 @@ function alter(
 }
 
 function recordOf(state: State, live: LiveLink, key: Stored['key'], { options }: Context): OutputRecord {
+  // Text output says at most the TEID: the rest need not be looked up.
+  if (!options.json) return { local_teid: Number(key.id) };
   const stored = readSession(state.maps, key);
   if (stored === undefined) throw new Error('a session that was just written is not there');
-  // Text output says at most the TEID: the rest need not be looked up.
-  return options.json ? sessionRecord(state, live, stored, options) : { local_teid: Number(key.id) };
+  return sessionRecord(state, live, stored, options);
 }
 
 function onLink(
@@ -195,8 +196,9 @@ function select(state: State | undefined, filter: Filter): [LiveLink, Stored[]][
   if (state === undefined) return [];
   const byLink = new Map<number, Stored[]>();
   for (const stored of readSessions(state.maps)) {
-    if (matches(stored, filter))
-      byLink.set(stored.rxConfig.ifindex, [...(byLink.get(stored.rxConfig.ifindex) ?? []), stored]);
+    const list = byLink.get(stored.rxConfig.ifindex) ?? [];
+    if (list.length === 0) byLink.set(stored.rxConfig.ifindex, list);
+    if (matches(stored, filter)) list.push(stored);
   }
   const links = listLinks(state).filter(({ device }) => filter.dev === undefined || device.name === filter.dev);
   const order = (a: Stored, b: Stored): number =>
@@ -208,6 +210,7 @@ function select(state: State | undefined, filter: Filter): [LiveLink, Stored[]][
 }
 
 function matches(stored: Stored, { remote, ue }: Filter): boolean {
+  if (remote === undefined && ue === undefined) return true;
   const words = wordsOf(stored);
   if (remote !== undefined && !sameAddress(words.remote, remote)) return false;
   return ue === undefined || words.ue.some((each) => contains(each, ue));

@@ -23,6 +23,17 @@ export interface MapHandle<K, V> {
   delete(key: K): boolean;
   /** Every entry; what is added or removed meanwhile may be missed or seen. */
   entries(): Generator<[K, V]>;
+  /** Every entry undecoded, to look at a field or two of very many; `decode` makes one of `entries` of it. */
+  scan(): Generator<RawEntry>;
+  decode(entry: RawEntry): [K, V];
+}
+
+/** Where the octets of an entry start. */
+export interface RawEntry {
+  readonly keys: Buffer;
+  readonly key: number;
+  readonly values: Buffer;
+  readonly value: number;
 }
 
 /** The map of that name as it is typed in layout.gen.ts. */
@@ -97,8 +108,18 @@ function typedMap(name: string, map: raw.RawMap, definition: MapDefinition): Map
     put: (k, v, flag) => raw.update(map, encoded(key, k), encoded(value, v), flag),
     putAll: (entries, flag) => putAll(map, key, value, entries, flag),
     delete: (k) => raw.remove(map, encoded(key, k)),
-    entries: () => (hasBatch(map) ? readBatches(map, key, value) : readSingly(map, key, value)),
+    entries,
+    scan: () => (hasBatch(map) ? readBatches(map, key, value) : readSingly(map)),
+    decode,
   };
+
+  function decode(entry: RawEntry): [unknown, unknown] {
+    return [key.read(entry.keys, entry.key), value.read(entry.values, entry.value)];
+  }
+
+  function* entries(): Generator<[unknown, unknown]> {
+    for (const entry of hasBatch(map) ? readBatches(map, key, value) : readSingly(map)) yield decode(entry);
+  }
 }
 
 function encoded(codec: Codec, value: unknown): Buffer {
@@ -156,20 +177,18 @@ function part(buffer: Buffer, codec: Codec, index: number): Buffer {
   return buffer.subarray(index * codec.size, (index + 1) * codec.size);
 }
 
-function* readBatches(map: raw.RawMap, key: Codec, value: Codec): Generator<[unknown, unknown]> {
+function* readBatches(map: raw.RawMap, key: Codec, value: Codec): Generator<RawEntry> {
   let from: Buffer | undefined;
   do {
-    const batch = raw.lookupBatch(map, BATCH, from);
-    for (let i = 0; i < batch.count; i++) {
-      yield [key.read(batch.keys, i * key.size), value.read(batch.values, i * value.size)];
-    }
-    from = batch.next;
+    const { count, keys, values, next } = raw.lookupBatch(map, BATCH, from);
+    for (let i = 0; i < count; i++) yield { keys, key: i * key.size, values, value: i * value.size };
+    from = next;
   } while (from !== undefined);
 }
 
-function* readSingly(map: raw.RawMap, key: Codec, value: Codec): Generator<[unknown, unknown]> {
+function* readSingly(map: raw.RawMap): Generator<RawEntry> {
   for (let at = raw.nextKey(map, undefined); at !== undefined; at = raw.nextKey(map, at)) {
     const octets = raw.lookup(map, at);
-    if (octets !== undefined) yield [key.read(at, 0), value.read(octets, 0)];
+    if (octets !== undefined) yield { keys: at, key: 0, values: octets, value: 0 };
   }
 }

@@ -3,8 +3,9 @@ import { errno, KernelError } from '../errors';
 import type { Undo } from '../undo';
 import { zero } from './codec';
 import { type Control, control } from './control';
-import { drop_reason, kind, link_flag, rx_flag, type Structs } from './layout.gen';
-import { type OpenMaps, total } from './maps';
+import { drop_reason, kind, link_flag, rx_flag, type Structs, structs } from './layout.gen';
+import { type OpenMaps, type RawEntry, total } from './maps';
+import { offsetOf } from './offset';
 
 type RxKey = Structs['rx_key'];
 type RxSession = Structs['rx_session'];
@@ -62,9 +63,12 @@ export function readPlace(maps: OpenMaps, place: Place): TxSession | undefined {
     const link = maps.links.get(place.ifindex);
     return link !== undefined && link.config.flags & link_flag.default ? link.fallback : undefined;
   }
-  // A look-up finds the longest match, which may be a shorter prefix; `same` tells them apart by what they belong to.
-  for (const [key, value] of maps.tx_prefix.entries()) if (samePrefix(key, place.key)) return value;
-  return undefined;
+  return readPrefix(maps, place.key);
+}
+
+/** The send halves of a link, one after another, without their sessions. */
+export function* sendHalves(maps: OpenMaps, ifindex: number): Generator<[Place, TxSession]> {
+  yield* allPlaces(maps, ifindex);
 }
 
 /** All sessions, or those of one link. Sessions of which only one half is there are left out: `gtp check` names them. */
@@ -88,7 +92,7 @@ export function readSession(maps: OpenMaps, key: RxKey): Stored | undefined {
   const { ifindex } = activeRx(rx);
   const quick = quickPlaces(maps, activeRx(rx));
   const of = (config: TxConfig): boolean => sessionId(config) === `${hexOf(key.local)} ${key.id} ${key.port}`;
-  const places = (quick ?? [...allPlaces(maps, ifindex)]).filter(([, tx]) => of(activeTx(tx)));
+  const places = (quick ?? [...allPlaces(maps, ifindex, Number(key.id))]).filter(([, tx]) => of(activeTx(tx)));
   return assemble(
     maps,
     places.map(([place]) => place),
@@ -163,6 +167,15 @@ const NONE_SEEN = 255;
 const NO_ADDRESS = 255;
 const MAPPED_BITS = 96;
 
+// Where the fields stand that are looked at in entries that are not decoded.
+const TX_KEY_IFINDEX = offsetOf('tx_key', 'ifindex');
+const PREFIX_KEY_IFINDEX = offsetOf('prefix_key', 'ifindex');
+const TX = {
+  active: offsetOf('tx_session', 'active'),
+  config: offsetOf('tx_session', 'config'),
+  half: structs.tx_config.size,
+  local_teid: offsetOf('tx_config', 'local_teid'),
+} as const;
 function addPlace(maps: OpenMaps, run: Control, place: Place, wanted: Wanted, undo: Undo): void {
   const tx = { ...zero('tx_session'), local_dev: wanted.localDev, config: [wanted.tx, wanted.tx] as const };
   if (place.in === 'tx') maps.tx.put(place.key, tx, 'noexist');
@@ -211,13 +224,7 @@ function assemble(maps: OpenMaps, places: readonly Place[], txs: readonly TxSess
   const [tx] = txs;
   if (tx === undefined) return [];
   const txConfig = activeTx(tx);
-  const key: RxKey = {
-    ...zero('rx_key'),
-    local: txConfig.local,
-    id: BigInt(txConfig.local_teid),
-    port: txConfig.dport,
-    kind: kind.gtp,
-  };
+  const key = keyOf(txConfig);
   const rx = maps.rx.get(key);
   if (rx === undefined) return [];
   const sum = (field: 'packets' | 'bytes'): bigint =>
@@ -226,38 +233,71 @@ function assemble(maps: OpenMaps, places: readonly Place[], txs: readonly TxSess
   return [{ key, rx, rxConfig: activeRx(rx), tx, txConfig, places, encap }];
 }
 
-// At most one IPv4 and one IPv6 prefix: they stand in the receive half.
+function keyOf({ local, local_teid, dport }: TxConfig): RxKey {
+  return { ...zero('rx_key'), local, id: BigInt(local_teid), port: dport, kind: kind.gtp };
+}
+
 function quickPlaces(maps: OpenMaps, rx: RxConfig): [Place, TxSession][] | undefined {
-  if (rx.ue4_len === NO_ADDRESS && rx.ue6_len === NO_ADDRESS) return withValue({ in: 'fallback', ifindex: rx.ifindex });
+  if (rx.flags & rx_flag.many) return undefined;
+  return onlyPlaces(rx).flatMap((place) => {
+    const value = readPlace(maps, place);
+    return value === undefined ? [] : [[place, value] as [Place, TxSession]];
+  });
+}
+
+// At most one IPv4 and one IPv6 prefix, without `many`: they stand in the receive half.
+function onlyPlaces(rx: RxConfig): Place[] {
+  if (rx.ue4_len === NO_ADDRESS && rx.ue6_len === NO_ADDRESS) return [{ in: 'fallback', ifindex: rx.ifindex }];
   const v4 = new Uint8Array(16).fill(0xff, 10, 12);
   v4.set(rx.ue4, 12);
-  const hosts = [
+  return [
     ...(rx.ue4_len === NO_ADDRESS ? [] : [placeOf(rx.ifindex, v4, rx.ue4_len + MAPPED_BITS)]),
     ...(rx.ue6_len === NO_ADDRESS ? [] : [placeOf(rx.ifindex, rx.ue6, rx.ue6_len)]),
   ];
-  const isMany = (rx.flags & rx_flag.many) !== 0;
-  if (isMany || hosts.some((place) => place.in !== 'tx')) return undefined;
-  return hosts.flatMap(withValue);
+}
 
-  function withValue(place: Place): [Place, TxSession][] {
-    const value = readPlace(maps, place);
-    return value === undefined ? [] : [[place, value]];
+// Of all links or one, and there of all sessions or those with one TEID.
+function* allPlaces(maps: OpenMaps, ifindex?: number, teid?: number): Generator<[Place, TxSession]> {
+  const links = ifindex === undefined ? maps.links.entries() : oneLink(maps, ifindex);
+  let select = 0;
+  for (const [index, link] of links) {
+    select |= link.config.flags;
+    if (link.config.flags & link_flag.default) yield [{ in: 'fallback', ifindex: index }, link.fallback];
+  }
+  if (select & link_flag.select) yield* scanned(maps, 'tx', TX_KEY_IFINDEX, ifindex, teid);
+  if (select & link_flag.prefix) yield* scanned(maps, 'tx_prefix', PREFIX_KEY_IFINDEX, ifindex, teid);
+}
+
+function* scanned(
+  maps: OpenMaps,
+  name: 'tx' | 'tx_prefix',
+  at: number,
+  ifindex?: number,
+  teid?: number,
+): Generator<[Place, TxSession]> {
+  const map = maps[name];
+  for (const entry of map.scan()) {
+    if (!isWanted(entry, at, ifindex, teid)) continue;
+    const [key, value] = map.decode(entry);
+    yield [{ in: name, key } as Place, value];
   }
 }
 
-function* allPlaces(maps: OpenMaps, ifindex?: number): Generator<[Place, TxSession]> {
-  const isWanted = (index: number): boolean => ifindex === undefined || index === ifindex;
-  const links = [...(ifindex === undefined ? maps.links.entries() : oneLink(maps, ifindex))];
-  const flags = links.reduce((all, [, link]) => all | link.config.flags, 0);
-  for (const [index, link] of links) {
-    if (link.config.flags & link_flag.default) yield [{ in: 'fallback', ifindex: index }, link.fallback];
+// A look-up finds the longest match, which may be a shorter prefix: then only a look at all tells.
+function readPrefix(maps: OpenMaps, wanted: Structs['prefix_key']): TxSession | undefined {
+  if (maps.tx_prefix.get(wanted) === undefined) return undefined;
+  for (const [place, value] of scanned(maps, 'tx_prefix', PREFIX_KEY_IFINDEX, wanted.ifindex)) {
+    if (place.in === 'tx_prefix' && samePrefix(place.key, wanted)) return value;
   }
-  for (const name of ['tx', 'tx_prefix'] as const) {
-    if ((flags & (name === 'tx' ? link_flag.select : link_flag.prefix)) === 0) continue;
-    for (const [key, value] of maps[name].entries()) {
-      if (isWanted(key.ifindex)) yield [{ in: name, key } as Place, value];
-    }
-  }
+  return undefined;
+}
+
+// Looks at the octets: to decode each entry of a large map takes twenty times as long.
+function isWanted({ keys, key, values, value }: RawEntry, at: number, ifindex?: number, teid?: number): boolean {
+  if (ifindex !== undefined && keys.readUInt32LE(key + at) !== ifindex) return false;
+  if (teid === undefined) return true;
+  const half = values.readUInt32LE(value + TX.active) & 1;
+  return values.readUInt32LE(value + TX.config + half * TX.half + TX.local_teid) === teid;
 }
 
 function oneLink(maps: OpenMaps, ifindex: number): [number, Structs['link_state']][] {

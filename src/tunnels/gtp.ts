@@ -98,6 +98,7 @@ export function txConfig(link: LinkWords, words: SessionWords): TxConfig {
       hint: `give a local address of IPv${words.remote.family}`,
     });
   }
+  for (const word of ['local', 'remote'] as const) checkUnicast(word, words[word]);
   const extension = container(link.role, words);
   const srcport = words.srcport ?? link.srcport;
   const ttl = words.ttl ?? link.ttl;
@@ -168,6 +169,16 @@ export function sortPrefixes(prefixes: readonly Prefix[]): readonly Prefix[] {
 const NO_ADDRESS = 255;
 const DOWNLINK = 0;
 const UPLINK = 1;
+
+// A tunnel has two ends, each one host.
+function checkUnicast(word: string, address: Address): void {
+  const { family, bytes } = address;
+  const [first = 0] = bytes;
+  const isNobody = bytes.every((octet) => octet === 0);
+  const isMany = family === 4 ? first >= 224 : first === 0xff;
+  if (!isNobody && !isMany) return;
+  throw new UsageError(`${word}: expected the address of one host, got "${addressKind.format(address)}"`);
+}
 
 // What was given for the session alone; the rest is the link's.
 function ownWords(tx: TxConfig): Pick<SessionWords, 'srcport' | 'ttl' | 'tos' | 'udpcsum'> {

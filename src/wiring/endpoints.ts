@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { zero } from '../datapath/codec';
-import { endpoint_flag, kind, type Structs } from '../datapath/layout.gen';
+import { drop_reason, kind, type Structs } from '../datapath/layout.gen';
 import type { Undo } from '../undo';
 import { renewPaths } from './shim';
 import type { State } from './state';
 
 /** A local address and port at which links of ours receive, and what is answered there. */
 export type Endpoint = { readonly local: Uint8Array; readonly port: number; readonly flags: number };
-
-/** All answers on: what a link has by default. */
-export const ANSWERS = endpoint_flag.echo | endpoint_flag.errind | endpoint_flag.extnotify;
 
 /** Makes the endpoints exactly these; counters of those that stay go on. */
 export function setEndpoints(state: State, wanted: readonly Endpoint[], undo: Undo): void {
@@ -27,7 +24,7 @@ export function setEndpoints(state: State, wanted: readonly Endpoint[], undo: Un
     const key = { ...zero('endpoint_key'), local, port, kind: kind.gtp };
     flags.set(idOf(key), [key, (flags.get(idOf(key))?.[1] ?? 0) | own]);
   }
-  for (const [key] of was) if (!flags.has(idOf(key))) maps.endpoints.delete(key);
+  for (const [key] of was) if (!flags.has(idOf(key))) removeEndpoint(maps, key);
   for (const [key, own] of flags.values()) {
     const old = maps.endpoints.get(key);
     if (old?.flags !== own) maps.endpoints.put(key, { ...(old ?? zero('endpoint')), flags: own });
@@ -58,4 +55,12 @@ function idOf(key: Structs['endpoint_key']): string {
 
 function hex16(local: Uint8Array): string {
   return Buffer.from(local).toString('hex');
+}
+
+// What was counted about it would come back with the address.
+function removeEndpoint(maps: State['maps'], key: Structs['endpoint_key']): void {
+  maps.endpoints.delete(key);
+  for (const reason of Object.values(drop_reason)) {
+    maps.drops.delete({ id: BigInt(key.port), local: key.local, ifindex: 0, reason });
+  }
 }

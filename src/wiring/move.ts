@@ -57,6 +57,7 @@ function moveDrops({ maps }: State, { key: from, rxConfig }: Stored, to: Stored[
     if (count === undefined || Buffer.compare(was.local, now.local) === 0) continue;
     maps.drops.put(now, count);
     undo(() => void maps.drops.delete(now));
+    undo(() => maps.drops.put(was, count));
     maps.drops.delete(was);
   }
 }

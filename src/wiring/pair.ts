@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { closeSync, statSync } from 'node:fs';
-import { isErrno, KernelError } from '../errors';
+import { isErrno, KernelError, UsageError } from '../errors';
 import { addAddress, deleteAddress } from '../netlink/address';
 import { setFeatures } from '../netlink/ethtool';
 import { createVeth, deleteLink, getLink, type LinkInfo, setLink } from '../netlink/link';
@@ -145,7 +145,11 @@ export function within(netns: NetnsWord | undefined, act: () => void): void {
 function lastingName({ name, path }: Netns): string {
   if (name !== undefined) return name;
   const { ino } = statSync(path);
-  return listNamed().find(({ inode }) => inode === ino)?.name ?? path;
+  const lasting = listNamed().find(({ inode }) => inode === ino)?.name ?? path;
+  if (Buffer.byteLength(lasting) <= NETNS_MAX) return lasting;
+  throw new UsageError(`netns ${path} is longer than ${NETNS_MAX} octets`, {
+    hint: 'give the namespace a name: ip netns attach NAME PID',
+  });
 }
 
 // The kernel says "File exists" for either name.
@@ -173,6 +177,8 @@ const CUT_ON_DELIVERY = {
 } as const;
 // The user may raise the inner end's own MTU: what is too big then has to arrive here to be answered with ICMP.
 const OUTER_END_MTU = 65535;
+// char netns[96] of bpf/maps.h
+const NETNS_MAX = 95;
 const UP_WITHIN_MS = 5000;
 // More than the 256 slots of the inner end's ring, which drops what overflows.
 const DELIVERY_QUEUE = 4000;

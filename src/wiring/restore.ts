@@ -11,21 +11,22 @@ import type { State } from './state';
  */
 export function keepSession(state: State, stored: Stored, undo: Undo): void {
   const { maps } = state;
-  const { key, rxConfig } = stored;
-  const rx = maps.rx.get(key);
-  const label = maps.labels.get(key);
+  const label = maps.labels.get(stored.key);
   const places = stored.places.map((place) => [place, readPlace(maps, place)] as const);
-  const drops = Object.values(drop_reason).flatMap((reason) => {
+  undo(() => {
+    maps.rx.put(stored.key, stored.rx);
+    for (const [place, tx] of places) if (tx !== undefined) putBack(state, place, tx);
+    if (label !== undefined) maps.labels.put(stored.key, label);
+  });
+}
+
+/** The same for what was dropped of it. */
+export function keepDrops({ maps }: State, { key, rxConfig }: Stored, undo: Undo): void {
+  for (const reason of Object.values(drop_reason)) {
     const at = { id: key.id, local: key.local, ifindex: rxConfig.ifindex, reason };
     const count = maps.drops.get(at);
-    return count === undefined ? [] : [[at, count] as const];
-  });
-  undo(() => {
-    if (rx !== undefined) maps.rx.put(key, rx);
-    for (const [place, tx] of places) if (tx !== undefined) putBack(state, place, tx);
-    if (label !== undefined) maps.labels.put(key, label);
-    for (const [at, count] of drops) maps.drops.put(at, count);
-  });
+    if (count !== undefined) undo(() => maps.drops.put(at, count));
+  }
 }
 
 function putBack({ maps, control: run }: State, place: Place, tx: Stored['tx']): void {

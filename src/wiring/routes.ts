@@ -3,6 +3,7 @@ import { errno, isErrno, KernelError } from '../errors';
 import { getLink } from '../netlink/link';
 import { neighbour } from '../netlink/neighbour';
 import { type RouteResult, routeTo } from '../netlink/route';
+import { hex } from '../tunnels/address';
 import { type Address, address as addressKind } from '../values';
 import type { State } from './state';
 import { holderOf, LOOPBACK } from './underlay';
@@ -10,21 +11,12 @@ import { holderOf, LOOPBACK } from './underlay';
 /** The way to a peer as it is now: the outer MTU, and the device that holds the peer's address if this machine does. */
 export type Way = { readonly mtu: number; readonly localDev: number; readonly oif: number; readonly gateway?: Address };
 
-/** The way to a peer, or undefined when there is no route. Throws KernelError when it leads into a tunnel (X12). */
+/**
+ * The way to a peer, or undefined when there is no route; looked up once in a command. Throws KernelError when it leads
+ * into a tunnel (X12).
+ */
 export function wayTo(state: State, remote: Address, local: Address): Way | undefined {
-  const route = findRoute(state, remote, local);
-  if (route === undefined) return undefined;
-  if (state.maps.links.get(route.oif) !== undefined) {
-    const device = getLink(state.route, { index: route.oif });
-    throw new KernelError(`reach ${addressKind.format(remote)}`, {
-      said: `the route leads into the tunnel ${device?.name ?? `#${route.oif}`}`,
-      hint: 'a packet would be encapsulated for ever: route the remote through an underlay',
-    });
-  }
-  const device = getLink(state.route, { index: route.oif });
-  const mtu = Math.min(route.mtu ?? 65535, device?.mtu ?? 65535);
-  const localDev = route.type === 'local' ? (holderOf(state, remote) ?? LOOPBACK) : 0;
-  return { mtu, localDev, oif: route.oif, ...(route.gateway === undefined ? {} : { gateway: route.gateway }) };
+  return once(ways, state, remote, local, () => findWay(state, remote, local));
 }
 
 /** The address that the kernel would send from towards a peer. Throws KernelError when there is no route. */
@@ -46,9 +38,41 @@ function findSource(state: State, remote: Address): Address | undefined {
   }
 }
 
-/** How a session stands: up, no_route, no_neighbour, or down when its link is. */
+/** How a session stands: up, no_route, no_neighbour, or down when its link is; looked up once for each peer. */
 export function sessionState(state: State, remote: Address, local: Address, isUp: boolean): string {
-  if (!isUp) return 'down';
+  return isUp ? once(standings, state, remote, local, () => findStanding(state, remote, local)) : 'down';
+}
+
+type Memo<T> = WeakMap<State, Map<string, T>>;
+
+const ways: Memo<Way | undefined> = new WeakMap();
+const standings: Memo<string> = new WeakMap();
+
+// Many sessions have few peers.
+function once<T>(memo: Memo<T>, state: State, remote: Address, local: Address, find: () => T): T {
+  const known = memo.get(state) ?? new Map<string, T>();
+  memo.set(state, known);
+  const id = `${hex(remote.bytes)} ${hex(local.bytes)}`;
+  if (!known.has(id)) known.set(id, find());
+  return known.get(id) as T;
+}
+
+function findWay(state: State, remote: Address, local: Address): Way | undefined {
+  const route = findRoute(state, remote, local);
+  if (route === undefined) return undefined;
+  const device = getLink(state.route, { index: route.oif });
+  if (state.maps.links.get(route.oif) !== undefined) {
+    throw new KernelError(`reach ${addressKind.format(remote)}`, {
+      said: `the route leads into the tunnel ${device?.name ?? `#${route.oif}`}`,
+      hint: 'a packet would be encapsulated for ever: route the remote through an underlay',
+    });
+  }
+  const mtu = Math.min(route.mtu ?? 65535, device?.mtu ?? 65535);
+  const localDev = route.type === 'local' ? (holderOf(state, remote) ?? LOOPBACK) : 0;
+  return { mtu, localDev, oif: route.oif, ...(route.gateway === undefined ? {} : { gateway: route.gateway }) };
+}
+
+function findStanding(state: State, remote: Address, local: Address): string {
   const route = findRoute(state, remote, local);
   if (route === undefined || !['unicast', 'local'].includes(route.type)) return 'no_route';
   if (route.type === 'local') return 'up';

@@ -12,19 +12,19 @@ import {
   prefixOf,
   readPlace,
   readSession,
-  readSessions,
   removeSession,
   type Stored,
+  sendHalves,
 } from '../datapath/sessions';
 import { errno, KernelError } from '../errors';
 import { getLink, setLink } from '../netlink/link';
-import { fromMappedPrefix, hex, mappedLength, toMapped } from '../tunnels/address';
-import { innerMtu, rxConfig, rxKey, type SessionWords, sessionWords, txConfig } from '../tunnels/gtp';
+import { fromMapped, fromMappedPrefix, hex, mappedLength, toMapped } from '../tunnels/address';
+import { innerMtu, rxConfig, rxKey, type SessionWords, sessionWords, type TxConfig, txConfig } from '../tunnels/gtp';
 import type { Undo } from '../undo';
 import { type Address, type Prefix, prefix as prefixKind, teid as teidKind } from '../values';
 import { addEndpoints } from './endpoints';
 import { type LiveLink, setSelectFlags } from './links';
-import { keepSession } from './restore';
+import { keepDrops, keepSession } from './restore';
 import { wayTo } from './routes';
 import { endpointOf, settle } from './settle';
 import type { State } from './state';
@@ -92,7 +92,7 @@ export function updateSession(state: State, live: LiveLink, was: Stored, words: 
   const tried = `change session local-teid ${teidKind.format(words.local_teid)} of ${live.device.name}`;
   checkPlaces(state, live, words, tried, was);
   rewriteSession(state, live, was, words, was.key, undo);
-  refresh(state, live, undo);
+  refresh(state, live, undo, txConfig(live.link, words));
   if (was.tx.local_dev !== 0) settle(state, undo);
 }
 
@@ -116,9 +116,10 @@ export function rewriteSession(
 export function deleteSessions(state: State, live: LiveLink, gone: readonly Stored[], undo: Undo): void {
   for (const stored of gone) {
     keepSession(state, stored, undo);
+    keepDrops(state, stored, undo);
     removeSession(state.maps, state.control, stored);
   }
-  refresh(state, live, undo);
+  refresh(state, live, undo, 'gone');
   const isAlone = ({ key, tx }: Stored): boolean =>
     tx.local_dev === 0 && hex(key.local) === hex(toMapped(live.link.local));
   if (!gone.every(isAlone)) settle(state, undo);
@@ -135,21 +136,41 @@ export function forgetHalf({ maps }: State, key: Stored['key']): boolean {
   return maps.rx.delete(key);
 }
 
-/** Brings a link's flags and inner MTU in line with its sessions. */
-export function refresh(state: State, live: LiveLink, undo: Undo): void {
+/**
+ * Brings a link's flags and inner MTU in line with its sessions. After one of them went or was written anew (`changed`),
+ * it reads no more of the others than it takes to see that they want what the link has.
+ */
+export function refresh(state: State, live: LiveLink, undo: Undo, changed: 'all' | TxConfig | 'gone' = 'all'): void {
   const { index } = live.device;
   const config = state.maps.links.get(index)?.config ?? live.config;
-  const sessions = readSessions(state.maps, index);
-  const places = sessions.flatMap((stored) => stored.places);
-  const flags = setSelectFlags(config.flags, {
-    select: places.some((place) => place.in !== 'fallback'),
-    prefix: places.some((place) => place.in === 'tx_prefix'),
-  });
-  const mtu = live.link.mtu ?? leastMtu(state, live, sessions);
+  const { select, prefix, mtu: least } = survey(state, live, config, changed);
+  const flags = setSelectFlags(config.flags, { select, prefix });
+  const mtu = live.link.mtu ?? least;
   if (flags === config.flags && mtu === config.mtu) return;
   undo(() => setLinkConfig(state, index, config));
   setLinkConfig(state, index, { flags, mtu });
   if (mtu !== config.mtu) setMtu(state, live, mtu, undo);
+}
+
+type Wants = { readonly select: boolean; readonly prefix: boolean; readonly mtu: number };
+
+function survey(
+  state: State,
+  live: LiveLink,
+  { flags, mtu }: LiveLink['config'],
+  changed: Parameters<typeof refresh>[3],
+): Wants {
+  const had = { select: (flags & link_flag.select) !== 0, prefix: (flags & link_flag.prefix) !== 0 };
+  const own = typeof changed === 'object' ? innerMtu(...partsOf(state, live, changed)) : Number.POSITIVE_INFINITY;
+  const seen = { select: false, prefix: false, mtu: own };
+  for (const [place, tx] of sendHalves(state.maps, live.device.index)) {
+    seen.select ||= place.in !== 'fallback';
+    seen.prefix ||= place.in === 'tx_prefix';
+    seen.mtu = Math.min(seen.mtu, innerMtu(...partsOf(state, live, activeTx(tx))));
+    const isSame = seen.mtu <= mtu && seen.select === had.select && seen.prefix === had.prefix;
+    if (isSame && changed !== 'all') return seen;
+  }
+  return Number.isFinite(seen.mtu) ? seen : { ...seen, mtu: innerMtu(...plainParts(state, live)) };
 }
 
 // One more session can only add flags and lower the MTU: no need to read the others.
@@ -180,24 +201,23 @@ function refreshAfterAdd(
 /** What an inner MTU is made of: the path's MTU, the outer family, the octets of the GTP extension header. */
 export type MtuParts = readonly [path: number, family: 4 | 6, extensionOctets: number];
 
-/** The inner MTU of a link: the least over its sessions, or that of a plain header towards nobody in particular. */
-export function leastMtu(state: State, live: LiveLink, sessions: readonly Stored[]): number {
-  return innerMtu(...leastParts(state, live, sessions));
+/** What decides on the inner MTU of a link: the least over its sessions, or a plain header to nobody in particular. */
+export function leastParts(state: State, live: LiveLink): MtuParts {
+  let least: MtuParts | undefined;
+  for (const [, tx] of sendHalves(state.maps, live.device.index)) {
+    const parts = partsOf(state, live, activeTx(tx));
+    if (least === undefined || innerMtu(...parts) < innerMtu(...least)) least = parts;
+  }
+  return least ?? plainParts(state, live);
 }
 
-/** What decides on the inner MTU of a link. */
-export function leastParts(state: State, live: LiveLink, sessions: readonly Stored[]): MtuParts {
-  const paths = new Map<string, number>();
-  const parts = sessions.map((stored): MtuParts => {
-    const { remote, local } = sessionWords(stored.txConfig, stored.rxConfig, []);
-    const id = Buffer.from(stored.txConfig.remote).toString('hex');
-    const path = paths.get(id) ?? wayTo(state, remote, local)?.mtu ?? underlayMtu(state, live);
-    paths.set(id, path);
-    return [path, remote.family, stored.txConfig.ext_len];
-  });
-  if (parts.length === 0) return [underlayMtu(state, live), live.link.local.family, 0];
-  const mtus = parts.map((each) => innerMtu(...each));
-  return parts[mtus.indexOf(Math.min(...mtus))] as MtuParts;
+function partsOf(state: State, live: LiveLink, { local, remote, ext_len }: TxConfig): MtuParts {
+  const to = fromMapped(remote);
+  return [wayTo(state, to, fromMapped(local))?.mtu ?? underlayMtu(state, live), to.family, ext_len];
+}
+
+function plainParts(state: State, live: LiveLink): MtuParts {
+  return [underlayMtu(state, live), live.link.local.family, 0];
 }
 
 /** Sets the MTU of a link's inner end. */

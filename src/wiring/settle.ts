@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { endpoint_flag, type Structs } from '../datapath/layout.gen';
-import { readSessions, type Stored } from '../datapath/sessions';
+import { type Uses, usesOf } from '../datapath/tally';
 import { fromMapped, hex, toMapped } from '../tunnels/address';
 import { type Link, loadLink } from '../tunnels/link';
 import type { Undo } from '../undo';
@@ -14,14 +14,13 @@ import { holderOf, LOOPBACK, stopListening } from './underlay';
 /** Brings what links share in line with the links and sessions there are: endpoints, underlays and their offloads. */
 export function settle(state: State, undo: Undo): void {
   const links = liveWords(state);
-  const sessions = readSessions(state.maps).filter(({ rxConfig }) => links.has(rxConfig.ifindex));
-  const own = ownLocals(links, sessions);
+  const { locals, localDevs } = usesOf(state.maps);
+  const own = ownLocals(links, locals);
   const endpoints = [...links.values()].map((stored) => endpointOf(loadLink(stored, { flags: 0, mtu: 0 })));
   setEndpoints(state, [...endpoints, ...own], undo);
   const underlays = [...links.values()].flatMap(({ dev, underlays: count }) => dev.slice(0, count));
   const holders = own.flatMap(({ local }) => [holderOf(state, fromMapped(local)) ?? LOOPBACK, LOOPBACK]);
-  const localDevs = sessions.map(({ tx }) => tx.local_dev);
-  stopListening(state, new Set([...underlays, ...holders]), new Set(localDevs), undo);
+  stopListening(state, new Set([...underlays, ...holders]), localDevs, undo);
 }
 
 /** Removes everything when no link is left; call it when that is settled. */
@@ -40,14 +39,11 @@ export function endpointOf(link: Link, local: Address = link.local): Endpoint {
   return { local: toMapped(local), port: link.port, flags };
 }
 
-// One for each address, however many sessions have it.
-function ownLocals(links: ReadonlyMap<number, Structs['link_words']>, sessions: readonly Stored[]): Endpoint[] {
-  const found = new Map<string, Endpoint>();
-  for (const { key, rxConfig } of sessions) {
-    const stored = links.get(rxConfig.ifindex);
-    if (stored === undefined || hex(stored.local) === hex(key.local)) continue;
-    const id = `${rxConfig.ifindex} ${hex(key.local)}`;
-    if (!found.has(id)) found.set(id, endpointOf(loadLink(stored, { flags: 0, mtu: 0 }), fromMapped(key.local)));
-  }
-  return [...found.values()];
+// Sessions with a local address of their own listen there, too.
+function ownLocals(links: ReadonlyMap<number, Structs['link_words']>, locals: Uses['locals']): Endpoint[] {
+  return locals.flatMap(({ ifindex, local }) => {
+    const stored = links.get(ifindex);
+    if (stored === undefined || hex(stored.local) === hex(local)) return [];
+    return [endpointOf(loadLink(stored, { flags: 0, mtu: 0 }), fromMapped(local))];
+  });
 }

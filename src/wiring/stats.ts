@@ -2,6 +2,7 @@
 
 import { drop_reason, type Structs } from '../datapath/layout.gen';
 import { readDrops, type Stored } from '../datapath/sessions';
+import type { Tally } from '../datapath/tally';
 import type { State } from './state';
 
 type Count = { readonly packets: bigint; readonly bytes: bigint };
@@ -29,29 +30,9 @@ export function sessionStats(state: State, stored: Stored): Stats {
 }
 
 /** What a link has counted, its sessions included. */
-export function linkStats(
-  state: State,
-  ifindex: number,
-  link: Structs['link_state'],
-  sessions: readonly Stored[],
-): Stats {
-  const own = readDrops(state.maps, { ifindex, id: 0n, local: new Uint8Array(16) });
-  const all = sessions.map((stored) => sessionStats(state, stored));
-  const sum = (pick: (stats: Stats) => Count): Count => ({
-    packets: all.reduce((total, stats) => total + pick(stats).packets, 0n),
-    bytes: all.reduce((total, stats) => total + pick(stats).bytes, 0n),
-  });
-  const drops = Object.keys(NO_STATS.drops).map((reason) => {
-    const count = all.reduce((total, stats) => total + (stats.drops[reason] ?? 0n), own[reason] ?? 0n);
-    return [reason, count] as const;
-  });
-  return {
-    ...NO_STATS,
-    encap: sum((stats) => stats.encap),
-    decap: sum((stats) => stats.decap),
-    sent: { ...NO_STATS.sent, icmp: link.icmp_sent },
-    drops: Object.fromEntries(drops),
-  };
+export function linkStats(tally: Tally | undefined, icmp: bigint): Stats {
+  const { drops, ...counts } = tally ?? NO_STATS;
+  return { ...NO_STATS, ...counts, sent: { ...NO_STATS.sent, icmp }, drops: { ...NO_STATS.drops, ...drops } };
 }
 
 /** What came to a local address of ours and belongs to no session. */

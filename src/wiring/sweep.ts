@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Structs } from '../datapath/layout.gen';
-import { activeRx } from '../datapath/sessions';
+import { dropSessions } from '../datapath/tally';
 import { deleteLink, IFF_NOARP, type LinkInfo, listLinks } from '../netlink/link';
 import { hex } from '../tunnels/address';
 import { BEING_MADE, linkPin } from './links';
@@ -35,7 +35,7 @@ export function sweepOrRetire(state: State): void {
  * command left undone is done by the next.
  */
 export function forgetLinks(state: State, gone: readonly number[]): void {
-  dropSessions(state, new Set(gone.filter((index) => index !== BEING_MADE)));
+  dropSessions(state.maps, new Set(gone.filter((index) => index !== BEING_MADE)));
   for (const index of gone) {
     state.detach(linkPin(index));
     state.maps.links.delete(index);
@@ -49,16 +49,4 @@ function isHalfMade({ maps }: State, device: LinkInfo, half: Structs['link_words
   if (device.kind !== 'veth' || !(device.flags & IFF_NOARP) || hex(device.address) !== hex(half.smac)) return false;
   const words = maps.link_words.get(device.index);
   return words === undefined || maps.devices.get(device.index) === undefined || hex(words.dmac) === hex(half.dmac);
-}
-
-function dropSessions({ maps }: State, gone: ReadonlySet<number>): void {
-  for (const [key] of maps.tx.entries()) if (gone.has(key.ifindex)) maps.tx.delete(key);
-  const prefixes = [...maps.tx_prefix.entries()].map(([key]) => key);
-  for (const key of prefixes) if (gone.has(key.ifindex)) maps.tx_prefix.delete(key);
-  for (const [key, rx] of maps.rx.entries()) {
-    if (!gone.has(activeRx(rx).ifindex)) continue;
-    maps.labels.delete(key);
-    maps.rx.delete(key);
-  }
-  for (const [key] of maps.drops.entries()) if (gone.has(key.ifindex)) maps.drops.delete(key);
 }

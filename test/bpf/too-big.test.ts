@@ -16,7 +16,7 @@ type Family = 4 | 6;
 const over6: TxWords = { local: A6, remote: B6, flags: tx_flag.csum };
 const families = [4, 6] as const;
 
-/** Octets of an outer header without options (wire-formats: overheads). */
+/** Octets of an outer header without options. */
 const overhead = { 4: 36, 6: 56 } as const;
 
 function framed(inner: Buffer): Buffer {

@@ -11,7 +11,7 @@ const inMachines = using(twoMachines);
 
 for (const family of [4, 6] as const) {
   test.serial(
-    `IPv${family} outer: the defaults of cli.md`,
+    `IPv${family} outer: the documented defaults`,
     inMachines(async (t, m) => {
       const { sent } = await linked(m, family);
       const { outer: ip, sourcePort, destinationPort, gtp } = await sent({});
