@@ -60,7 +60,7 @@ export function usesOf(maps: OpenMaps): Uses {
   for (const entry of maps.rx.scan()) {
     const ifindex = linkOfRx(entry);
     const local = entry.keys.subarray(entry.key + RX_KEY_LOCAL, entry.key + RX_KEY_LOCAL + ADDRESS);
-    const id = `${ifindex} ${local.latin1Slice()}`;
+    const id = `${ifindex} ${local.toString('latin1')}`;
     if (!locals.has(id)) locals.set(id, { ifindex, local: Uint8Array.from(local) });
   }
   const localDevs = new Set<number>();

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { transfer } from '../agent';
 import { capture, faultless, faults, judgeFrames } from '../capture';
-import { closeFixture, gtpIn, gtpTry, linkStats, linkStatsWhen, links, scratch, using, wire } from '../fixture';
+import { closeFixture, gtpIn, gtpTry, linkStats, links, scratch, using, wire } from '../fixture';
 import { dropped } from '../records';
 import { must, run, within } from '../run';
 import { ends, inner, join, outer, ping, twoMachines, user } from '../topology';
