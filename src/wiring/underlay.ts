@@ -52,13 +52,14 @@ export function stopListening(
   neededOut: ReadonlySet<number>,
   undo: Undo,
 ): void {
+  // Offloads first: a hook that is half gone looks like one whose device has gone, and those are not given anything back.
+  for (const [index] of state.maps.underlays.entries()) if (!needed.has(index)) giveBack(state, index, undo);
   for (const hook of state.attached()) {
     const [, kind, number] = /^(underlay|local)-(\d+)$/.exec(hook.pin) ?? [];
     if (kind === undefined) continue;
     const isNeeded = (kind === 'underlay' ? needed : neededOut).has(Number(number));
     if (!isNeeded || hook.ifindex === 0) detachHook(state, hook, undo);
   }
-  for (const [index] of state.maps.underlays.entries()) if (!needed.has(index)) giveBack(state, index, undo);
 }
 
 /** Forgets hooks whose device has gone and what was changed on it: another device may get its index. */
