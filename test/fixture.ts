@@ -188,7 +188,9 @@ async function flush(ns: string): Promise<string[]> {
 }
 
 async function removeNamespace(ns: string): Promise<string[]> {
-  const processes = (await must(['ip', 'netns', 'pids', ns])).trim();
+  // One that was killed needs a moment to end.
+  const list = async (): Promise<string> => (await must(['ip', 'netns', 'pids', ns])).trim();
+  const processes = await waitFor(list, (text) => text === '');
   await must(['ip', 'netns', 'del', ns]);
   return processes === '' ? [] : [`processes in ${ns}: ${processes.replace(/\s+/g, ' ')}`];
 }
