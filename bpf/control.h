@@ -16,8 +16,8 @@ enum control_what {
 	CONTROL_FALLBACK,	/* links[tx_key.ifindex].fallback */
 	CONTROL_RX,		/* rx[rx_key] */
 	CONTROL_LINK,		/* links[tx_key.ifindex].config */
-	CONTROL_CARRY,		/* adds packets and bytes to rx[rx_key].carried_* */
 	CONTROL_EPOCH,		/* raises config.epoch */
+	CONTROL_PEER,		/* adds `sessions` to peers[peer_key].sessions; the last one takes the entry along */
 };
 
 /* The argument of the program `control`: one change. Longer than an Ethernet header, as a frame must be. */
@@ -25,14 +25,16 @@ struct control {
 	enum control_what what;
 	__u32 local_dev;
 	struct tx_key tx_key;
-	__u32 pad;
+	__u16 route_mtu;
+	__u16 pad;
 	struct prefix_key prefix_key;
 	struct rx_key rx_key;
 	struct tx_config tx;
 	struct rx_config rx;
 	struct link_config link;
-	__u64 packets;
-	__u64 bytes;
+	struct peer_key peer_key;
+	__s32 sessions;		/* 1 or -1 */
+	__u32 pad2;
 };
 
 /* Keeps in the object's BTF what user space has to know and no map shows. In a section that no loader looks at. */
@@ -41,6 +43,7 @@ struct user_space {
 	enum path_kind path_kind;
 	enum tx_flag tx_flag;
 	enum rx_flag rx_flag;
+	enum session_state session_state;
 	enum link_flag link_flag;
 	enum link_word link_word;
 	enum endpoint_flag endpoint_flag;
@@ -59,6 +62,7 @@ INLINE int control_tx(struct tx_session *s, const struct control *c)
 	other = !(s->active & 1);
 	__builtin_memcpy(&s->config[other & 1], &c->tx, sizeof(c->tx));
 	s->local_dev = c->local_dev;
+	s->route_mtu = c->route_mtu;
 	s->expires = 0;
 	__sync_fetch_and_xor(&s->active, 1);
 	return 0;
@@ -71,14 +75,27 @@ INLINE int control_rx(const struct control *c)
 
 	if (!r)
 		return ENOENT;
-	if (c->what == CONTROL_CARRY) {
-		__sync_fetch_and_add(&r->carried_packets, c->packets);
-		__sync_fetch_and_add(&r->carried_bytes, c->bytes);
-		return 0;
-	}
 	other = !(r->active & 1);
 	__builtin_memcpy(&r->config[other & 1], &c->rx, sizeof(c->rx));
 	__sync_fetch_and_xor(&r->active, 1);
+	r->state = SESSION_UP; /* what was told of it was told of what it has been */
+	return 0;
+}
+
+INLINE int control_peer(const struct control *c)
+{
+	struct peer *p, fresh = {};
+
+	p = bpf_map_lookup_elem(&peers, &c->peer_key);
+	if (!p) {
+		if (c->sessions < 0)
+			return ENOENT;
+		fresh.sessions = c->sessions;
+		return -bpf_map_update_elem(&peers, &c->peer_key, &fresh, BPF_NOEXIST);
+	}
+	if (c->sessions < 0 && p->sessions <= 1)
+		return -bpf_map_delete_elem(&peers, &c->peer_key);
+	__sync_fetch_and_add(&p->sessions, c->sessions);
 	return 0;
 }
 
@@ -94,8 +111,9 @@ INLINE int control_run(const struct control *c)
 	case CONTROL_PREFIX:
 		return control_tx(bpf_map_lookup_elem(&tx_prefix, &c->prefix_key), c);
 	case CONTROL_RX:
-	case CONTROL_CARRY:
 		return control_rx(c);
+	case CONTROL_PEER:
+		return control_peer(c);
 	case CONTROL_FALLBACK:
 		l = bpf_map_lookup_elem(&links, &c->tx_key.ifindex);
 		return l ? control_tx(&l->fallback, c) : ENOENT;

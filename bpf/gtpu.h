@@ -53,10 +53,8 @@ INLINE __u64 gtpu_push(void *at, const void *end, const struct tx_config *c, __u
 		more[0] = bpf_htonl(GTPU_EXT_PSC); /* sequence number and N-PDU number 0 (G2) */
 		more[1] = ext[0];
 		sum += (__u64)more[0] + more[1];
-		if (c->ext_len == 8 && (void *)(more + 3) <= end) {
-			more[2] = ext[1];
-			sum += more[2];
-		}
+		if (c->ext_len == 8 && (void *)(more + 3) <= end)
+			more[2] = 0;
 	}
 	return sum;
 }

@@ -15,7 +15,10 @@
 
 #define PORT_WORDS 1024 /* 65536 ports in words of 64 bits */
 
-enum kind { KIND_GTP = 1 };
+enum kind {
+	KIND_GTP = 1,	/* GTP-U version 1, port 2152 */
+	KIND_GTP0,	/* version 0, port 3386 */
+};
 
 /* Why a frame was dropped. The names, in lower case and without DROP_, are what users see. */
 enum drop_reason {
@@ -40,6 +43,14 @@ enum drop_reason {
 	DROP_ECN,		/* X2: congestion seen outside, inner transport cannot hear of it */
 	DROP_UNKNOWN_MESSAGE,	/* G25 */
 	DROP_NO_LINK,		/* the session's link is gone */
+	DROP_BAD_CHECKSUM,	/* X11: outer UDP or IPv4 header checksum */
+	DROP_ZERO_CHECKSUM,	/* X10: no UDP checksum over IPv6, without `noudpcsum` */
+	DROP_BAD_SOURCE,	/* an outer source address or port that no host sends from */
+	DROP_BAD_MESSAGE,	/* G12, G26: signalling without what it must have */
+	DROP_UNKNOWN_SESSION,	/* G18: an Error Indication about no session of ours */
+	DROP_UNEXPECTED,	/* a response that nobody here asked for */
+	DROP_ECHO_OFF,		/* an Echo Request where `echo off` holds */
+	DROP_RATE_LIMITED,	/* an Echo Request above the rate */
 	DROP_REASONS,
 };
 
@@ -52,6 +63,8 @@ enum tx_flag {
 	TX_DF_INHERIT = 1 << 5,
 	TX_HAIRPIN = 1 << 6,		/* deliver on this machine where the remote is one of our locals */
 	TX_SPLIT = 1 << 7,		/* gso split: cut every super-packet in the shim */
+	TX_SEQ = 1 << 9,		/* S flag and a number that increases (G10); version 0 always has one (Z5) */
+	TX_V0 = 1 << 10,		/* GTP version 0 */
 	TX_KEEP = 1 << 8,		/* gso keep: the underlay never cuts, so no flow has to wait in the shim */
 	/* words that the user gave for this session; `link set` leaves them alone */
 	TX_OWN_SRCPORT = 1 << 16,
@@ -70,16 +83,16 @@ enum tx_flag {
 struct tx_config {
 	__u8 local[16] __attribute__((aligned(4)));
 	__u8 remote[16] __attribute__((aligned(4)));
-	__be32 teid;		/* the peer's TEID, as it goes on the wire */
-	__u32 local_teid;	/* with `local`: which session this is */
+	__be32 teid;		/* the peer's TEID, as it goes on the wire; version 0: the upper half of the TID */
+	__u32 local_teid;	/* with `local`: which session this is; version 0: the lower half of the TID */
 	__u16 sport;
 	__u16 dport;
 	enum tx_flag flags;
 	__u8 tos;
 	__u8 ttl;
-	__u8 ext_len;		/* octets of `ext` in use: 0, 4 or 8 */
+	__u8 ext_len;		/* octets of the PDU Session Container: 0, 4 or 8 */
 	__u8 pad;
-	__u8 ext[8];		/* PDU Session Container as it goes on the wire (38.415 5.5.2) */
+	__u8 ext[4];		/* its first octets as they go on the wire, the rest is 0 (38.415 5.5.2); version 0: flow label, 0, 0 */
 };
 
 enum path_kind {
@@ -88,22 +101,24 @@ enum path_kind {
 	PATH_LOCAL,		/* a program on this machine: come in again by lo */
 	PATH_HAIRPIN,		/* a link on this machine */
 	PATH_LOOP,		/* the route leads into a link of ours */
+	PATH_GONE,		/* the session was ended by an Error Indication */
 	PATH_OTHER,		/* as PATH_WIRE, by a device that is none of our underlays: nobody saw to its offloads */
 };
 
 struct tx_session {
 	__u32 active;		/* which of config[2] is in force */
 	__u32 epoch;		/* config.epoch when the path was looked up */
-	__u64 expires;		/* jiffies until which the path is believed */
+	__u32 expires;		/* jiffies until which the path is believed */
 	__u32 oif;
 	__u16 mtu;		/* of the path, outer header included */
-	__u16 gateway_family;	/* AF_INET, AF_INET6 */
-	__u8 gateway[16] __attribute__((aligned(4)));
-	enum path_kind path;
+	__u16 route_mtu;	/* that of the route as the command saw it: the kernel tells us locked ones only. 0: none */
 	__u32 local_dev;	/* PATH_LOCAL: the device that holds `remote`; 0: it is not ours */
+	__u8 gateway[16] __attribute__((aligned(4)));	/* next hop, IPv4 or IPv6 */
 	__u64 packets;
 	__u64 bytes;
+	enum path_kind path;
 	struct tx_config config[2];
+	__u32 pad;
 };
 
 enum rx_flag {
@@ -114,6 +129,9 @@ enum rx_flag {
 	RX_BULK = 1 << 4,		/* deliver bulk */
 	RX_SMALL = 1 << 5,		/* deliver small; neither: by protocol */
 	RX_HERE = 1 << 6,		/* the inner end is in this network namespace, where redirect_peer does not reach */
+	RX_ZERO_CSUM = 1 << 7,		/* no UDP checksum over IPv6 is taken: `noudpcsum` */
+	RX_ERRIND_NONE = 1 << 8,	/* an Error Indication changes nothing */
+	RX_ERRIND_DEL = 1 << 9,		/* an Error Indication ends the session; neither: it is marked */
 	RX_OWN_ANTISPOOF = 1 << 16,	/* given by the user */
 };
 
@@ -127,16 +145,23 @@ struct rx_config {
 	__u8 ue6_len;
 	__u8 dmac[6];		/* of the inner end */
 	__u8 smac[6];		/* of the link */
-	__u16 pad;
+	__u16 flow;		/* version 0: the label that we asked the peer to use; shown, not checked (Z6) */
 };
 
 struct rx_key {
 	__u8 local[16] __attribute__((aligned(8)));
-	__u64 id;		/* TEID */
+	__u64 id;		/* TEID; version 0: TID */
 	__u16 port;
 	__u8 kind;		/* enum kind */
 	__u8 pad;
 	__u32 scope;
+};
+
+enum session_state {
+	SESSION_UP,
+	SESSION_ERROR_INDICATED,	/* the peer does not know our packets (G18) */
+	SESSION_ENDED,			/* an End Marker came (G11) */
+	SESSION_DELETED,		/* by an Error Indication: stands only until a command sweeps it away */
 };
 
 struct rx_session {
@@ -144,11 +169,15 @@ struct rx_session {
 	__u8 qfi;		/* last seen, 255: none yet */
 	__u8 rqi;
 	__u8 ppi;		/* last seen, 255: none yet */
-	__u8 state;
+	__u8 state;		/* enum session_state */
 	__u64 packets;
 	__u64 bytes;
-	__u64 carried_packets;	/* sent through prefixes that the session has no more */
-	__u64 carried_bytes;
+	__u32 seen;		/* jiffies of the last frame from the peer, 0: none yet */
+	__u32 tx_seq;		/* the next sequence number to send: one for all prefixes of the session (G10, Z5) */
+	__u32 rx_seq;		/* last sequence number seen, with 1 << 16 when there was one */
+	__u32 reordered;	/* packets that came with a number behind the last one */
+	__u32 end_markers;
+	__u32 errinds;		/* Error Indications about this session */
 	struct rx_config config[2];
 };
 
@@ -239,18 +268,63 @@ struct endpoint_key {
 	__u8 pad;
 };
 
-enum endpoint_flag { ENDPOINT_ECHO = 1 << 0, ENDPOINT_ERRIND = 1 << 1, ENDPOINT_EXTNOTIFY = 1 << 2 };
+enum endpoint_flag {
+	ENDPOINT_ECHO = 1 << 0,
+	ENDPOINT_ERRIND = 1 << 1,
+	ENDPOINT_EXTNOTIFY = 1 << 2,
+	ENDPOINT_ZERO_CSUM = 1 << 3,	/* some session or link here takes datagrams without UDP checksum over IPv6 */
+};
 
 /* A local address and port of ours: what arrives here and belongs to no session. */
 struct endpoint {
 	enum endpoint_flag flags;
-	__u32 pad;
+	__u32 restart_count;	/* in Echo Responses of version 0 (Z4) */
 	__u64 answered;
 	__u64 passed;		/* left to another program of this machine */
 	__u64 sent_echo;
 	__u64 sent_errind;
 	__u64 sent_extnotify;
 };
+
+/* The far end of a session as an Error Indication or an ICMP error names it. The value is rx_key.id. */
+struct remote_key {
+	__u8 local[16] __attribute__((aligned(8)));
+	__u8 remote[16] __attribute__((aligned(8)));
+	__u64 id;		/* the peer's TEID; version 0: TID */
+	__u16 port;
+	__u8 kind;
+	__u8 pad[5];
+};
+
+struct address {
+	__u8 octets[16] __attribute__((aligned(4)));
+};
+
+struct peer_key {
+	__u8 local[16] __attribute__((aligned(4)));
+	__u8 remote[16] __attribute__((aligned(4)));
+};
+
+/* Somebody with whom a local address has sessions. Written by `control` and the programs, never by an update. */
+struct peer {
+	__u32 sessions;		/* how many; the last one takes the entry along */
+	__u32 seen;		/* jiffies of the last signalling message, 0: none yet */
+	__u64 mtu_until;	/* jiffies until which `mtu` is believed */
+	__u32 mtu;		/* of the path, as an ICMP error told it; 0: none did (X7) */
+	__u32 pad;
+	__u64 echo_bucket;	/* as struct bucket, for Echo Requests of this peer */
+	__u64 echo_requests;	/* received */
+	__u64 echo_responses;
+	__u64 errinds;
+	__u64 extnotifies;
+};
+
+/* Generic cell rate: the theoretical arrival time of the next answer in nanoseconds. */
+struct bucket {
+	__u64 next;
+};
+
+enum limit { LIMIT_ECHO, LIMIT_ERRIND, LIMIT_EXTNOTIFY, LIMITS };
 
 /* ifindex, id and local: a session's drop; ifindex alone: a link's; without ifindex: an endpoint's, id is its port. */
 struct drop_key {
@@ -305,6 +379,11 @@ HASH(links, __u32, struct link_state, 65536);
 HASH(link_words, __u32, struct link_words, 65536);
 HASH(tx, struct tx_key, struct tx_session, 2097152);
 HASH(rx, struct rx_key, struct rx_session, 2097152);
+HASH(carried, struct rx_key, struct drop_count, 2097152);
+HASH(remotes, struct remote_key, __u64, 2097152);
+HASH(peers, struct peer_key, struct peer, 262144);
+HASH(locals, struct address, __u32, 65536);	/* addresses that endpoints have, for fragments and ICMP errors */
+HASH(inner_ends, __u32, __u32, 65536);	/* inner ends in this namespace, and their links: no way to a remote (X12) */
 HASH(labels, struct rx_key, struct label, 2097152);
 HASH(underlays, __u32, struct underlay, 4096);
 HASH(endpoints, struct endpoint_key, struct endpoint, 65536);
@@ -338,5 +417,24 @@ struct {
 	__type(key, __u32);
 	__type(value, struct pending);
 } pending SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LIMITS);
+	__type(key, __u32);
+	__type(value, struct bucket);
+} limits SEC(".maps");
+
+/* Octets of a packet that the stack of a program has no room for. */
+struct scratch {
+	__u8 octets[512];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps");
 
 #endif

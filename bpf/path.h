@@ -39,7 +39,6 @@ INLINE int path_route(struct __sk_buff *skb, struct tx_session *s, const struct 
 		return PATH_LOOP;
 	s->oif = fib.ifindex;
 	s->mtu = fib.mtu_result;
-	s->gateway_family = fib.family;
 	if (fib.family == AF_INET)
 		addr_from_v4(s->gateway, fib.ipv4_dst);
 	else
@@ -71,14 +70,14 @@ GLOBAL int path_refresh(struct __sk_buff *skb, struct tx_session *s)
 		s->mtu = PATH_MTU_MAX;
 	s->path = path;
 	s->epoch = cfg->epoch;
-	s->expires = bpf_jiffies64() + (path == PATH_NONE ? NO_PATH_JIFFIES : PATH_JIFFIES);
+	s->expires = (__u32)bpf_jiffies64() + (path == PATH_NONE ? NO_PATH_JIFFIES : PATH_JIFFIES);
 	return 0;
 }
 
 /* Returns the session's path (enum path_kind), looked up anew when it is too old. */
 INLINE int path_of(struct __sk_buff *skb, struct tx_session *s, const struct config *cfg)
 {
-	if (s->epoch != cfg->epoch || bpf_jiffies64() > s->expires)
+	if (s->epoch != cfg->epoch || (__s32)((__u32)bpf_jiffies64() - s->expires) > 0)
 		path_refresh(skb, s);
 	return s->path;
 }
@@ -86,12 +85,14 @@ INLINE int path_of(struct __sk_buff *skb, struct tx_session *s, const struct con
 /* Sends the finished outer packet on its way. */
 INLINE int path_send(const struct tx_session *s)
 {
-	struct bpf_redir_neigh next = { .nh_family = s->gateway_family };
+	struct bpf_redir_neigh next = { .nh_family = AF_INET };
 
-	if (next.nh_family == AF_INET)
+	if (addr_is_v4(s->gateway)) {
 		next.ipv4_nh = addr_v4(s->gateway);
-	else
+	} else {
+		next.nh_family = AF_INET6;
 		addr_copy(next.ipv6_nh, s->gateway);
+	}
 	return bpf_redirect_neigh(s->oif, &next, sizeof(next), 0);
 }
 

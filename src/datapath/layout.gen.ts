@@ -26,7 +26,15 @@ export const drop_reason = {
   ecn: 18,
   unknown_message: 19,
   no_link: 20,
-  reasons: 21,
+  bad_checksum: 21,
+  zero_checksum: 22,
+  bad_source: 23,
+  bad_message: 24,
+  unknown_session: 25,
+  unexpected: 26,
+  echo_off: 27,
+  rate_limited: 28,
+  reasons: 29,
 } as const;
 
 export const path_kind = {
@@ -35,7 +43,8 @@ export const path_kind = {
   local: 2,
   hairpin: 3,
   loop: 4,
-  other: 5,
+  gone: 5,
+  other: 6,
 } as const;
 
 export const tx_flag = {
@@ -47,6 +56,8 @@ export const tx_flag = {
   df_inherit: 32,
   hairpin: 64,
   split: 128,
+  seq: 512,
+  v0: 1024,
   keep: 256,
   own_srcport: 65536,
   own_ttl: 131072,
@@ -68,7 +79,17 @@ export const rx_flag = {
   bulk: 16,
   small: 32,
   here: 64,
+  zero_csum: 128,
+  errind_none: 256,
+  errind_del: 512,
   own_antispoof: 65536,
+} as const;
+
+export const session_state = {
+  up: 0,
+  error_indicated: 1,
+  ended: 2,
+  deleted: 3,
 } as const;
 
 export const link_flag = {
@@ -105,6 +126,7 @@ export const endpoint_flag = {
   echo: 1,
   errind: 2,
   extnotify: 4,
+  zero_csum: 8,
 } as const;
 
 export const offload = {
@@ -115,6 +137,7 @@ export const offload = {
 
 export const kind = {
   gtp: 1,
+  gtp0: 2,
 } as const;
 
 export const control_what = {
@@ -123,8 +146,8 @@ export const control_what = {
   fallback: 3,
   rx: 4,
   link: 5,
-  carry: 6,
-  epoch: 7,
+  epoch: 6,
+  peer: 7,
 } as const;
 
 export interface drop_key {
@@ -161,15 +184,15 @@ export interface tx_config {
 export interface tx_session {
   readonly active: number;
   readonly epoch: number;
-  readonly expires: bigint;
+  readonly expires: number;
   readonly oif: number;
   readonly mtu: number;
-  readonly gateway_family: number;
-  readonly gateway: Uint8Array;
-  readonly path: number;
+  readonly route_mtu: number;
   readonly local_dev: number;
+  readonly gateway: Uint8Array;
   readonly packets: bigint;
   readonly bytes: bigint;
+  readonly path: number;
   readonly config: readonly [tx_config, tx_config];
 }
 
@@ -196,6 +219,7 @@ export interface endpoint_key {
 
 export interface endpoint {
   readonly flags: number;
+  readonly restart_count: number;
   readonly answered: bigint;
   readonly passed: bigint;
   readonly sent_echo: bigint;
@@ -247,6 +271,7 @@ export interface rx_config {
   readonly ue6_len: number;
   readonly dmac: Uint8Array;
   readonly smac: Uint8Array;
+  readonly flow: number;
 }
 
 export interface rx_session {
@@ -257,9 +282,42 @@ export interface rx_session {
   readonly state: number;
   readonly packets: bigint;
   readonly bytes: bigint;
-  readonly carried_packets: bigint;
-  readonly carried_bytes: bigint;
+  readonly seen: number;
+  readonly tx_seq: number;
+  readonly rx_seq: number;
+  readonly reordered: number;
+  readonly end_markers: number;
+  readonly errinds: number;
   readonly config: readonly [rx_config, rx_config];
+}
+
+export interface remote_key {
+  readonly local: Uint8Array;
+  readonly remote: Uint8Array;
+  readonly id: bigint;
+  readonly port: number;
+  readonly kind: number;
+}
+
+export interface peer_key {
+  readonly local: Uint8Array;
+  readonly remote: Uint8Array;
+}
+
+export interface peer {
+  readonly sessions: number;
+  readonly seen: number;
+  readonly mtu_until: bigint;
+  readonly mtu: number;
+  readonly echo_bucket: bigint;
+  readonly echo_requests: bigint;
+  readonly echo_responses: bigint;
+  readonly errinds: bigint;
+  readonly extnotifies: bigint;
+}
+
+export interface address {
+  readonly octets: Uint8Array;
 }
 
 export interface label {
@@ -275,17 +333,26 @@ export interface pending {
   readonly since: number;
 }
 
+export interface bucket {
+  readonly next: bigint;
+}
+
+export interface scratch {
+  readonly octets: Uint8Array;
+}
+
 export interface control {
   readonly what: number;
   readonly local_dev: number;
   readonly tx_key: tx_key;
+  readonly route_mtu: number;
   readonly prefix_key: prefix_key;
   readonly rx_key: rx_key;
   readonly tx: tx_config;
   readonly rx: rx_config;
   readonly link: link_config;
-  readonly packets: bigint;
-  readonly bytes: bigint;
+  readonly peer_key: peer_key;
+  readonly sessions: number;
 }
 
 export interface Structs {
@@ -304,9 +371,15 @@ export interface Structs {
   rx_key: rx_key;
   rx_config: rx_config;
   rx_session: rx_session;
+  remote_key: remote_key;
+  peer_key: peer_key;
+  peer: peer;
+  address: address;
   label: label;
   underlay: underlay;
   pending: pending;
+  bucket: bucket;
+  scratch: scratch;
   control: control;
 }
 
@@ -320,9 +393,16 @@ export interface MapTypes {
   links: { key: number; value: link_state };
   link_words: { key: number; value: link_words };
   rx: { key: rx_key; value: rx_session };
+  carried: { key: rx_key; value: drop_count };
+  remotes: { key: remote_key; value: bigint };
+  peers: { key: peer_key; value: peer };
+  locals: { key: address; value: number };
+  inner_ends: { key: number; value: number };
   labels: { key: rx_key; value: label };
   underlays: { key: number; value: underlay };
   pending: { key: number; value: pending };
+  limits: { key: number; value: bucket };
+  scratch: { key: number; value: readonly scratch[] };
 }
 
 export const structs: Readonly<Record<keyof Structs, Layout>> = {
@@ -350,7 +430,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     },
   },
   tx_config: {
-    size: 60,
+    size: 56,
     fields: {
       local: [0, 'u8[16]'],
       remote: [16, 'u8[16]'],
@@ -363,24 +443,25 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       ttl: [49, 'u8'],
       ext_len: [50, 'u8'],
       pad: [51, 'u8'],
-      ext: [52, 'u8[8]'],
+      ext: [52, 'u8[4]'],
     },
   },
   tx_session: {
-    size: 184,
+    size: 176,
     fields: {
       active: [0, 'u32'],
       epoch: [4, 'u32'],
-      expires: [8, 'u64'],
-      oif: [16, 'u32'],
-      mtu: [20, 'u16'],
-      gateway_family: [22, 'u16'],
+      expires: [8, 'u32'],
+      oif: [12, 'u32'],
+      mtu: [16, 'u16'],
+      route_mtu: [18, 'u16'],
+      local_dev: [20, 'u32'],
       gateway: [24, 'u8[16]'],
-      path: [40, 'u32'],
-      local_dev: [44, 'u32'],
-      packets: [48, 'u64'],
-      bytes: [56, 'u64'],
-      config: [64, 'tx_config[2]'],
+      packets: [40, 'u64'],
+      bytes: [48, 'u64'],
+      path: [56, 'u32'],
+      config: [60, 'tx_config[2]'],
+      pad: [172, 'u32'],
     },
   },
   prefix_key: {
@@ -415,7 +496,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     size: 48,
     fields: {
       flags: [0, 'u32'],
-      pad: [4, 'u32'],
+      restart_count: [4, 'u32'],
       answered: [8, 'u64'],
       passed: [16, 'u64'],
       sent_echo: [24, 'u64'],
@@ -431,7 +512,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     },
   },
   link_state: {
-    size: 200,
+    size: 192,
     fields: {
       config: [0, 'link_config'],
       icmp_sent: [8, 'u64'],
@@ -478,11 +559,11 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       ue6_len: [45, 'u8'],
       dmac: [46, 'u8[6]'],
       smac: [52, 'u8[6]'],
-      pad: [58, 'u16'],
+      flow: [58, 'u16'],
     },
   },
   rx_session: {
-    size: 160,
+    size: 168,
     fields: {
       active: [0, 'u32'],
       qfi: [4, 'u8'],
@@ -491,9 +572,52 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       state: [7, 'u8'],
       packets: [8, 'u64'],
       bytes: [16, 'u64'],
-      carried_packets: [24, 'u64'],
-      carried_bytes: [32, 'u64'],
-      config: [40, 'rx_config[2]'],
+      seen: [24, 'u32'],
+      tx_seq: [28, 'u32'],
+      rx_seq: [32, 'u32'],
+      reordered: [36, 'u32'],
+      end_markers: [40, 'u32'],
+      errinds: [44, 'u32'],
+      config: [48, 'rx_config[2]'],
+    },
+  },
+  remote_key: {
+    size: 48,
+    fields: {
+      local: [0, 'u8[16]'],
+      remote: [16, 'u8[16]'],
+      id: [32, 'u64'],
+      port: [40, 'u16'],
+      kind: [42, 'u8'],
+      pad: [43, 'u8[5]'],
+    },
+  },
+  peer_key: {
+    size: 32,
+    fields: {
+      local: [0, 'u8[16]'],
+      remote: [16, 'u8[16]'],
+    },
+  },
+  peer: {
+    size: 64,
+    fields: {
+      sessions: [0, 'u32'],
+      seen: [4, 'u32'],
+      mtu_until: [8, 'u64'],
+      mtu: [16, 'u32'],
+      pad: [20, 'u32'],
+      echo_bucket: [24, 'u64'],
+      echo_requests: [32, 'u64'],
+      echo_responses: [40, 'u64'],
+      errinds: [48, 'u64'],
+      extnotifies: [56, 'u64'],
+    },
+  },
+  address: {
+    size: 16,
+    fields: {
+      octets: [0, 'u8[16]'],
     },
   },
   label: {
@@ -515,20 +639,34 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       since: [4, 'u32'],
     },
   },
+  bucket: {
+    size: 8,
+    fields: {
+      next: [0, 'u64'],
+    },
+  },
+  scratch: {
+    size: 512,
+    fields: {
+      octets: [0, 'u8[512]'],
+    },
+  },
   control: {
-    size: 240,
+    size: 264,
     fields: {
       what: [0, 'u32'],
       local_dev: [4, 'u32'],
       tx_key: [8, 'tx_key'],
-      pad: [28, 'u32'],
+      route_mtu: [28, 'u16'],
+      pad: [30, 'u16'],
       prefix_key: [32, 'prefix_key'],
       rx_key: [64, 'rx_key'],
       tx: [96, 'tx_config'],
-      rx: [156, 'rx_config'],
-      link: [216, 'link_config'],
-      packets: [224, 'u64'],
-      bytes: [232, 'u64'],
+      rx: [152, 'rx_config'],
+      link: [212, 'link_config'],
+      peer_key: [220, 'peer_key'],
+      sessions: [252, 's32'],
+      pad2: [256, 'u32'],
     },
   },
 };
@@ -543,7 +681,14 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   links: { type: 1, key: 'u32', value: 'link_state' },
   link_words: { type: 1, key: 'u32', value: 'link_words' },
   rx: { type: 1, key: 'rx_key', value: 'rx_session' },
+  carried: { type: 1, key: 'rx_key', value: 'drop_count' },
+  remotes: { type: 1, key: 'remote_key', value: 'u64' },
+  peers: { type: 1, key: 'peer_key', value: 'peer' },
+  locals: { type: 1, key: 'address', value: 'u32' },
+  inner_ends: { type: 1, key: 'u32', value: 'u32' },
   labels: { type: 1, key: 'rx_key', value: 'label' },
   underlays: { type: 1, key: 'u32', value: 'underlay' },
   pending: { type: 2, key: 'u32', value: 'pending' },
+  limits: { type: 2, key: 'u32', value: 'bucket' },
+  scratch: { type: 6, key: 'u32', value: 'scratch' },
 };
