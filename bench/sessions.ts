@@ -3,6 +3,7 @@ import { rawMap, updateBatch } from '../src/bindings/bpf-map';
 import { kind, link_flag, path_kind, type rx_session, tx_flag, type tx_session } from '../src/datapath/layout.gen';
 import type { Programs } from '../test/bpf/harness';
 import { A, B, mapped } from '../test/bpf/packet';
+import { NEVER } from '../test/bpf/session';
 
 /** Sessions are told apart by these and the numbers behind them. */
 export const FIRST_ADDRESS = 0x0a000001;
@@ -35,8 +36,6 @@ export function fillBare(fd: number, count: number): void {
 // A test run without a device is one on lo.
 const LO = 1;
 const PORT = 2152;
-const AF_INET = 2;
-const NEVER = 1n << 62n;
 
 function* upTo<T>(count: number, make: (i: number) => T): Generator<T> {
   for (let i = 0; i < count; i++) yield make(i);
@@ -58,7 +57,7 @@ function txSession(teid: number): tx_session {
     tos: 0,
     ttl: 64,
     ext_len: 0,
-    ext: Buffer.alloc(8),
+    ext: Buffer.alloc(4),
   };
   return {
     active: 0,
@@ -66,7 +65,7 @@ function txSession(teid: number): tx_session {
     expires: NEVER,
     oif: LO,
     mtu: 1500,
-    gateway_family: AF_INET,
+    route_mtu: 0,
     gateway: mapped(B),
     path: path_kind.wire,
     local_dev: 0,
@@ -87,9 +86,10 @@ function rxSession(): rx_session {
     ue6_len: 255,
     dmac: Buffer.alloc(6),
     smac: Buffer.alloc(6),
+    flow: 0,
   };
-  const counters = { packets: 0n, bytes: 0n, carried_packets: 0n, carried_bytes: 0n };
-  return { active: 0, qfi: 255, rqi: 0, ppi: 255, state: 0, ...counters, config: [config, config] };
+  const counters = { packets: 0n, bytes: 0n, tx_seq: 0, rx_seq: 0, reordered: 0, end_markers: 0, errinds: 0 };
+  return { active: 0, qfi: 255, rqi: 0, ppi: 255, state: 0, seen: 0, ...counters, config: [config, config] };
 }
 
 function v4Mapped(address: number): Buffer {

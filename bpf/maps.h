@@ -172,7 +172,7 @@ struct rx_session {
 	__u8 state;		/* enum session_state */
 	__u64 packets;
 	__u64 bytes;
-	__u32 seen;		/* jiffies of the last frame from the peer, 0: none yet */
+	__u32 seen;		/* when the last frame came from the peer, in units of 2^30 ns (bpf_ktime_get_coarse_ns); 0: none yet */
 	__u32 tx_seq;		/* the next sequence number to send: one for all prefixes of the session (G10, Z5) */
 	__u32 rx_seq;		/* last sequence number seen, with 1 << 16 when there was one */
 	__u32 reordered;	/* packets that came with a number behind the last one */
@@ -248,6 +248,7 @@ struct link_words {
 	__u8 smac[6];		/* of the link */
 	__u32 dev[8];
 	char netns[96];
+	__u32 restart_count;	/* in Echo Responses of version 0 */
 };
 
 enum offload {
@@ -308,8 +309,8 @@ struct peer_key {
 /* Somebody with whom a local address has sessions. Written by `control` and the programs, never by an update. */
 struct peer {
 	__u32 sessions;		/* how many; the last one takes the entry along */
-	__u32 seen;		/* jiffies of the last signalling message, 0: none yet */
-	__u64 mtu_until;	/* jiffies until which `mtu` is believed */
+	__u32 seen;		/* when the last signalling message came, in units of 2^30 ns; 0: none yet */
+	__u64 mtu_until;	/* until when `mtu` is believed, in the same units */
 	__u32 mtu;		/* of the path, as an ICMP error told it; 0: none did (X7) */
 	__u32 pad;
 	__u64 echo_bucket;	/* as struct bucket, for Echo Requests of this peer */

@@ -24,7 +24,7 @@ const NAMES = {
   prefix: 'a session',
   fallback: 'a session',
   rx: 'a session',
-  carry: "a session's counters",
   link: 'a link',
   epoch: 'the paths',
+  peer: 'a peer',
 } as const;

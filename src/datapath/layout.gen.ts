@@ -251,6 +251,7 @@ export interface link_words {
   readonly smac: Uint8Array;
   readonly dev: readonly number[];
   readonly netns: string;
+  readonly restart_count: number;
 }
 
 export interface rx_key {
@@ -534,6 +535,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       smac: [38, 'u8[6]'],
       dev: [44, 'u32[8]'],
       netns: [76, 'char[96]'],
+      restart_count: [172, 'u32'],
     },
   },
   rx_key: {

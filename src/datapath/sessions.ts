@@ -3,7 +3,7 @@ import { errno, KernelError } from '../errors';
 import type { Undo } from '../undo';
 import { zero } from './codec';
 import { type Control, control } from './control';
-import { drop_reason, kind, link_flag, rx_flag, type Structs, structs } from './layout.gen';
+import { drop_reason, kind, link_flag, rx_flag, type Structs, structs, tx_flag } from './layout.gen';
 import { type OpenMaps, type RawEntry, total } from './maps';
 import { offsetOf } from './offset';
 
@@ -76,7 +76,7 @@ export function readSessions(maps: OpenMaps, ifindex?: number): Stored[] {
   const found = new Map<string, { places: Place[]; tx: TxSession[] }>();
   for (const [place, tx] of allPlaces(maps, ifindex)) {
     const config = activeTx(tx);
-    const id = `${linkOf(place)} ${sessionId(config)}`;
+    const id = `${linkOf(place)} ${keyText(keyOf(config))}`;
     const known = found.get(id) ?? { places: [], tx: [] };
     known.places.push(place);
     known.tx.push(tx);
@@ -91,8 +91,9 @@ export function readSession(maps: OpenMaps, key: RxKey): Stored | undefined {
   if (rx === undefined) return undefined;
   const { ifindex } = activeRx(rx);
   const quick = quickPlaces(maps, activeRx(rx));
-  const of = (config: TxConfig): boolean => sessionId(config) === `${hexOf(key.local)} ${key.id} ${key.port}`;
-  const places = (quick ?? [...allPlaces(maps, ifindex, Number(key.id))]).filter(([, tx]) => of(activeTx(tx)));
+  const places = (quick ?? [...allPlaces(maps, ifindex, lowHalf(key.id))]).filter(
+    ([, tx]) => keyText(keyOf(activeTx(tx))) === keyText(key),
+  );
   return assemble(
     maps,
     places.map(([place]) => place),
@@ -121,17 +122,23 @@ export function changeSession(maps: OpenMaps, run: Control, was: Stored, wanted:
     changePlace(run, place, wanted.tx, wanted.localDev);
     undo(() => changePlace(run, place, was.txConfig, was.tx.local_dev));
   }
-  for (const place of gone) carry(run, wanted.key, removePlace(maps, run, place));
+  for (const place of gone) carry(maps, wanted.key, removePlace(maps, run, place));
 }
 
 /** Removes a session, the send half first, and what was counted about it. */
 export function removeSession(maps: OpenMaps, run: Control, was: Stored): void {
   for (const place of was.places) removePlace(maps, run, place);
-  maps.rx.delete(was.key);
-  maps.labels.delete(was.key);
+  forgetReceived(maps, was.key);
   for (const reason of Object.values(drop_reason)) {
     maps.drops.delete({ id: was.key.id, local: was.key.local, ifindex: was.rxConfig.ifindex, reason });
   }
+}
+
+/** Removes the receive half of a session and what stands beside it. False if there was none. */
+export function forgetReceived(maps: OpenMaps, key: RxKey): boolean {
+  maps.labels.delete(key);
+  maps.carried.delete(key);
+  return maps.rx.delete(key);
 }
 
 /** Dropped packets by the name of the reason, for a session (by key), a link (by ifindex) or an endpoint; without zeros. */
@@ -157,8 +164,8 @@ export function activeRx(rx: RxSession): RxConfig {
 
 /** Whether an entry of tx belongs to the session of a receive key. */
 export function isOf(tx: TxSession, key: RxKey): boolean {
-  const config = activeTx(tx);
-  return BigInt(config.local_teid) === key.id && hexOf(config.local) === hexOf(key.local);
+  const found = keyOf(activeTx(tx));
+  return found.id === key.id && found.kind === key.kind && hexOf(found.local) === hexOf(key.local);
 }
 
 // ifindex and version
@@ -210,8 +217,10 @@ function removePlace(maps: OpenMaps, run: Control, place: Place): Count {
   return { packets: last?.packets ?? 0n, bytes: last?.bytes ?? 0n };
 }
 
-function carry(run: Control, rx_key: RxKey, { packets, bytes }: Count): void {
-  if (packets > 0n) control(run, { what: 'carry', rx_key, packets, bytes });
+function carry(maps: OpenMaps, key: RxKey, { packets, bytes }: Count): void {
+  if (packets === 0n) return;
+  const was = maps.carried.get(key) ?? zero('drop_count');
+  maps.carried.put(key, { packets: was.packets + packets, bytes: was.bytes + bytes });
 }
 
 function linkState(maps: OpenMaps, ifindex: number): Structs['link_state'] {
@@ -227,14 +236,17 @@ function assemble(maps: OpenMaps, places: readonly Place[], txs: readonly TxSess
   const key = keyOf(txConfig);
   const rx = maps.rx.get(key);
   if (rx === undefined) return [];
-  const sum = (field: 'packets' | 'bytes'): bigint =>
-    txs.reduce((all, each) => all + each[field], rx[`carried_${field}`]);
+  const carried = maps.carried.get(key) ?? zero('drop_count');
+  const sum = (field: 'packets' | 'bytes'): bigint => txs.reduce((all, each) => all + each[field], carried[field]);
   const encap = { packets: sum('packets'), bytes: sum('bytes') };
   return [{ key, rx, rxConfig: activeRx(rx), tx, txConfig, places, encap }];
 }
 
-function keyOf({ local, local_teid, dport }: TxConfig): RxKey {
-  return { ...zero('rx_key'), local, id: BigInt(local_teid), port: dport, kind: kind.gtp };
+function keyOf({ local, teid, local_teid, dport, flags }: TxConfig): RxKey {
+  const low = BigInt(local_teid);
+  return flags & tx_flag.v0
+    ? { ...zero('rx_key'), local, id: (BigInt(teid) << 32n) | low, port: dport, kind: kind.gtp0 }
+    : { ...zero('rx_key'), local, id: low, port: dport, kind: kind.gtp };
 }
 
 function quickPlaces(maps: OpenMaps, rx: RxConfig): [Place, TxSession][] | undefined {
@@ -320,8 +332,13 @@ function samePrefix(a: Structs['prefix_key'], b: Structs['prefix_key']): boolean
   );
 }
 
-function sessionId(config: TxConfig): string {
-  return `${hexOf(config.local)} ${config.local_teid} ${config.dport}`;
+function keyText({ local, id, port, kind }: RxKey): string {
+  return `${hexOf(local)} ${id} ${port} ${kind}`;
+}
+
+// What stands as local_teid in the send half: of a TID the lower half.
+function lowHalf(id: bigint): number {
+  return Number(id & 0xffffffffn);
 }
 
 function hexOf(bytes: Uint8Array): string {

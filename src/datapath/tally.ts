@@ -2,7 +2,7 @@
 import { drop_reason, link_flag, structs } from './layout.gen';
 import { type OpenMaps, type RawEntry, total } from './maps';
 import { offsetOf } from './offset';
-import type { Count } from './sessions';
+import { activeRx, type Count, forgetReceived } from './sessions';
 
 /** What all sessions of a link have counted together, and all drops of link and sessions by the name of the reason. */
 export type Tally = { readonly encap: Count; readonly decap: Count; readonly drops: Readonly<Record<string, bigint>> };
@@ -25,9 +25,11 @@ export function tallyLinks(maps: OpenMaps): Map<number, Tally> {
   for (const entry of maps.tx.scan()) addAt(of(linkOf(entry, TX_KEY)).encap, entry, TX);
   for (const entry of maps.tx_prefix.scan()) addAt(of(linkOf(entry, PREFIX_KEY)).encap, entry, TX);
   for (const entry of maps.rx.scan()) {
-    const link = of(linkOfRx(entry));
-    addAt(link.decap, entry, RX);
-    addAt(link.encap, entry, CARRIED);
+    addAt(of(linkOfRx(entry)).decap, entry, RX);
+  }
+  for (const [key, count] of maps.carried.entries()) {
+    const rx = maps.rx.get(key);
+    if (rx !== undefined) add(of(activeRx(rx).ifindex).encap, count);
   }
   const names = new Map(Object.entries(drop_reason).map(([name, reason]) => [reason as number, name]));
   for (const [{ ifindex, reason }, perCpu] of maps.drops.entries()) {
@@ -83,9 +85,7 @@ export function dropSessions(maps: OpenMaps, gone: ReadonlySet<number>): void {
   for (const entry of prefixes) maps.tx_prefix.delete(maps.tx_prefix.decode(entry)[0]);
   for (const entry of maps.rx.scan()) {
     if (!gone.has(linkOfRx(entry))) continue;
-    const [key] = maps.rx.decode(entry);
-    maps.labels.delete(key);
-    maps.rx.delete(key);
+    forgetReceived(maps, maps.rx.decode(entry)[0]);
   }
   for (const [key] of maps.drops.entries()) if (gone.has(key.ifindex)) maps.drops.delete(key);
 }
@@ -105,7 +105,6 @@ const TX_KEY = offsetOf('tx_key', 'ifindex');
 const PREFIX_KEY = offsetOf('prefix_key', 'ifindex');
 const TX = [offsetOf('tx_session', 'packets'), offsetOf('tx_session', 'bytes')] as const;
 const RX = [offsetOf('rx_session', 'packets'), offsetOf('rx_session', 'bytes')] as const;
-const CARRIED = [offsetOf('rx_session', 'carried_packets'), offsetOf('rx_session', 'carried_bytes')] as const;
 const ADDRESS = 16;
 const RX_KEY_LOCAL = offsetOf('rx_key', 'local');
 const TX_LOCAL_DEV = offsetOf('tx_session', 'local_dev');

@@ -114,7 +114,7 @@ export function txConfig(link: LinkWords, words: SessionWords): TxConfig {
     tos: tos === 'inherit' ? 0 : tos,
     ttl: ttl === 'inherit' ? 0 : ttl,
     ext_len: extension.length,
-    ext: Uint8Array.from({ length: 8 }, (_, i) => extension[i] ?? 0),
+    ext: Uint8Array.from({ length: 4 }, (_, i) => extension[i] ?? 0),
   };
 }
 
@@ -141,6 +141,7 @@ export function rxConfig(link: LinkWords, words: SessionWords, target: Target): 
     ue4_len: v4[0]?.length ?? NO_ADDRESS,
     ue6: v6[0]?.address.bytes ?? new Uint8Array(16),
     ue6_len: v6[0]?.length ?? NO_ADDRESS,
+    flow: 0,
   };
 }
 

@@ -60,6 +60,7 @@ export function storeLink(link: Link): Structs['link_words'] {
     smac: link.smac,
     dev: Array.from({ length: MAX_UNDERLAYS }, (_, at) => link.dev[at] ?? 0),
     netns: link.netns,
+    restart_count: 0,
   };
 }
 

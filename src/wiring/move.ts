@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { isDeepStrictEqual } from 'node:util';
 import { drop_reason } from '../datapath/layout.gen';
-import { readSession, type Stored } from '../datapath/sessions';
+import type { MapHandle } from '../datapath/maps';
+import { forgetReceived, readSession, type Stored } from '../datapath/sessions';
 import { errno, KernelError } from '../errors';
 import { rxKey, type SessionWords } from '../tunnels/gtp';
 import type { Undo } from '../undo';
@@ -25,9 +26,10 @@ export function moveSession(state: State, next: LiveLink, stored: Stored, words:
     undo(() => void maps.rx.delete(key));
     maps.rx.put(key, { ...stored.rx, config: [rx, rx] }, 'noexist');
   }
+  moveBeside(maps.labels, stored.key, key, undo);
+  moveBeside(maps.carried, stored.key, key, undo);
   rewriteSession(state, next, all, { ...words, ue }, key, undo);
-  moveLabel(state, stored.key, key, undo);
-  maps.rx.delete(stored.key);
+  forgetReceived(maps, stored.key);
   moveDrops(state, stored, key, undo);
 }
 
@@ -40,12 +42,12 @@ function movedPart(state: State, next: LiveLink, words: SessionWords, key: Store
   throw new KernelError(tried, { errno: errno('EEXIST') });
 }
 
-function moveLabel({ maps }: State, from: Stored['key'], to: Stored['key'], undo: Undo): void {
-  const label = maps.labels.get(from);
-  if (label === undefined) return;
-  undo(() => void maps.labels.delete(to));
-  maps.labels.put(to, label);
-  maps.labels.delete(from);
+// What stands at the old key goes with the receive half there.
+function moveBeside<V>(map: MapHandle<Stored['key'], V>, from: Stored['key'], to: Stored['key'], undo: Undo): void {
+  const value = map.get(from);
+  if (value === undefined) return;
+  undo(() => void map.delete(to));
+  map.put(to, value);
 }
 
 function moveDrops({ maps }: State, { key: from, rxConfig }: Stored, to: Stored['key'], undo: Undo): void {

@@ -12,11 +12,14 @@ import type { State } from './state';
 export function keepSession(state: State, stored: Stored, undo: Undo): void {
   const { maps } = state;
   const label = maps.labels.get(stored.key);
+  const carried = maps.carried.get(stored.key);
   const places = stored.places.map((place) => [place, readPlace(maps, place)] as const);
   undo(() => {
     maps.rx.put(stored.key, stored.rx);
     for (const [place, tx] of places) if (tx !== undefined) putBack(state, place, tx);
     if (label !== undefined) maps.labels.put(stored.key, label);
+    if (carried !== undefined) maps.carried.put(stored.key, carried);
+    else maps.carried.delete(stored.key);
   });
 }
 

@@ -6,6 +6,7 @@ import {
   activeTx,
   addSession,
   changeSession,
+  forgetReceived,
   isOf,
   type Place,
   placeOf,
@@ -132,8 +133,7 @@ export function deleteSessions(state: State, live: LiveLink, gone: readonly Stor
 export function forgetHalf({ maps }: State, key: Stored['key']): boolean {
   if (maps.rx.get(key) === undefined) return true;
   if (readSession(maps, key) !== undefined) return false;
-  maps.labels.delete(key);
-  return maps.rx.delete(key);
+  return forgetReceived(maps, key);
 }
 
 /**

@@ -8,7 +8,7 @@ import { deleteNamespace, namespace, prefix } from '../fixture';
 import { sameFrame } from './harness';
 import { etherType, plain } from './inners';
 import { A6, B, B6, eth, mapped, UE, UE6 } from './packet';
-import { hex, LINK, LOCAL_TEID, type Path, PORT, portBits, REMOTE_TEID, type TxWords } from './session';
+import { hex, LINK, LOCAL_TEID, NEVER, type Path, PORT, portBits, REMOTE_TEID, type TxWords } from './session';
 import { type Counted, makeWorld } from './world';
 
 const netns = `/run/netns/${prefix}-path`;
@@ -62,7 +62,9 @@ function configure(epoch: number): void {
 }
 
 const inner = eth({ type: etherType[4] }).payload(plain[4]).bytes();
-const stale: Path = { expires: 0n, path: path_kind.none, mtu: 0, oif: 0, gateway: Buffer.alloc(16), gateway_family: 0 };
+// Half the circle of 32 bits behind NEVER.
+const PAST = (NEVER + 2 ** 31) >>> 0;
+const stale: Path = { expires: PAST, path: path_kind.none, mtu: 0, oif: 0, gateway: Buffer.alloc(16) };
 const local6: TxWords = { local: A6, remote: B6, flags: tx_flag.csum };
 
 function send(t: ExecutionContext, program = 'link', counters = 1): Counted {
@@ -79,46 +81,41 @@ type Row = readonly [
   title: string,
   words: TxWords,
   route: string,
-  wanted: { dev: string; gateway: string; family: number; mtu: number },
+  wanted: { dev: string; gateway: string; mtu: number },
 ];
 
 const rows: readonly Row[] = [
-  ['a remote on the same subnet is its own next hop', {}, '', { dev: 'ul', gateway: B, family: 2, mtu: 1500 }],
-  [
-    'an IPv6 remote on the same subnet is its own next hop',
-    local6,
-    '',
-    { dev: 'ul', gateway: B6, family: 10, mtu: 1500 },
-  ],
+  ['a remote on the same subnet is its own next hop', {}, '', { dev: 'ul', gateway: B, mtu: 1500 }],
+  ['an IPv6 remote on the same subnet is its own next hop', local6, '', { dev: 'ul', gateway: B6, mtu: 1500 }],
   [
     'a remote behind a router is reached by it',
     { remote: '203.0.113.7' },
     'route add 203.0.113.0/24 via 192.0.2.254',
-    { dev: 'ul', gateway: '192.0.2.254', family: 2, mtu: 1500 },
+    { dev: 'ul', gateway: '192.0.2.254', mtu: 1500 },
   ],
   [
     'an IPv6 remote behind a router is reached by it',
     { ...local6, remote: '2001:db8:f::7' },
     'route add 2001:db8:f::/48 via 2001:db8::fe',
-    { dev: 'ul', gateway: '2001:db8::fe', family: 10, mtu: 1500 },
+    { dev: 'ul', gateway: '2001:db8::fe', mtu: 1500 },
   ],
   [
     'an IPv4 remote may have an IPv6 router',
     { remote: '203.0.113.7' },
     'route add 203.0.113.0/24 via inet6 2001:db8::fe',
-    { dev: 'ul', gateway: '2001:db8::fe', family: 10, mtu: 1500 },
+    { dev: 'ul', gateway: '2001:db8::fe', mtu: 1500 },
   ],
   [
     "the locked MTU of a route is the path's",
     { remote: '203.0.113.7' },
     'route add 203.0.113.0/24 via 192.0.2.254 mtu lock 1400',
-    { dev: 'ul', gateway: '192.0.2.254', family: 2, mtu: 1400 },
+    { dev: 'ul', gateway: '192.0.2.254', mtu: 1400 },
   ],
   [
     "the locked MTU of an IPv6 route is the path's",
     { ...local6, remote: '2001:db8:f::7' },
     'route add 2001:db8:f::/48 via 2001:db8::fe mtu lock 1333',
-    { dev: 'ul', gateway: '2001:db8::fe', family: 10, mtu: 1333 },
+    { dev: 'ul', gateway: '2001:db8::fe', mtu: 1333 },
   ],
 ];
 
@@ -130,8 +127,8 @@ for (const [title, words, route, wanted] of rows)
     inNetns(netns, () => ip(route.replace('add', 'del')));
     t.is(run.verdict, 'redirect');
     t.deepEqual(run.counted, [`tx ${hex(REMOTE_TEID)}: 1 ${plain[4].length}`]);
-    const { path, oif, gateway_family, gateway, mtu } = found();
-    t.deepEqual([path, oif, gateway_family, mtu], [path_kind.wire, dev(wanted.dev), wanted.family, wanted.mtu]);
+    const { path, oif, gateway, mtu } = found();
+    t.deepEqual([path, oif, mtu], [path_kind.wire, dev(wanted.dev), wanted.mtu]);
     t.deepEqual(Buffer.from(gateway), mapped(wanted.gateway));
   });
 
@@ -176,7 +173,7 @@ test('a path is kept for its time, and looked up anew when the endpoints of the 
   send(t);
   t.deepEqual(Buffer.from(found().gateway), mapped('192.0.2.254'));
   const link = world.maps.links.get(LINK);
-  if (link !== undefined) world.maps.links.put(LINK, { ...link, fallback: { ...link.fallback, expires: 1n << 62n } });
+  if (link !== undefined) world.maps.links.put(LINK, { ...link, fallback: { ...link.fallback, expires: NEVER } });
   inNetns(netns, () => ip(`route replace ${remote} via 192.0.2.253`));
   send(t);
   t.deepEqual(Buffer.from(found().gateway), mapped('192.0.2.254'), 'believed');
@@ -188,10 +185,10 @@ test('a path is kept for its time, and looked up anew when the endpoints of the 
 });
 
 test('a path is looked up anew when it is too old', (t) => {
-  world.fallback({}, { ...stale, path: path_kind.wire, mtu: 1500, oif: 99, expires: 1n });
+  world.fallback({}, { ...stale, path: path_kind.wire, mtu: 1500, oif: 99, expires: PAST });
   send(t);
   t.is(found().oif, dev('ul'));
-  t.true(found().expires > 1n);
+  t.not(found().expires, PAST);
 });
 
 test('a path longer than the kernel makes room in is cut to that', (t) => {

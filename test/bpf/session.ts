@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { readFileSync } from 'node:fs';
 import { zero } from '../../src/datapath/codec';
 import type { drop_key, prefix_key, rx_config, rx_key, tx_config, tx_session } from '../../src/datapath/layout.gen';
 import { drop_reason, kind, path_kind } from '../../src/datapath/layout.gen';
@@ -9,6 +10,8 @@ export const LINK = 1;
 export const LOCAL_TEID = 0x1001;
 export const REMOTE_TEID = 0xa0b0c0d0;
 export const PORT = 2152;
+/** In jiffies of 32 bits, which go round: as far ahead of now as is safe. */
+export const NEVER = (jiffies() + 2 ** 30) >>> 0;
 /** The Ethernet addresses of a frame that is delivered. */
 export const INNER_MAC = '02:00:00:00:00:1e';
 export const LINK_MAC = '02:00:00:00:00:11';
@@ -45,7 +48,7 @@ export function txConfig({ local = A, remote = B, ext = Buffer.alloc(0), ...word
     ...words,
     local: mapped(local),
     remote: mapped(remote),
-    ext: Buffer.concat([ext, Buffer.alloc(8)]).subarray(0, 8),
+    ext: Buffer.concat([ext, Buffer.alloc(4)]).subarray(0, 4),
   };
 }
 
@@ -53,10 +56,9 @@ export function txConfig({ local = A, remote = B, ext = Buffer.alloc(0), ...word
 export function txSession(words?: TxWords, path: Path = {}): tx_session {
   return {
     ...zero('tx_session'),
-    expires: 1n << 62n,
+    expires: NEVER,
     oif: LINK,
     mtu: 1500,
-    gateway_family: 2,
     gateway: mapped(B),
     path: path_kind.wire,
     ...path,
@@ -105,6 +107,12 @@ export function portBits(...ports: readonly number[]): bigint[] {
 
 export function hex(value: number): string {
   return `0x${value.toString(16)}`;
+}
+
+function jiffies(): number {
+  const [, found] = /^jiffies: (\d+)$/m.exec(readFileSync('/proc/timer_list', 'utf8')) ?? [];
+  if (found === undefined) throw new Error('/proc/timer_list does not tell jiffies');
+  return Number(BigInt(found) & 0xffffffffn);
 }
 
 function ueWords(text: string | undefined, name: 'ue4' | 'ue6', size: number): Partial<rx_config> {
