@@ -6,6 +6,7 @@
 #include "drop.h"
 #include "maps.h"
 #include "packet.h"
+#include "session.h"
 
 #define NO_ADDRESS 255
 
@@ -39,7 +40,7 @@ INLINE int is_session(const struct tx_session *s, const struct rx_key *key)
 	if (!s)
 		return 0;
 	c = &s->config[s->active & 1];
-	return c->local_teid == key->id && addr_equal(c->local, key->local);
+	return tx_own_id(c) == key->id && tx_kind(c) == key->kind && addr_equal(c->local, key->local);
 }
 
 /* Does `addr` belong to the session, which has more prefixes than fit into rx_config? */

@@ -40,7 +40,7 @@ INLINE int drop_link(struct __sk_buff *skb, __u32 ifindex, __u32 reason, __u32 n
 }
 
 /* Drops a frame of a session: `local` and `id` are its receive half. */
-INLINE int drop_session(struct __sk_buff *skb, __u32 ifindex, const void *local, __u32 id, __u32 reason, __u32 n)
+INLINE int drop_session(struct __sk_buff *skb, __u32 ifindex, const void *local, __u64 id, __u32 reason, __u32 n)
 {
 	struct drop_key key = { .ifindex = ifindex, .id = id, .reason = reason };
 

@@ -3,7 +3,10 @@
 #include "maps.h"
 #include "packet.h"
 #include "control.h"
+#include "icmp_error.h"
 #include "link.h"
+#include "signal.h"
+#include "tail.h"
 #include "underlay.h"
 
 /* tcx ingress of a link: what its inner end sends. */
@@ -51,6 +54,21 @@ SEC("tc")
 int underlay_l3(struct __sk_buff *skb)
 {
 	return underlay_receive(skb, 0);
+}
+
+/* By a tail call of `underlay`: what came to an address of ours and is no G-PDU of a session. */
+SEC("tc")
+int signal(struct __sk_buff *skb)
+{
+	return signal_receive(skb);
+}
+
+/* By a tail call of `underlay`: ICMP, which may tell of a packet that we sent. The stack gets it in any case. */
+SEC("tc")
+int icmp_error(struct __sk_buff *skb)
+{
+	icmp_error_receive(skb);
+	return TC_ACT_UNSPEC;
 }
 
 /* tcx egress of a device that holds an IPv4 address which a session on this machine has as its remote. The route

@@ -76,13 +76,13 @@ INLINE void hairpin_psc(struct rx_session *r, const __u8 *ext)
 INLINE int hairpin(struct __sk_buff *skb, struct tx_session *s, const struct tx_config *c, const struct inner *in,
 		   const struct trip *t)
 {
-	struct rx_key key = { .id = bpf_ntohl(c->teid), .port = c->dport, .kind = KIND_GTP };
+	struct rx_key key = { .id = tx_remote_id(c), .port = c->dport, .kind = tx_kind(c) };
 	const struct rx_config *rc;
 	struct rx_session *r;
 	int why = 0;
 
 	addr_copy(key.local, c->remote);
-	r = bpf_map_lookup_elem(&rx, &key);
+	r = live_session(&key);
 	if (!r)
 		return -1;
 	rc = &r->config[r->active & 1];
@@ -110,7 +110,7 @@ INLINE int too_big(struct __sk_buff *skb, struct link_state *l, const struct tx_
 	__u32 overhead = gtpu_header_len(c) + sizeof(struct udphdr) +
 			 (addr_is_v4(c->remote) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
 
-	drop_session(skb, t->ifindex, c->local, c->local_teid, DROP_TOO_BIG, t->packets);
+	drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_TOO_BIG, t->packets);
 	if (s->mtu <= overhead || icmp_too_big(skb, in, s->mtu - overhead))
 		return TC_ACT_SHOT;
 	__sync_fetch_and_add(&l->icmp_sent, 1);
@@ -132,7 +132,7 @@ INLINE int needs_shim(struct __sk_buff *skb, const struct config *cfg, const str
 	if (c->flags & TX_CSUM && !in->sums_to_zero)
 		return 1;
 	if (skb->gso_size) {
-		if (c->flags & TX_SPLIT || !in->simple || (in->total - in->headers) % skb->gso_size)
+		if (c->flags & (TX_SPLIT | TX_SEQ) || !in->simple || (in->total - in->headers) % skb->gso_size)
 			return 1;
 		if (in->total + OUTER_MAX > 65535 || (c->flags & TX_KEEP && in->protocol == IPPROTO_UDP))
 			return 1;
@@ -155,9 +155,11 @@ INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_s
 		path = s->local_dev ? PATH_LOCAL : PATH_NONE;
 	}
 	if (path == PATH_NONE)
-		return drop_session(skb, t->ifindex, c->local, c->local_teid, DROP_NO_ROUTE, t->packets);
+		return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_NO_ROUTE, t->packets);
+	if (path == PATH_GONE)
+		return drop_link(skb, t->ifindex, DROP_NO_SESSION, t->packets);
 	if (path == PATH_LOOP)
-		return drop_session(skb, t->ifindex, c->local, c->local_teid, DROP_LOOP, t->packets);
+		return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_LOOP, t->packets);
 	if (skb->gso_size)
 		in->segment = in->headers + skb->gso_size;
 	if (in->segment + gtpu_header_len(c) + sizeof(struct udphdr) +
@@ -166,11 +168,11 @@ INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_s
 	if (path == PATH_LOCAL ? !t->in_shim : needs_shim(skb, cfg, s, c, in, t)) {
 		verdict = shim_send(skb, cfg, t->ifindex, t->packets);
 		if (verdict < 0)
-			return drop_session(skb, t->ifindex, c->local, c->local_teid, -verdict, t->packets);
+			return drop_session(skb, t->ifindex, c->local, tx_own_id(c), -verdict, t->packets);
 		return verdict;
 	}
 	if (gtpu_encap(skb, c, in))
-		return drop_session(skb, t->ifindex, c->local, c->local_teid, DROP_NO_ROOM, t->packets);
+		return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_NO_ROOM, t->packets);
 	count(&s->packets, &s->bytes, t->packets, t->bytes);
 	if (path != PATH_LOCAL)
 		return path_send(s);

@@ -172,7 +172,7 @@ struct rx_session {
 	__u8 state;		/* enum session_state */
 	__u64 packets;
 	__u64 bytes;
-	__u32 seen;		/* when the last frame came from the peer, in units of 2^30 ns (bpf_ktime_get_coarse_ns); 0: none yet */
+	__u32 seen;		/* when the last packet from the peer came, by now_coarse; 0: none yet */
 	__u32 tx_seq;		/* the next sequence number to send: one for all prefixes of the session (G10, Z5) */
 	__u32 rx_seq;		/* last sequence number seen, with 1 << 16 when there was one */
 	__u32 reordered;	/* packets that came with a number behind the last one */
@@ -309,10 +309,9 @@ struct peer_key {
 /* Somebody with whom a local address has sessions. Written by `control` and the programs, never by an update. */
 struct peer {
 	__u32 sessions;		/* how many; the last one takes the entry along */
-	__u32 seen;		/* when the last signalling message came, in units of 2^30 ns; 0: none yet */
-	__u64 mtu_until;	/* until when `mtu` is believed, in the same units */
+	__u32 seen;		/* when the last signalling message came, by now_coarse; 0: none yet */
 	__u32 mtu;		/* of the path, as an ICMP error told it; 0: none did (X7) */
-	__u32 pad;
+	__u32 mtu_until;	/* until when that is believed, by now_coarse */
 	__u64 echo_bucket;	/* as struct bucket, for Echo Requests of this peer */
 	__u64 echo_requests;	/* received */
 	__u64 echo_responses;
@@ -428,7 +427,7 @@ struct {
 
 /* Octets of a packet that the stack of a program has no room for. */
 struct scratch {
-	__u8 octets[512];
+	__u8 octets[520];
 };
 
 struct {

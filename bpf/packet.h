@@ -13,6 +13,7 @@
 #include <linux/udp.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
+#include "maps.h"
 
 #define INLINE static __always_inline
 /* Verified once, by itself: keeps the programs small. */
@@ -25,6 +26,8 @@
 #define IP_MF_OR_OFFSET bpf_htons(0x3fff)
 #define IP_OFFSET bpf_htons(0x1fff)
 #define IP_DF bpf_htons(0x4000)
+#define SUM_BLOCK 512	/* bpf_csum_diff takes no more at once */
+#define VLAN_ID 0xfff
 #define ECN_MASK 3
 #define ECN_CE 3
 #define ECN_ECT1 1
@@ -141,20 +144,21 @@ INLINE __u64 sum_words(const void *p, int words)
  * serve. An odd last octet counts as the high half of a word, as RFC 1071 wants. */
 GLOBAL __u32 sum_packet(struct __sk_buff *skb, __u32 offset, __u32 len)
 {
-	__u8 block[64];
-	__u32 sum = 0, n = len & (sizeof(block) - 1);
+	__u32 sum = 0, zero = 0, n = len & (SUM_BLOCK - 1);
+	struct scratch *block;
 
-	for (__u32 i = 0; i < 65536 / sizeof(block) && i < len / sizeof(block); i++) {
-		if (bpf_skb_load_bytes(skb, offset + i * sizeof(block), block, sizeof(block)))
+	block = bpf_map_lookup_elem(&scratch, &zero);
+	if (!block)
+		return 0;
+	for (__u32 i = 0; i < 65536 / SUM_BLOCK && i < len / SUM_BLOCK; i++) {
+		if (bpf_skb_load_bytes(skb, offset + i * SUM_BLOCK, block->octets, SUM_BLOCK))
 			return sum;
-		sum = bpf_csum_diff(0, 0, (__be32 *)block, sizeof(block), sum);
+		sum = bpf_csum_diff(0, 0, (__be32 *)block->octets, SUM_BLOCK, sum);
 	}
-	if (!n)
+	if (!n || bpf_skb_load_bytes(skb, offset + len - n, block->octets, n))
 		return sum;
-	__builtin_memset(block, 0, sizeof(block));
-	if (bpf_skb_load_bytes(skb, offset + len - n, block, n))
-		return sum;
-	return bpf_csum_diff(0, 0, (__be32 *)block, sizeof(block), sum);
+	__builtin_memset(&block->octets[n], 0, 4);
+	return bpf_csum_diff(0, 0, (__be32 *)block->octets, (n + 3) & ~3U, sum);
 }
 
 INLINE void inner_l4(struct __sk_buff *skb, __u32 at, struct inner *in)

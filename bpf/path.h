@@ -10,32 +10,57 @@
 
 #include "maps.h"
 #include "packet.h"
+#include "session.h"
 
 #define PATH_JIFFIES 256	/* 0.26 s at HZ=1000, 1 s at 250, 2.6 s at 100 */
 #define NO_PATH_JIFFIES 32
 /* The kernel makes no room in a frame that would be longer than 16064 octets (SKB_MAX_ALLOC), GSO aside. */
 #define PATH_MTU_MAX 16000
 
-/* Fills the path in from the routing table. The look-up enters by the shim, the one device of ours
- * on which forwarding is on: bpf_fib_lookup refuses to look up from any other. */
-INLINE int path_route(struct __sk_buff *skb, struct tx_session *s, const struct tx_config *c, __u32 shim_in)
+/*
+ * Asks the routing table for the way from `local` to `remote`. The look-up enters by `fib->ifindex`, the shim's far end, the one
+ * device of ours on which forwarding is on: bpf_fib_lookup refuses to look up from any other. Returns 0, or -1 when
+ * there is no way to another machine. `fib` then has device, next hop and MTU.
+ */
+INLINE int route_lookup(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const void *local, const void *remote)
+{
+	fib->tot_len = 1; /* asks for the route's MTU */
+	if (addr_is_v4(remote)) {
+		fib->family = AF_INET;
+		fib->ipv4_src = addr_v4(local);
+		fib->ipv4_dst = addr_v4(remote);
+	} else {
+		fib->family = AF_INET6;
+		addr_copy(fib->ipv6_src, local);
+		addr_copy(fib->ipv6_dst, remote);
+	}
+	return bpf_fib_lookup(skb, fib, sizeof(*fib), BPF_FIB_LOOKUP_SKIP_NEIGH) == BPF_FIB_LKUP_RET_SUCCESS ? 0 : -1;
+}
+
+/* Sends a finished packet to the next hop that route_lookup found. */
+INLINE int route_send(const struct bpf_fib_lookup *fib)
+{
+	struct bpf_redir_neigh next = { .nh_family = fib->family };
+
+	if (fib->family == AF_INET)
+		next.ipv4_nh = fib->ipv4_dst;
+	else
+		addr_copy(next.ipv6_nh, fib->ipv6_dst);
+	return bpf_redirect_neigh(fib->ifindex, &next, sizeof(next), 0);
+}
+
+/* Fills the path in from the routing table; `link` is the session's own. */
+INLINE int path_route(struct __sk_buff *skb, struct tx_session *s, const struct tx_config *c, __u32 shim_in, __u32 link)
 {
 	struct bpf_fib_lookup fib = { .ifindex = shim_in, .l4_protocol = IPPROTO_UDP };
-	int v4 = addr_is_v4(c->remote);
+	const __u32 *own;
 
-	fib.tot_len = 1; /* asks for the route's MTU */
-	if (v4) {
-		fib.family = AF_INET;
-		fib.ipv4_src = addr_v4(c->local);
-		fib.ipv4_dst = addr_v4(c->remote);
-	} else {
-		fib.family = AF_INET6;
-		addr_copy(fib.ipv6_src, c->local);
-		addr_copy(fib.ipv6_dst, c->remote);
-	}
-	if (bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH) != BPF_FIB_LKUP_RET_SUCCESS)
+	if (route_lookup(skb, &fib, c->local, c->remote))
 		return PATH_NONE;
 	if (bpf_map_lookup_elem(&links, &fib.ifindex))
+		return PATH_LOOP;
+	own = bpf_map_lookup_elem(&inner_ends, &fib.ifindex);
+	if (own && *own == link)
 		return PATH_LOOP;
 	s->oif = fib.ifindex;
 	s->mtu = fib.mtu_result;
@@ -46,28 +71,48 @@ INLINE int path_route(struct __sk_buff *skb, struct tx_session *s, const struct 
 	return bpf_map_lookup_elem(&underlays, &s->oif) ? PATH_WIRE : PATH_OTHER;
 }
 
+/* What the path takes: the least that the route, the route as the command saw it, and an ICMP error (X7) say. */
+INLINE void path_mtu(struct tx_session *s, const struct tx_config *c)
+{
+	const struct peer *p = peer_of(c->local, c->remote);
+
+	if (s->route_mtu && s->route_mtu < s->mtu)
+		s->mtu = s->route_mtu;
+	if (p && p->mtu && p->mtu < s->mtu && p->mtu_until >= now_coarse())
+		s->mtu = p->mtu;
+}
+
 GLOBAL int path_refresh(struct __sk_buff *skb, struct tx_session *s)
 {
-	struct endpoint_key at = { .kind = KIND_GTP };
+	struct endpoint_key at = {};
+	struct rx_session *r;
 	struct tx_config *c;
 	struct config *cfg;
-	__u32 zero = 0;
+	__u32 zero = 0, link = 0;
 	int path = PATH_NONE;
 
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (!cfg || !s)
 		return 0;
 	c = &s->config[s->active & 1];
+	r = receive_half(c);
+	if (r)
+		link = r->config[r->active & 1].ifindex;
 	at.port = c->dport;
+	at.kind = tx_kind(c);
 	addr_copy(at.local, c->remote);
-	if (c->flags & TX_HAIRPIN && bpf_map_lookup_elem(&endpoints, &at))
+	if (r && r->state == SESSION_DELETED)
+		path = PATH_GONE;
+	else if (c->flags & TX_HAIRPIN && bpf_map_lookup_elem(&endpoints, &at))
 		path = PATH_HAIRPIN;
 	else if (!s->local_dev)
-		path = path_route(skb, s, c, cfg->shim_in);
+		path = path_route(skb, s, c, cfg->shim_in, link);
 	else
 		path = PATH_LOCAL;
 	if ((path != PATH_WIRE && path != PATH_OTHER) || s->mtu > PATH_MTU_MAX)
 		s->mtu = PATH_MTU_MAX;
+	if (path == PATH_WIRE || path == PATH_OTHER)
+		path_mtu(s, c);
 	s->path = path;
 	s->epoch = cfg->epoch;
 	s->expires = (__u32)bpf_jiffies64() + (path == PATH_NONE ? NO_PATH_JIFFIES : PATH_JIFFIES);

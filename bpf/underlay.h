@@ -3,159 +3,15 @@
 #ifndef GTP_UNDERLAY_H
 #define GTP_UNDERLAY_H
 
+#include "arrival.h"
 #include "deliver.h"
 #include "drop.h"
 #include "gtpu.h"
 #include "maps.h"
-#include "outer.h"
 #include "packet.h"
+#include "session.h"
 #include "shim.h"
-
-#define IPV6_MAX_EXT 4
-
-/* The outer headers of a received packet. */
-struct outer {
-	__u8 local[16] __attribute__((aligned(8)));	/* destination */
-	__u8 remote[16] __attribute__((aligned(8)));	/* source */
-	__u32 l3;		/* where the IP header begins */
-	__u32 udp;		/* where the UDP header begins */
-	__u32 end;		/* where the datagram ends, by the UDP length */
-	__u16 dport;
-	__u16 sport;
-	__u8 version;
-	__u8 ecn;
-	__u8 fragment;
-};
-
-INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o)
-{
-	struct iphdr *ip = data(skb) + o->l3;
-
-	if ((void *)(ip + 1) > data_end(skb) || ip->version != 4 || ip->ihl < 5 || ip->protocol != IPPROTO_UDP)
-		return -1;
-	o->version = 4;
-	o->ecn = ip->tos & ECN_MASK;
-	if (ip->frag_off & IP_OFFSET) /* no ports (X8): whose it is, only the stack finds out */
-		return -1;
-	o->fragment = (ip->frag_off & IP_MF_OR_OFFSET) != 0;
-	o->udp = o->l3 + ip->ihl * 4;
-	o->end = o->l3 + bpf_ntohs(ip->tot_len);
-	addr_from_v4(o->local, ip->daddr);
-	addr_from_v4(o->remote, ip->saddr);
-	return 0;
-}
-
-INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o)
-{
-	struct ipv6hdr *ip = data(skb) + o->l3;
-	__u8 next, kind, ext[2];
-
-	if ((void *)(ip + 1) > data_end(skb) || ip->version != 6)
-		return -1;
-	o->version = 6;
-	o->ecn = ip->flow_lbl[0] >> 4 & ECN_MASK;
-	o->udp = o->l3 + sizeof(*ip);
-	o->end = o->udp + bpf_ntohs(ip->payload_len);
-	addr_copy(o->local, &ip->daddr);
-	addr_copy(o->remote, &ip->saddr);
-	next = ip->nexthdr;
-	for (int i = 0; i < IPV6_MAX_EXT; i++) {
-		if (next == IPPROTO_UDP)
-			return 0;
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
-		    next != IPPROTO_FRAGMENT)
-			return -1;
-		kind = next;
-		if (bpf_skb_load_bytes(skb, o->udp, ext, 2))
-			return -1;
-		next = ext[0];
-		if (kind == IPPROTO_FRAGMENT) {
-			if (bpf_skb_load_bytes(skb, o->udp + 2, ext, 2) || ext[0] || ext[1] & 0xf8)
-				return -1; /* not the first: no ports (X8) */
-			o->fragment = ext[1] & 1; /* or all there is (RFC 6946) */
-			o->udp += 8;
-		} else {
-			o->udp += (ext[1] + 1) * 8;
-		}
-	}
-	return -1;
-}
-
-/* Reads IP and UDP header. Returns 0, or -1 for what no UDP tunnel can have sent. */
-INLINE int outer_parse(struct __sk_buff *skb, struct outer *o)
-{
-	struct udphdr udp;
-	__u32 end;
-
-	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		if (outer_ip_v4(skb, o))
-			return -1;
-	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-		if (outer_ip_v6(skb, o))
-			return -1;
-	} else {
-		return -1;
-	}
-	if (bpf_skb_load_bytes(skb, o->udp, &udp, sizeof(udp)))
-		return -1;
-	o->dport = bpf_ntohs(udp.dest);
-	o->sport = bpf_ntohs(udp.source);
-	end = o->udp + bpf_ntohs(udp.len);
-	/* a super-packet's UDP length may be that of one segment: then IP tells */
-	if (end > o->end || o->end > skb->len)
-		o->end = 0; /* longer than what is around it: bad_length once it is known to be ours */
-	else if (!skb->gso_size)
-		o->end = end;
-	return 0;
-}
-
-/* Is another program of this machine bound to that address and port? */
-INLINE int has_socket(struct __sk_buff *skb, const struct outer *o)
-{
-	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *sk;
-
-	if (o->version == 4) {
-		tuple.ipv4.saddr = addr_v4(o->remote);
-		tuple.ipv4.daddr = addr_v4(o->local);
-		tuple.ipv4.sport = bpf_htons(o->sport);
-		tuple.ipv4.dport = bpf_htons(o->dport);
-		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-	} else {
-		addr_copy(tuple.ipv6.saddr, o->remote);
-		addr_copy(tuple.ipv6.daddr, o->local);
-		tuple.ipv6.sport = bpf_htons(o->sport);
-		tuple.ipv6.dport = bpf_htons(o->dport);
-		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
-	}
-	if (!sk)
-		return 0;
-	bpf_sk_release(sk);
-	return 1;
-}
-
-/* What came to an address of ours and is no G-PDU of a session: `reason` says what is wrong with it. */
-INLINE int not_a_session(struct __sk_buff *skb, const struct outer *o, __u32 reason)
-{
-	struct endpoint_key key = { .port = o->dport, .kind = KIND_GTP };
-	struct endpoint *e;
-
-	addr_copy(key.local, o->local);
-	e = bpf_map_lookup_elem(&endpoints, &key);
-	if (!e)
-		return TC_ACT_UNSPEC;
-	if (has_socket(skb, o)) {
-		__sync_fetch_and_add(&e->passed, 1);
-		return TC_ACT_UNSPEC;
-	}
-	return drop_endpoint(skb, &key, reason);
-}
-
-INLINE int known_port(const struct config *cfg, __u32 port)
-{
-	port &= 0xffff;
-	return cfg->ports[port >> 6 & (PORT_WORDS - 1)] >> (port & 63) & 1;
-}
+#include "tail.h"
 
 /*
  * The rules of length. One packet: what the header announces must be there (G3). A super-packet: either late cut by the
@@ -270,43 +126,110 @@ INLINE int strip(struct __sk_buff *skb, const struct tpdu *p, const struct outer
 	return 0;
 }
 
+/* What a G-PDU is found by, and where its payload is. */
+struct gpdu {
+	struct rx_key key;
+	__u32 at;		/* of the GTP header */
+	__u32 header;		/* octets of it that its length does not count */
+	__u32 length;		/* octets behind those, as it says */
+	__u16 seq;		/* version 0 */
+	__u8 flags;
+};
+
+/* Reads the GTP header of a datagram that is all there. Returns 0 for a G-PDU of version 1 or 0. */
+INLINE int gpdu_parse(struct __sk_buff *skb, const struct outer *o, struct gpdu *p)
+{
+	struct gtpu g;
+	__be32 tid[2];
+	__be16 seq;
+
+	p->at = o->udp + sizeof(struct udphdr);
+	if (o->end < p->at + sizeof(g) || peek(skb, p->at, &g, sizeof(g)) || g.type != GTPU_GPDU)
+		return -1;
+	p->flags = g.flags;
+	p->length = bpf_ntohs(g.length);
+	p->key.port = o->dport;
+	addr_copy(p->key.local, o->local);
+	if ((g.flags & GTPU_V1_MASK) == GTPU_V1) {
+		p->key.kind = KIND_GTP;
+		p->key.id = bpf_ntohl(g.teid);
+		p->header = sizeof(g);
+		return 0;
+	}
+	if ((g.flags & GTPU_V1_MASK) != GTPU_V0 || o->end < p->at + sizeof(struct gtpu0) ||
+	    bpf_skb_load_bytes(skb, p->at + 4, &seq, sizeof(seq)) ||
+	    bpf_skb_load_bytes(skb, p->at + 12, tid, sizeof(tid)))
+		return -1;
+	p->key.kind = KIND_GTP0;
+	p->key.id = (__u64)bpf_ntohl(tid[0]) << 32 | bpf_ntohl(tid[1]);
+	p->header = sizeof(struct gtpu0);
+	p->seq = bpf_ntohs(seq);
+	return 0;
+}
+
+/* What the last packets of a session told: QoS flow, sequence number, that the peer lives. Numbers behind the last one are
+ * counted, no more (G10). */
+INLINE void session_seen(struct rx_session *r, const struct gtpu_seen *seen)
+{
+	__u32 now = now_coarse();
+
+	if (r->seen != now)
+		r->seen = now;
+	if (seen->has_psc && (r->qfi != seen->qfi || r->rqi != seen->rqi || r->ppi != seen->ppi)) {
+		r->qfi = seen->qfi;
+		r->rqi = seen->rqi;
+		r->ppi = seen->ppi;
+	}
+	if (!seen->has_seq)
+		return;
+	if (r->rx_seq && (__s16)(seen->seq - r->rx_seq) <= 0)
+		__sync_fetch_and_add(&r->reordered, 1);
+	else
+		r->rx_seq = 1U << 16 | seen->seq;
+}
+
 /* Everything after the session is known. Returns a verdict, or a negative drop reason. */
-INLINE int session_receive(struct __sk_buff *skb, struct config *cfg, struct rx_session *r,
-			   const struct rx_key *key, const struct outer *o, const struct gtpu *g, __u32 l2)
+INLINE int session_receive(struct __sk_buff *skb, struct config *cfg, struct rx_session *r, const struct outer *o,
+			   const struct gpdu *g, __u32 l2)
 {
 	const struct rx_config *c = &r->config[r->active & 1];
-	struct gtpu_seen seen = { .payload = sizeof(*g), .ppi = 255 };
-	__u32 at = o->udp + sizeof(struct udphdr);
-	__u32 length = bpf_ntohs(g->length), have, packets = 1;
+	struct gtpu_seen seen = { .payload = g->header, .ppi = 255 };
+	__u32 have, packets = 1;
 	struct tpdu p = {};
 	__u64 bytes;
 	int why;
 
-	if (o->end < at + sizeof(*g))
+	why = bad_checksum(skb, o, c->flags & RX_ZERO_CSUM);
+	if (why)
+		return why;
+	have = o->end - g->at - g->header;
+	if (!skb->gso_size && g->length > have)
 		return -DROP_BAD_LENGTH;
-	have = o->end - at - sizeof(*g);
-	if (!skb->gso_size && length > have)
-		return -DROP_BAD_LENGTH;
-	if (skb->gso_size == length + sizeof(*g)) /* a train, C2 of the rules of length */
+	if (skb->gso_size == g->length + g->header) /* a train, C2 of the rules of length */
 		return shim_send(skb, cfg, SHIM_DECAP, 1);
+	if (g->key.kind == KIND_GTP0) {
+		seen.has_seq = 1;
+		seen.seq = g->seq;
+	} else if (g->flags & GTPU_OPTIONAL) {
+		why = gtpu_walk(skb, g->at, g->length, &seen);
+	}
+	if (why == -DROP_BAD_LENGTH)
+		return why;
 	if (c->flags & RX_STRICT && !addr_equal(c->remote, o->remote))
 		return -DROP_WRONG_PEER;
-	if (g->flags & GTPU_OPTIONAL) {
-		why = gtpu_walk(skb, at, length, &seen);
-		if (why)
-			return why;
-	}
-	p.at = at + seen.payload;
-	p.len = length + sizeof(*g) - seen.payload;
+	if (why)
+		return why;
+	p.at = g->at + seen.payload;
+	p.len = g->length + g->header - seen.payload;
 	if (skb->gso_size)
 		p.len = o->end - p.at;
 	why = tpdu_parse(skb, &p);
 	if (why)
 		return why;
-	if (bad_length(skb, length, have, seen.payload - sizeof(*g), p.headers))
+	if (bad_length(skb, g->length, have, seen.payload - g->header, p.headers))
 		return -DROP_BAD_LENGTH;
 	if (c->flags & RX_ANTISPOOF) {
-		why = antispoof(skb, p.at, p.version, c, key);
+		why = antispoof(skb, p.at, p.version, c, &g->key);
 		if (why)
 			return why;
 	}
@@ -323,11 +246,7 @@ INLINE int session_receive(struct __sk_buff *skb, struct config *cfg, struct rx_
 	why = strip(skb, &p, o, c, l2);
 	if (why)
 		return why;
-	if (seen.has_psc && (r->qfi != seen.qfi || r->rqi != seen.rqi || r->ppi != seen.ppi)) {
-		r->qfi = seen.qfi;
-		r->rqi = seen.rqi;
-		r->ppi = seen.ppi;
-	}
+	session_seen(r, &seen);
 	count(&r->packets, &r->bytes, packets, bytes);
 	return deliver(c, wants_gro(skb, c, p.protocol));
 }
@@ -336,42 +255,42 @@ INLINE int session_receive(struct __sk_buff *skb, struct config *cfg, struct rx_
 INLINE int underlay_receive(struct __sk_buff *skb, __u32 l2)
 {
 	struct outer o = { .l3 = l2 };
-	struct rx_key key = {};
+	struct gpdu g = {};
 	struct rx_session *r;
 	struct config *cfg;
-	struct gtpu g;
 	__u32 zero = 0;
 	int verdict;
 
-	if (skb->vlan_present) /* belongs to the VLAN device, which has a hook of its own */
-		return TC_ACT_UNSPEC;
+	if (skb->vlan_present) { /* belongs to the VLAN device, which has a hook of its own; id 0 is a priority alone */
+		if (skb->vlan_tci & VLAN_ID || bpf_skb_vlan_pop(skb))
+			return TC_ACT_UNSPEC;
+	}
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (!cfg)
 		return TC_ACT_UNSPEC;
-	linear(skb, l2 + (skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
-	if (outer_parse(skb, &o) || !known_port(cfg, o.dport))
+	switch (outer_parse(skb, &o)) {
+	case OUTER_UDP:
+		break;
+	case OUTER_FRAGMENT:
+		return tail(skb, TAIL_REASSEMBLE, l2, ASK_ALL);
+	case OUTER_ICMP:
+		return tail(skb, TAIL_ICMP_ERROR, l2, ASK_ALL);
+	default:
 		return TC_ACT_UNSPEC;
-	if (o.fragment)
-		return not_a_session(skb, &o, DROP_FRAGMENT);
-	if (o.end < o.udp + sizeof(struct udphdr) + sizeof(g) ||
-	    bpf_skb_load_bytes(skb, o.udp + sizeof(struct udphdr), &g, sizeof(g)))
-		return not_a_session(skb, &o, DROP_BAD_LENGTH);
-	if ((g.flags & GTPU_V1_MASK) != GTPU_V1)
-		return not_a_session(skb, &o, DROP_BAD_VERSION);
-	if (g.type != GTPU_GPDU)
-		return not_a_session(skb, &o, DROP_UNKNOWN_MESSAGE);
-	addr_copy(key.local, o.local);
-	key.id = bpf_ntohl(g.teid);
-	key.port = o.dport;
-	key.kind = KIND_GTP;
-	r = bpf_map_lookup_elem(&rx, &key);
+	}
+	if (!known_port(cfg, o.dport))
+		return TC_ACT_UNSPEC;
+	if (o.bad_sum || bad_source(&o) || gpdu_parse(skb, &o, &g))
+		return tail(skb, TAIL_SIGNAL, l2, ASK_ALL);
+	r = live_session(&g.key);
 	if (!r)
-		return not_a_session(skb, &o, DROP_UNKNOWN_TEID);
-	verdict = session_receive(skb, cfg, r, &key, &o, &g, l2);
-	if (verdict < 0)
-		return drop_session(skb, r->config[r->active & 1].ifindex, key.local, key.id, -verdict,
-				    skb->gso_segs > 1 ? skb->gso_segs : 1);
-	return verdict;
+		return tail(skb, TAIL_SIGNAL, l2, ASK_ALL);
+	verdict = session_receive(skb, cfg, r, &o, &g, l2);
+	if (verdict >= 0)
+		return verdict;
+	drop_session(skb, r->config[r->active & 1].ifindex, g.key.local, g.key.id, -verdict,
+		     skb->gso_segs > 1 ? skb->gso_segs : 1);
+	return verdict == -DROP_UNKNOWN_EXTENSION ? tail(skb, TAIL_SIGNAL, l2, ASK_EXTNOTIFY) : TC_ACT_SHOT;
 }
 
 #endif

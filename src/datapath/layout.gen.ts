@@ -150,6 +150,10 @@ export const control_what = {
   peer: 7,
 } as const;
 
+export interface scratch {
+  readonly octets: Uint8Array;
+}
+
 export interface drop_key {
   readonly id: bigint;
   readonly local: Uint8Array;
@@ -308,8 +312,8 @@ export interface peer_key {
 export interface peer {
   readonly sessions: number;
   readonly seen: number;
-  readonly mtu_until: bigint;
   readonly mtu: number;
+  readonly mtu_until: number;
   readonly echo_bucket: bigint;
   readonly echo_requests: bigint;
   readonly echo_responses: bigint;
@@ -338,10 +342,6 @@ export interface bucket {
   readonly next: bigint;
 }
 
-export interface scratch {
-  readonly octets: Uint8Array;
-}
-
 export interface control {
   readonly what: number;
   readonly local_dev: number;
@@ -357,6 +357,7 @@ export interface control {
 }
 
 export interface Structs {
+  scratch: scratch;
   drop_key: drop_key;
   drop_count: drop_count;
   tx_key: tx_key;
@@ -380,11 +381,11 @@ export interface Structs {
   underlay: underlay;
   pending: pending;
   bucket: bucket;
-  scratch: scratch;
   control: control;
 }
 
 export interface MapTypes {
+  scratch: { key: number; value: readonly scratch[] };
   drops: { key: drop_key; value: readonly drop_count[] };
   tx: { key: tx_key; value: tx_session };
   tx_prefix: { key: prefix_key; value: tx_session };
@@ -403,10 +404,15 @@ export interface MapTypes {
   underlays: { key: number; value: underlay };
   pending: { key: number; value: pending };
   limits: { key: number; value: bucket };
-  scratch: { key: number; value: readonly scratch[] };
 }
 
 export const structs: Readonly<Record<keyof Structs, Layout>> = {
+  scratch: {
+    size: 520,
+    fields: {
+      octets: [0, 'u8[520]'],
+    },
+  },
   drop_key: {
     size: 32,
     fields: {
@@ -602,18 +608,17 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     },
   },
   peer: {
-    size: 64,
+    size: 56,
     fields: {
       sessions: [0, 'u32'],
       seen: [4, 'u32'],
-      mtu_until: [8, 'u64'],
-      mtu: [16, 'u32'],
-      pad: [20, 'u32'],
-      echo_bucket: [24, 'u64'],
-      echo_requests: [32, 'u64'],
-      echo_responses: [40, 'u64'],
-      errinds: [48, 'u64'],
-      extnotifies: [56, 'u64'],
+      mtu: [8, 'u32'],
+      mtu_until: [12, 'u32'],
+      echo_bucket: [16, 'u64'],
+      echo_requests: [24, 'u64'],
+      echo_responses: [32, 'u64'],
+      errinds: [40, 'u64'],
+      extnotifies: [48, 'u64'],
     },
   },
   address: {
@@ -647,12 +652,6 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       next: [0, 'u64'],
     },
   },
-  scratch: {
-    size: 512,
-    fields: {
-      octets: [0, 'u8[512]'],
-    },
-  },
   control: {
     size: 264,
     fields: {
@@ -674,6 +673,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
 };
 
 export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
+  scratch: { type: 6, key: 'u32', value: 'scratch' },
   drops: { type: 5, key: 'drop_key', value: 'drop_count' },
   tx: { type: 1, key: 'tx_key', value: 'tx_session' },
   tx_prefix: { type: 11, key: 'prefix_key', value: 'tx_session' },
@@ -692,5 +692,4 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   underlays: { type: 1, key: 'u32', value: 'underlay' },
   pending: { type: 2, key: 'u32', value: 'pending' },
   limits: { type: 2, key: 'u32', value: 'bucket' },
-  scratch: { type: 6, key: 'u32', value: 'scratch' },
 };

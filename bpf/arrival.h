@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The outer headers of a received frame: what it is, whether it is ours, whether its sums are right. */
+#ifndef GTP_ARRIVAL_H
+#define GTP_ARRIVAL_H
+
+#include "maps.h"
+#include "packet.h"
+
+#define IPV6_MAX_EXT 4
+
+enum outer_kind {
+	OUTER_UDP,
+	OUTER_FRAGMENT,	/* of UDP, as far as that can be seen: ports are in the first one alone (X8) */
+	OUTER_ICMP,
+	OUTER_OTHER,	/* nothing that a UDP tunnel has to do with */
+};
+
+/* The outer headers of a received packet. */
+struct outer {
+	__u8 local[16] __attribute__((aligned(8)));	/* destination */
+	__u8 remote[16] __attribute__((aligned(8)));	/* source */
+	__u32 l3;		/* where the IP header begins */
+	__u32 udp;		/* where the UDP header begins */
+	__u32 end;		/* where the datagram ends, by the UDP length; 0: where it says it ends there is nothing */
+	__u16 dport;
+	__u16 sport;
+	__sum16 check;		/* of the UDP header */
+	__u8 version;
+	__u8 ecn;
+	__u8 bad_sum;		/* the IPv4 header's checksum is wrong */
+};
+
+/* Sum of the options of an IPv4 header of `len` octets. */
+INLINE __u64 sum_options(struct __sk_buff *skb, __u32 at, __u32 len)
+{
+	__u64 sum = 0;
+	__u32 word;
+
+	for (__u32 i = sizeof(struct iphdr); i < 60; i += 4) {
+		if (i >= len || bpf_skb_load_bytes(skb, at + i, &word, 4))
+			break;
+		sum += word;
+	}
+	return sum;
+}
+
+INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o)
+{
+	struct iphdr *ip = data(skb) + o->l3;
+	__u64 sum;
+	__u32 len;
+
+	if ((void *)(ip + 1) > data_end(skb) || ip->version != 4 || ip->ihl < 5)
+		return OUTER_OTHER;
+	if (ip->protocol != IPPROTO_UDP)
+		return ip->protocol == IPPROTO_ICMP ? OUTER_ICMP : OUTER_OTHER;
+	if (ip->frag_off & IP_MF_OR_OFFSET)
+		return OUTER_FRAGMENT;
+	o->version = 4;
+	o->ecn = ip->tos & ECN_MASK;
+	len = ip->ihl * 4;
+	o->udp = o->l3 + len;
+	o->end = o->l3 + bpf_ntohs(ip->tot_len);
+	addr_from_v4(o->local, ip->daddr);
+	addr_from_v4(o->remote, ip->saddr);
+	sum = sum_words(ip, 5);
+	if (len > sizeof(*ip))
+		sum += sum_options(skb, o->l3, len);
+	o->bad_sum = fold(sum) != 0xffff;
+	return OUTER_UDP;
+}
+
+INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o)
+{
+	struct ipv6hdr *ip = data(skb) + o->l3;
+	__u8 next, kind, ext[4];
+
+	if ((void *)(ip + 1) > data_end(skb) || ip->version != 6)
+		return OUTER_OTHER;
+	o->version = 6;
+	o->ecn = ip->flow_lbl[0] >> 4 & ECN_MASK;
+	o->udp = o->l3 + sizeof(*ip);
+	o->end = o->udp + bpf_ntohs(ip->payload_len);
+	addr_copy(o->local, &ip->daddr);
+	addr_copy(o->remote, &ip->saddr);
+	next = ip->nexthdr;
+	for (int i = 0; i <= IPV6_MAX_EXT; i++) {
+		if (next == IPPROTO_UDP)
+			return OUTER_UDP;
+		if (next == IPPROTO_ICMPV6)
+			return OUTER_ICMP;
+		if (i == IPV6_MAX_EXT || (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
+					  next != IPPROTO_FRAGMENT))
+			return OUTER_OTHER;
+		kind = next;
+		if (bpf_skb_load_bytes(skb, o->udp, ext, sizeof(ext)))
+			return OUTER_OTHER;
+		next = ext[0];
+		if (kind != IPPROTO_FRAGMENT)
+			o->udp += (ext[1] + 1) * 8;
+		else if (ext[2] || ext[3] & 0xf9) /* all there is counts as whole (RFC 6946) */
+			return OUTER_FRAGMENT;
+		else
+			o->udp += 8;
+	}
+	return OUTER_OTHER;
+}
+
+/* Reads IP and UDP header of a frame whose link header has `o->l3` octets. Returns enum outer_kind. */
+INLINE int outer_parse(struct __sk_buff *skb, struct outer *o)
+{
+	struct udphdr udp;
+	int kind = OUTER_OTHER;
+	__u32 end;
+
+	linear(skb, o->l3 + (skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		kind = outer_ip_v4(skb, o);
+	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		kind = outer_ip_v6(skb, o);
+	if (kind != OUTER_UDP)
+		return kind;
+	if (peek(skb, o->udp, &udp, sizeof(udp)))
+		return OUTER_OTHER;
+	o->dport = bpf_ntohs(udp.dest);
+	o->sport = bpf_ntohs(udp.source);
+	o->check = udp.check;
+	end = o->udp + bpf_ntohs(udp.len);
+	/* a super-packet's UDP length may be that of one segment: then IP tells */
+	if (end > o->end || o->end > skb->len || end < o->udp + sizeof(udp))
+		o->end = 0; /* bad_length once it is known to be ours */
+	else if (!skb->gso_size)
+		o->end = end;
+	return OUTER_UDP;
+}
+
+/* G19: can a host have this outer source address? */
+INLINE int bad_source(const struct outer *o)
+{
+	__u8 first = o->remote[0];
+
+	if (o->version == 6)
+		return first == 0xff || !(((__u64 *)o->remote)[0] | ((__u64 *)o->remote)[1]);
+	first = o->remote[12];
+	return !first || first >= 224;
+}
+
+INLINE int known_port(const struct config *cfg, __u32 port)
+{
+	port &= 0xffff;
+	return cfg->ports[port >> 6 & (PORT_WORDS - 1)] >> (port & 63) & 1;
+}
+
+/* Is another program of this machine bound to that address and port? */
+INLINE int has_socket(struct __sk_buff *skb, const struct outer *o)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+
+	if (o->version == 4) {
+		tuple.ipv4.saddr = addr_v4(o->remote);
+		tuple.ipv4.daddr = addr_v4(o->local);
+		tuple.ipv4.sport = bpf_htons(o->sport);
+		tuple.ipv4.dport = bpf_htons(o->dport);
+		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	} else {
+		addr_copy(tuple.ipv6.saddr, o->remote);
+		addr_copy(tuple.ipv6.daddr, o->local);
+		tuple.ipv6.sport = bpf_htons(o->sport);
+		tuple.ipv6.dport = bpf_htons(o->dport);
+		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+	}
+	if (!sk)
+		return 0;
+	bpf_sk_release(sk);
+	return 1;
+}
+
+/* Sum of the pseudo header of a received datagram of `len` octets. */
+INLINE __u64 arrival_pseudo(const struct outer *o, __u32 len)
+{
+	__u64 sum = bpf_htons(IPPROTO_UDP) + bpf_htons(len);
+
+	if (o->version == 4)
+		return sum + addr_v4(o->local) + addr_v4(o->remote);
+	return sum + sum_words(o->local, 4) + sum_words(o->remote, 4);
+}
+
+/*
+ * X11, X10: the UDP checksum of a datagram that is all there. Known good from the skb, or summed up. A sender on this machine
+ * leaves the sum to a device that never comes (CHECKSUM_PARTIAL): then the field holds the pseudo header's sum, and nothing
+ * can have damaged the packet; likewise a super-packet. Returns 0, -DROP_BAD_CHECKSUM or -DROP_ZERO_CHECKSUM.
+ */
+INLINE int bad_checksum(struct __sk_buff *skb, const struct outer *o, int zero_is_fine)
+{
+	__u32 len = o->end - o->udp;
+	__u64 pseudo;
+
+	if (!o->check)
+		return o->version == 4 || zero_is_fine ? 0 : -DROP_ZERO_CHECKSUM;
+	if (skb->gso_size || bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) >= 0)
+		return 0;
+	pseudo = arrival_pseudo(o, len);
+	if (o->check == fold(pseudo))
+		return 0;
+	return fold(pseudo + sum_packet(skb, o->udp, len)) == 0xffff ? 0 : -DROP_BAD_CHECKSUM;
+}
+
+#endif
