@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { ObjectName } from '../grammar';
 import type { GlobalOptions, OutputRecord, OutputValue } from './command';
-import { briefCells, localTeidLine, restLine, wordLine } from './lines';
+import { briefCells, localTeidLine, restLine, toldLine, wordLine } from './lines';
 import type { Palette } from './palette';
 
 /** What to print a command's records as. */
@@ -55,6 +55,7 @@ function printTable(rows: readonly string[][]): string {
 function recordLines(record: OutputRecord, object: ObjectName, options: GlobalOptions, palette: Palette): string[] {
   const { stats, details } = record;
   const indented = [
+    toldLine(object, record),
     ...(options.details ? [] : [troubleLine(record, palette)]),
     ...(options.details ? [restLine(object, record, palette), ...entries(details).map(detailLine)] : []),
     ...(options.statistics > 0 ? entries(stats).map(([key, value]) => countLine(key, value, options)) : []),

@@ -2,7 +2,8 @@
 import { stateDir } from '../../src/datapath/bpffs';
 import { type OpenMaps, openMaps } from '../../src/datapath/maps';
 import { attached } from '../../src/datapath/object';
-import { activeRx, activeTx } from '../../src/datapath/sessions';
+import { activeTx } from '../../src/datapath/places';
+import { activeRx } from '../../src/datapath/sessions';
 import { listAddresses } from '../../src/netlink/address';
 import { getFeatures } from '../../src/netlink/ethtool';
 import { findLink, getLink, IFF_NOARP, IFF_UP, listLinks } from '../../src/netlink/link';
