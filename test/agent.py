@@ -133,20 +133,40 @@ def op_transfer(source, target, address, port, size, chunk, nodelay):
     receiver.start()
     try:
         client.connect((address, port))
-        sent = hashlib.sha256()
-        block, left = os.urandom(1 << 20), size
-        while left:
-            part = block[: min(left, chunk)]
-            client.sendall(part)
-            sent.update(part)
-            left -= len(part)
-            block = block[1:] + block[:1] if left < size // 2 else block
-        client.shutdown(socket.SHUT_WR)
+        sent = send_all(client, size, chunk)
     finally:
         receiver.join(30)
         client.close()
         listener.close()
-    return {"equal": result.get("digest") == sent.hexdigest(), "received": result.get("size", 0)}
+    return {"equal": result.get("digest") == sent, "received": result.get("size", 0)}
+
+
+def op_mirrored(source, address, port, size):
+    """One TCP connection to a server that sends everything back; compares the digests of what was sent and what came."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    client = in_netns(source, lambda: socket.socket(family, socket.SOCK_STREAM))
+    client.settimeout(20)
+    client.connect((address, port))
+    result = {}
+    receiver = threading.Thread(target=receive_from, args=(client, result))
+    receiver.start()
+    sent = send_all(client, size, 131072)
+    receiver.join(30)
+    return {"equal": result.get("digest") == sent, "received": result.get("size", 0)}
+
+
+def send_all(client, size, chunk):
+    """Sends so many octets and the end; gives their digest."""
+    sent = hashlib.sha256()
+    block, left = os.urandom(1 << 20), size
+    while left:
+        part = block[: min(left, chunk)]
+        client.sendall(part)
+        sent.update(part)
+        left -= len(part)
+        block = block[1:] + block[:1] if left < size // 2 else block
+    client.shutdown(socket.SHUT_WR)
+    return sent.hexdigest()
 
 
 def receive_all(listener, result):
@@ -155,6 +175,10 @@ def receive_all(listener, result):
     except OSError:
         return
     connection.settimeout(20)
+    receive_from(connection, result)
+
+
+def receive_from(connection, result):
     digest, size = hashlib.sha256(), 0
     try:
         while data := connection.recv(1 << 18):

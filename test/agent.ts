@@ -67,6 +67,10 @@ export const transfer = ({ from, to, address, size, chunk = 131072, nodelay = fa
     nodelay,
   });
 
+/** Moves `size` octets over TCP to a server that sends them back, and compares digests. */
+export const mirrored = (from: string, address: string, port: number, size: number) =>
+  call<{ equal: boolean; received: number }>({ op: 'mirrored', source: from, address, port, size });
+
 /** Numbered UDP datagrams that go on until `end`. */
 export async function stream(from: string, bind: string, to: string, address: string, size = 200) {
   const id = await call<number>({ op: 'stream', source: from, bind, target: to, address, port: 5002, size });
