@@ -17,6 +17,8 @@ export const IPPROTO_IP = 0;
 export const IPPROTO_IPV6 = 41;
 export const IP_RECVERR = 11;
 export const IPV6_RECVERR = 25;
+export const SIOCGSTAMPNS = 0x8907;
+export const CLOCK_REALTIME = 0;
 export const MSG_PEEK = 0x2;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
@@ -81,6 +83,16 @@ export function getsockopt(fd: number, level: number, option: number, value: Uin
   return result < 0 ? result : (length[0] ?? 0);
 }
 
+/** ioctl(2) with a pointer to `value`. Returns what the request returns, or -errno. */
+export function ioctl(fd: number, request: number, value: Uint8Array): number {
+  return call('ioctl', fd, request, value);
+}
+
+/** clock_gettime(2) into a struct timespec of 16 octets. Returns 0 or -errno. */
+export function clock_gettime(clock: number, time: Uint8Array): number {
+  return call('clock_gettime', clock, time);
+}
+
 /** setns(2) of the calling thread. Returns 0 or -errno. Only netns.ts may call it. */
 export function setns(fd: number, type: number): number {
   return call('setns', fd, type);
@@ -117,6 +129,8 @@ const PROTOTYPES = {
   recvmsg: 'intptr_t recvmsg(int, void *, int)',
   setsockopt: 'int setsockopt(int, int, int, void *, uint32_t)',
   getsockopt: 'int getsockopt(int, int, int, void *, uint32_t *)',
+  ioctl: 'int ioctl(int, unsigned long, void *)',
+  clock_gettime: 'int clock_gettime(int, void *)',
   setns: 'int setns(int, int)',
   flock: 'int flock(int, int)',
   mount: 'int mount(void *, void *, void *, unsigned long, void *)',

@@ -122,15 +122,15 @@ function refuse(course: Course, refusal: Refusal): void {
   course.listener.error(refusal);
 }
 
-function takeAnswer(course: Course, { at, bytes }: Datagram): void {
+function takeAnswer(course: Course, { at, read, bytes }: Datagram): void {
   const { plan, tally, sent, waiting, listener } = course;
   const response = readEchoResponse(plan.version, bytes);
   if (response === undefined) return;
-  const isAnyones = plan.oldest && response.sequence === 0;
-  const sequence = isAnyones ? ([...waiting.keys()][0] ?? course.last) : response.sequence;
+  const [oldest = course.last] = waiting.keys();
+  const sequence = plan.oldest && response.sequence === 0 ? oldest : response.sequence;
   const request = sent.get(sequence);
   if (request === undefined) return;
-  const rtt = at - request.at;
+  const rtt = (at >= request.at && at <= read ? at : read) - request.at;
   const duplicate = request.answered;
   const late = !duplicate && rtt > plan.timeout;
   request.answered = true;

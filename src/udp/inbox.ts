@@ -4,9 +4,13 @@ import { send as sendOn } from '../bindings/libc';
 import { address as addressKind, sameAddress } from '../values';
 import { type IcmpError, takeErrors } from './errors';
 import type { UdpSocket } from './socket';
+import { sinceArrival } from './stamp';
 
-/** A datagram of the peer, and when it came: milliseconds on the clock of performance.now. */
-export type Datagram = { readonly at: number; readonly bytes: Buffer };
+/**
+ * A datagram of the peer. `at`: when the kernel got it, `read`: when we did, in milliseconds on the clock of
+ * performance.now; `at` is wrong when somebody set the clock in between.
+ */
+export type Datagram = { readonly at: number; readonly read: number; readonly bytes: Buffer };
 
 /** A socket in use: what is sent, and what has come in since somebody looked. */
 export type Inbox = {
@@ -29,16 +33,20 @@ export function listen({ fd, peer }: UdpSocket): Inbox {
   };
   const socket = createSocket(peer.address.family === 4 ? 'udp4' : 'udp6');
   socket.on('message', (bytes, from) => {
-    const at = performance.now();
+    const read = performance.now();
+    const at = read - sinceArrival(fd);
     // Before the socket was connected, anybody could send to it.
     const sender = addressKind.parse(from.address.split('%')[0] ?? '');
-    if (from.port === peer.port && sameAddress(sender, peer.address)) put({ at, bytes });
+    if (from.port === peer.port && sameAddress(sender, peer.address)) put({ at, read, bytes });
   });
   socket.on('error', (error: NodeJS.ErrnoException) => {
     const found = takeErrors(fd);
     const bare = { errno: Math.abs(error.errno ?? 0), from: undefined, quoted: Buffer.alloc(0) };
     put(...(found.length > 0 ? found : [bare]));
   });
+  // The first call of each function binds it, which takes longer than many an answer.
+  sinceArrival(fd);
+  sendOn(-1, new Uint8Array(0));
   socket.bind({ fd });
   return {
     send: (bytes) => send(fd, bytes, put),
