@@ -49,10 +49,10 @@ export interface Background {
 
 const started = new Set<Background>();
 
-/** Starts a program and waits until it has written `ready`, to stdout or stderr. */
+/** Starts a program and waits until it has written `ready`, to stdout or stderr, if that is given. */
 export async function background(
   command: readonly string[],
-  ready: RegExp,
+  ready?: RegExp,
   env: NodeJS.ProcessEnv = {},
 ): Promise<Background> {
   const [program = '', ...words] = command;
@@ -71,7 +71,7 @@ export async function background(
     },
   };
   started.add(handle);
-  await said(child, ready, command);
+  if (ready !== undefined) await said(child, ready, command);
   return handle;
 }
 
