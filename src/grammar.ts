@@ -4,6 +4,7 @@
 import {
   address,
   choice,
+  count,
   ifname,
   interfaceAddress,
   type Kind,
@@ -20,10 +21,12 @@ import {
   prefix,
   prefixOrDefault,
   qfi,
+  seconds,
   srcport,
   teid,
   tos,
   ttl,
+  version,
 } from './values';
 
 /** A word that takes a value, or a flag, or one that is known but refused until it is built. */
@@ -41,6 +44,8 @@ export type Row = {
   readonly no?: true;
   /** A word that contradicts this one. */
   readonly not?: string;
+  /** A word without which this one means nothing. */
+  readonly with?: string;
   /** What holds when the word is not given, as records have it. Text output leaves it out. */
   readonly default?: string | number | boolean;
   /** Rows of one group are optional together: when one is given, the required ones of the group are required. */
@@ -61,11 +66,17 @@ export type CommandSpec = {
   readonly exclusive?: true;
   /** At least one word besides the required ones must be given. */
   readonly some?: true;
+  /** Exactly one of these words must be given. */
+  readonly either?: readonly string[];
+  /** It prints while it runs, until it is done or interrupted. */
+  readonly runs?: true;
 };
 
 export type ObjectSpec = {
   readonly help: string;
   readonly commands: { readonly [command: string]: CommandSpec | Later };
+  /** It has one command, whose name nobody types: its words follow the object. */
+  readonly bare?: true;
 };
 
 export type OptionSpec = {
@@ -292,7 +303,29 @@ export const grammar = {
       restore: later,
     },
   },
-  ping: later,
+  ping: {
+    help: 'whether a peer answers: GTP-U echo',
+    bare: true,
+    commands: {
+      run: {
+        help: 'send Echo Requests to a peer and tell what comes back, until Ctrl-C',
+        runs: true,
+        either: ['addr', 'dev'],
+        words: {
+          addr: { kind: address, positional: true, help: 'the peer' },
+          dev: { kind: linkName, help: 'the remote of the sessions of this link, from their local address' },
+          'local-teid': { kind: ownTeid, with: 'dev', help: 'the remote of this session, where they have several' },
+          tid: later,
+          local: { kind: address, help: 'address to send from; else the one that the kernel takes' },
+          count: { kind: count, help: 'end when so many requests are answered or have timed out' },
+          interval: { kind: seconds, default: 1, help: 'seconds from one request to the next' },
+          timeout: { kind: seconds, default: 1, help: 'seconds after which a request counts as lost' },
+          port: { kind: port, help: 'UDP port of the peer: 2152, or 3386 for version 0; with dev that of the link' },
+          version: { kind: version, placeholder: '{ 0 | 1 }', default: 1, help: 'version of GTP' },
+        },
+      },
+    },
+  },
   path: {
     help: 'local addresses and the peers that sessions have',
     commands: {
@@ -352,6 +385,11 @@ export type Request<O extends ObjectName, C extends CommandName<O>> = Commands<O
   ? RequestOf<W>
   : never;
 
+/** Whether a command prints while it runs. */
+export type Runs<O extends ObjectName, C extends CommandName<O>> = Commands<O>[C] extends { readonly runs: true }
+  ? true
+  : false;
+
 type Grammar = typeof grammar;
 type Commands<O extends ObjectName> = Grammar[O]['commands'];
 
@@ -374,6 +412,12 @@ type ValueOf<R> = R extends { readonly kind: Kind<infer T> }
 /** The key of a word in requests and records. */
 export function keyOf(word: string): string {
   return word.replaceAll('-', '_');
+}
+
+/** What a user types for a command: OBJECT COMMAND, or OBJECT where that has no command words. */
+export function titleOf(object: string, command: string): string {
+  const spec = (grammar as { readonly [name: string]: ObjectSpec | Later })[object];
+  return spec !== undefined && !isLater(spec) && spec.bare ? object : `${object} ${command}`;
 }
 
 /** Whether a row, command, object or option is one that a later version brings. */

@@ -109,6 +109,18 @@ export const ttl = numberOr(['inherit'], 'N', 'a number 1-255', 1, 255);
 /** The whole octet, in the notation of ip: DSCP in the upper six bits. */
 export const tos = numberOr(['inherit'], 'N', 'a number 0-255', 0, 255, (value) => `0x${value.toString(16)}`);
 export const onOff = choice(['on', 'off']);
+/** How many times something is done. */
+export const count = number(1, 0xffffffff);
+/** The version of GTP. */
+export const version = number(0, 1);
+
+/** A time in seconds, with a fraction or without. */
+export const seconds = kind<number>({
+  placeholder: 'S',
+  expected: 'seconds 0.01-86400',
+  read: readSeconds,
+  format: String,
+});
 
 /** A unicast MAC address, six octets in hexadecimal with colons. */
 export const mac = kind({
@@ -231,6 +243,12 @@ function readNumber(text: string, least: number, most: number): number | undefin
   if (!/^(0|[1-9][0-9]{0,9}|0[xX][0-9a-fA-F]{1,16})$/.test(text)) return undefined;
   const value = Number(text);
   return value >= least && value <= most ? value : undefined;
+}
+
+function readSeconds(text: string): number | undefined {
+  if (!/^([0-9]{1,5}|[0-9]{0,5}\.[0-9]{1,20})$/.test(text)) return undefined;
+  const value = Number(text);
+  return value >= 0.01 && value <= 86400 ? value : undefined;
 }
 
 function formatTeid(value: Teid): string {

@@ -277,13 +277,65 @@ def op_relay_end(id):
     return relay["count"]
 
 
+def op_echo(ns, address, port, answers, instead, delay, to):
+    """A peer that answers each datagram with the octets of `answers`, or of instead[number of the request, from 1].
+
+    An answer is hex in which SSSS stands for the sequence number of the request and OOOO for another one; with "!" in
+    front it comes from another port. delay: seconds; to: the port to answer to, if not that of the request.
+    """
+    echo = {"stop": threading.Event(), "socket": inet(ns, address, port, socket.SOCK_DGRAM), "requests": [],
+            "stranger": inet(ns, address, 0, socket.SOCK_DGRAM), "to": to}
+    echo["thread"] = threading.Thread(target=echo_run, args=(echo, answers, instead, delay))
+    echo["thread"].start()
+    return keep(echo)
+
+
+def echo_run(echo, answers, instead, delay):
+    timers = []
+    while not echo["stop"].is_set():
+        if not select.select([echo["socket"]], [], [], 0.1)[0]:
+            continue
+        octets, source = echo["socket"].recvfrom(1 << 16)
+        echo["requests"].append({"data": octets.hex(), "from": [source[0], source[1]]})
+        chosen = instead.get(str(len(echo["requests"])), answers)
+        if delay:
+            timers.append(threading.Timer(delay, echo_answer, (echo, octets, source, chosen)))
+            timers[-1].start()
+        else:
+            echo_answer(echo, octets, source, chosen)
+    for timer in timers:
+        timer.join()
+    echo["socket"].close()
+    echo["stranger"].close()
+
+
+def echo_answer(echo, octets, source, answers):
+    at = 8 if octets[0] >> 5 else 4
+    number = int.from_bytes(octets[at:at + 2], "big")
+    for text in answers:
+        octets = text.lstrip("!").replace("SSSS", f"{number:04x}").replace("OOOO", f"{number ^ 0x4000:04x}")
+        handle = echo["stranger" if text.startswith("!") else "socket"]
+        handle.sendto(bytes.fromhex(octets), (source[0], echo["to"] or source[1]))
+
+
+def op_echo_requests(id):
+    return HANDLES[id]["requests"]
+
+
+def op_echo_end(id):
+    echo = HANDLES.pop(id)
+    echo["stop"].set()
+    echo["thread"].join(10)
+    return echo["requests"]
+
+
 def op_close(id):
     HANDLES.pop(id).close()
 
 
 def op_reset():
     """Closes everything; what still ran is told, for a test has to end what it starts."""
-    running = [op_stream_end(i) if "seen" in h else op_relay_end(i)
+    running = [op_stream_end(i) if "seen" in h else op_echo_end(i) if "requests" in h else op_relay_end(i)
                for i, h in list(HANDLES.items()) if isinstance(h, dict)]
     for handle in list(HANDLES):
         op_close(handle)

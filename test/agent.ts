@@ -86,6 +86,32 @@ export async function relay(ns: string, left: string, right: string, peers: read
   return { end: () => call<number>({ op: 'relay_end', id }) };
 }
 
+/** How a foreign peer answers (see op_echo of agent.py for the notation). */
+export interface EchoPeer {
+  readonly ns: string;
+  readonly address: string;
+  readonly port?: number;
+  readonly answers: readonly string[];
+  /** Other answers to the request of that number, from 1. */
+  readonly instead?: Readonly<Record<number, readonly string[]>>;
+  /** Seconds before an answer. */
+  readonly delay?: number;
+  /** The port to answer to, whatever the request came from. */
+  readonly to?: number;
+}
+
+/** A foreign GTP peer that answers Echo Requests in some way; `end` gives the requests. */
+export async function echoPeer({ ns, address, port = 2152, answers, instead = {}, delay = 0, to = 0 }: EchoPeer) {
+  const id = await call<number>({ op: 'echo', ns, address, port, answers, instead, delay, to });
+  const datagrams = (list: readonly { data: string; from: [string, number] }[]): Received[] =>
+    list.map(({ data, from }) => ({ data: Buffer.from(data, 'hex'), from }));
+  type Heard = { data: string; from: [string, number] }[];
+  return {
+    requests: async () => datagrams(await call<Heard>({ op: 'echo_requests', id })),
+    end: async () => datagrams(await call<Heard>({ op: 'echo_end', id })),
+  };
+}
+
 /** Closes every socket; gives how many streams and relays a test forgot to end. */
 export const resetAgent = (): Promise<number> =>
   agent === undefined ? Promise.resolve(0) : call<number>({ op: 'reset' });

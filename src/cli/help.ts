@@ -8,6 +8,7 @@ import {
   type ObjectSpec,
   type OptionSpec,
   type Row,
+  titleOf,
 } from '../grammar';
 import { notation } from './words';
 
@@ -19,10 +20,11 @@ export function help(object?: string, command?: string): string {
   if (object === undefined) return topHelp();
   const spec = working<ObjectSpec>(grammar)[object];
   if (spec === undefined) throw new Error(`no such object: ${object}`);
-  if (command === undefined) return objectHelp(object, spec);
-  const commandSpec = working<CommandSpec>(spec.commands)[command];
-  if (commandSpec === undefined) throw new Error(`no such command: ${object} ${command}`);
-  return commandHelp(object, command, commandSpec);
+  if (command === undefined && !spec.bare) return objectHelp(object, spec);
+  const name = command ?? Object.keys(spec.commands)[0] ?? '';
+  const commandSpec = working<CommandSpec>(spec.commands)[name];
+  if (commandSpec === undefined) throw new Error(`no such command: ${object} ${name}`);
+  return commandHelp(object, name, commandSpec);
 }
 
 /** What `gtp help` says; `gtp -help` adds a line for each option. */
@@ -40,11 +42,11 @@ export function topHelp(): string {
   ].join('\n');
 }
 
-/** The synopsis of every command of an object, one string of unwrapped tokens each, without "gtp". */
-export function synopsis(object: string): { readonly command: string; readonly tokens: readonly string[] }[] {
+/** The synopsis of every command of an object: what stands before its words, without "gtp", and unwrapped tokens. */
+export function synopsis(object: string): { readonly title: string; readonly tokens: readonly string[] }[] {
   const spec = working<ObjectSpec>(grammar)[object];
   return Object.entries(working<CommandSpec>(spec?.commands ?? {})).map(([command, commandSpec]) => ({
-    command,
+    title: titleOf(object, command),
     tokens: commandTokens(commandSpec),
   }));
 }
@@ -120,7 +122,7 @@ function commandHelp(object: string, name: string, spec: CommandSpec): string {
 }
 
 function usage(first: boolean, object: string, name: string, spec: CommandSpec): string[] {
-  const start = `${first ? 'Usage:' : '      '} gtp ${object} ${name}`;
+  const start = `${first ? 'Usage:' : '      '} gtp ${titleOf(object, name)}`;
   return wrap(commandTokens(spec), start, 15);
 }
 
@@ -138,8 +140,16 @@ function commandTokens(spec: CommandSpec): string[] {
     const ways = all.filter(([, row]) => !row.required).map(([word, row]) => notation(word, row));
     return [...needed.map(([word, row]) => token(word, row)), ...braced(ways, '...')];
   }
-  const plain = all.filter(([, row]) => row.group === undefined).map(([word, row]) => token(word, row));
-  return [...plain, ...[...groups(spec).keys()].map((name) => `[ ${name} ]`)];
+  const isEither = (word: string): boolean => spec.either?.includes(word) === true;
+  const ways = all.filter(([word]) => isEither(word)).map(([word, row]) => notation(word, row));
+  const plain = all
+    .filter(([word, row]) => row.group === undefined && !isEither(word))
+    .map(([word, row]) => token(word, row));
+  return [
+    ...(ways.length === 0 ? [] : [`{ ${ways.join(' | ')} }`]),
+    ...plain,
+    ...[...groups(spec).keys()].map((name) => `[ ${name} ]`),
+  ];
 }
 
 function token(word: string, row: Row): string {

@@ -4,15 +4,18 @@ import { address, interfaceAddress, mac, port, prefix, prefixOrDefault } from '.
 import type { OutputRecord, OutputValue } from './command';
 import type { Palette } from './palette';
 
+/** The objects whose commands answer with records. Others print while they run. */
+export type RecordObject = Exclude<ObjectName, 'ping'>;
+
 /** The first line of a record: words that `add` accepts, without those that say what holds anyway. */
-export function wordLine(object: ObjectName, record: OutputRecord, palette: Palette): string {
+export function wordLine(object: RecordObject, record: OutputRecord, palette: Palette): string {
   const layout = LAYOUTS[object];
   const words = orderedRows(object).filter(([word, row]) => isTold(layout, word, row, record));
   return words.flatMap(([word, row]) => tellWord(word, row, record[keyOf(word)] ?? null, palette)).join(' ');
 }
 
 /** What a record holds besides words, counters and details: state, ifindex, hooks. For -d. */
-export function restLine(object: ObjectName, record: OutputRecord, palette: Palette): string {
+export function restLine(object: RecordObject, record: OutputRecord, palette: Palette): string {
   const { minor = [] } = LAYOUTS[object];
   const words = new Set(orderedRows(object).flatMap(([word]) => (minor.includes(word) ? [] : [keyOf(word)])));
   const rest = Object.entries(record).filter(
@@ -22,7 +25,7 @@ export function restLine(object: ObjectName, record: OutputRecord, palette: Pale
 }
 
 /** The cells of -br, one string a column. */
-export function briefCells(object: ObjectName, record: OutputRecord): string[] {
+export function briefCells(object: RecordObject, record: OutputRecord): string[] {
   const rows = new Map(orderedRows(object));
   return LAYOUTS[object].brief.map((word) => {
     const value = record[keyOf(word)];
@@ -49,7 +52,7 @@ type Layout = {
   readonly brief: readonly string[];
 };
 
-const LAYOUTS: { readonly [O in ObjectName]: Layout } = {
+const LAYOUTS: { readonly [O in RecordObject]: Layout } = {
   link: {
     words: grammar.link.commands.add.words,
     lead: ['ifname', 'type', 'local', 'dev', 'netns', 'inner', 'mtu', 'role'],
@@ -76,7 +79,7 @@ const LAYOUTS: { readonly [O in ObjectName]: Layout } = {
 };
 
 // The rows of `add` that belong to the object itself, the leading ones first.
-function orderedRows(object: ObjectName): [word: string, row: Row][] {
+function orderedRows(object: RecordObject): [word: string, row: Row][] {
   const all = Object.entries(LAYOUTS[object].words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
   const own = all.filter(([, row]) => row.group === undefined);
   const { lead } = LAYOUTS[object];

@@ -92,13 +92,7 @@ export function mtuArithmetic(mtu: number, family: 4 | 6, extensionOctets: numbe
 
 /** What sending needs. Throws UsageError for words that contradict each other. */
 export function txConfig(link: LinkWords, words: SessionWords): TxConfig {
-  if (words.local.family !== words.remote.family) {
-    const [local, remote] = [words.local, words.remote].map(addressKind.format);
-    throw new UsageError(`local ${local} and remote ${remote} are of different address families`, {
-      hint: `give a local address of IPv${words.remote.family}`,
-    });
-  }
-  for (const word of ['local', 'remote'] as const) checkUnicast(word, words[word]);
+  checkEnds(words.local, words.remote, 'remote');
   const extension = container(link.role, words);
   const srcport = words.srcport ?? link.srcport;
   const ttl = words.ttl ?? link.ttl;
@@ -116,6 +110,18 @@ export function txConfig(link: LinkWords, words: SessionWords): TxConfig {
     ext_len: extension.length,
     ext: Uint8Array.from({ length: 4 }, (_, i) => extension[i] ?? 0),
   };
+}
+
+/** Throws UsageError unless both are addresses of one host, of one family; `word` is what the far one is called. */
+export function checkEnds(local: Address | undefined, remote: Address, word: string): void {
+  if (local !== undefined && local.family !== remote.family) {
+    const [near, far] = [local, remote].map(addressKind.format);
+    throw new UsageError(`local ${near} and ${word} ${far} are of different address families`, {
+      hint: `give a local address of IPv${remote.family}`,
+    });
+  }
+  if (local !== undefined) checkUnicast('local', local);
+  checkUnicast(word, remote);
 }
 
 /** What receipt checks, and where it delivers. */

@@ -46,6 +46,9 @@ export const kinds: { readonly [name: string]: readonly [values.Kind<unknown>, f
   ppi: [values.ppi, fc.integer({ min: 0, max: 7 })],
   srcport: [values.srcport, orWord(values.srcport, 1, 65535)],
   ttl: [values.ttl, orWord(values.ttl, 1, 255)],
+  count: [values.count, fc.integer({ min: 1, max: 0xffffffff })],
+  version: [values.version, fc.constantFrom(0, 1)],
+  seconds: [values.seconds, fc.double({ min: 0.01, max: 86400, noNaN: true })],
   tos: [values.tos, orWord(values.tos, 0, 255)],
   onOff: [values.onOff, fc.constantFrom('on', 'off')],
   mac: [
@@ -59,11 +62,12 @@ export const kinds: { readonly [name: string]: readonly [values.Kind<unknown>, f
 };
 
 /** Every command that works, as [object, command, spec]. */
-export const commands: readonly (readonly [ObjectName, string, CommandSpec])[] = (['link', 'session'] as const).flatMap(
-  (object) =>
-    Object.entries<CommandSpec | Later>(grammar[object].commands).flatMap(([command, spec]) =>
-      isLater(spec) ? [] : [[object, command, spec] as const],
-    ),
+export const commands: readonly (readonly [ObjectName, string, CommandSpec])[] = (
+  ['link', 'session', 'ping'] as const
+).flatMap((object) =>
+  Object.entries<CommandSpec | Later>(grammar[object].commands).flatMap(([command, spec]) =>
+    isLater(spec) ? [] : [[object, command, spec] as const],
+  ),
 );
 
 /** One word of a request: its row, and the typed values given for it (true or false for a flag). */
@@ -71,8 +75,15 @@ export type GivenWord = { readonly word: string; readonly row: Row; readonly val
 
 /** A random complete request of a command, in random order but for a positional word. */
 export function request(spec: CommandSpec): fc.Arbitrary<readonly GivenWord[]> {
-  const rows = Object.entries(spec.words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
-  const words = rows.map(([word, row]) => givenWord(word, row, row.required === true));
+  return fc.constantFrom(...(spec.either ?? [undefined])).chain((way) => requestBy(spec, way));
+}
+
+// `way`: which of the words that exclude each other is given.
+function requestBy(spec: CommandSpec, way: string | undefined): fc.Arbitrary<readonly GivenWord[]> {
+  const rows = Object.entries(spec.words)
+    .filter((entry): entry is [string, Row] => !isLater(entry[1]))
+    .filter(([word, row]) => word === way || !(spec.either?.includes(word) || (row.with ?? way) !== way));
+  const words = rows.map(([word, row]) => givenWord(word, row, row.required === true || word === way));
   return fc.tuple(...words, fc.integer()).map((all) => {
     const given = all.slice(0, -1).filter((item): item is GivenWord => typeof item === 'object' && item !== null);
     const [first, ...rest] = given.filter(

@@ -2,6 +2,7 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import type { GlobalOptions, OutputRecord, OutputValue } from '../../src/cli/command';
+import type { RecordObject } from '../../src/cli/lines';
 import { readOptions } from '../../src/cli/options';
 import { choosePalette, plain } from '../../src/cli/palette';
 import { parse } from '../../src/cli/parse';
@@ -149,7 +150,7 @@ for (const [object, command, spec] of commands.filter(([, name]) => name === 'ad
         // A MAC that nobody has to give is told with -d only.
         const given = all.filter(({ word, row }) => row.group === undefined && word !== 'lladdr');
         const record = Object.fromEntries(given.map((item) => [keyOf(item.word), recordValue(item)]));
-        const line = show([record], '', { object });
+        const line = show([record], '', { object: object as RecordObject });
         const parsed = parse([object, command, ...line.trim().split(' ')]);
         if (parsed.ask !== 'run') throw new Error(line);
         for (const item of given) {
