@@ -33,7 +33,7 @@ struct control {
 	struct rx_config rx;
 	struct link_config link;
 	struct peer_key peer_key;
-	__s32 sessions;		/* 1 or -1 */
+	__s32 sessions;		/* more, or less than 0: fewer */
 	__u32 pad2;
 };
 
@@ -44,6 +44,7 @@ struct user_space {
 	enum tx_flag tx_flag;
 	enum rx_flag rx_flag;
 	enum session_state session_state;
+	enum sweep_cause sweep_cause;
 	enum link_flag link_flag;
 	enum link_word link_word;
 	enum endpoint_flag endpoint_flag;
@@ -93,7 +94,7 @@ INLINE int control_peer(const struct control *c)
 		fresh.sessions = c->sessions;
 		return -bpf_map_update_elem(&peers, &c->peer_key, &fresh, BPF_NOEXIST);
 	}
-	if (c->sessions < 0 && p->sessions <= 1)
+	if ((__s32)p->sessions + c->sessions <= 0)
 		return -bpf_map_delete_elem(&peers, &c->peer_key);
 	__sync_fetch_and_add(&p->sessions, c->sessions);
 	return 0;

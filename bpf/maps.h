@@ -326,6 +326,13 @@ struct bucket {
 
 enum limit { LIMIT_ECHO, LIMIT_ERRIND, LIMIT_EXTNOTIFY, LIMITS };
 
+/* Why the next command that changes something has to look at every session first. */
+enum sweep_cause {
+	SWEEP_COMMAND,	/* a command is at work; or it was killed, and what sessions share may not fit them */
+	SWEEP_ERRIND,	/* an Error Indication ended a session (SESSION_DELETED) */
+	SWEEP_CAUSES,
+};
+
 /* ifindex, id and local: a session's drop; ifindex alone: a link's; without ifindex: an endpoint's, id is its port. */
 struct drop_key {
 	__u64 id;
@@ -424,6 +431,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct bucket);
 } limits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SWEEP_CAUSES);
+	__type(key, __u32);
+	__type(value, __u32);
+} unswept SEC(".maps");
 
 /* Octets of a packet that the stack of a program has no room for. */
 struct scratch {

@@ -92,6 +92,12 @@ export const session_state = {
   deleted: 3,
 } as const;
 
+export const sweep_cause = {
+  command: 0,
+  errind: 1,
+  causes: 2,
+} as const;
+
 export const link_flag = {
   sgsn: 1,
   default: 2,
@@ -404,6 +410,7 @@ export interface MapTypes {
   underlays: { key: number; value: underlay };
   pending: { key: number; value: pending };
   limits: { key: number; value: bucket };
+  unswept: { key: number; value: number };
 }
 
 export const structs: Readonly<Record<keyof Structs, Layout>> = {
@@ -692,4 +699,5 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   underlays: { type: 1, key: 'u32', value: 'underlay' },
   pending: { type: 2, key: 'u32', value: 'pending' },
   limits: { type: 2, key: 'u32', value: 'bucket' },
+  unswept: { type: 2, key: 'u32', value: 'u32' },
 };
