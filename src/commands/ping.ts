@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Commands } from '../cli/command';
+import { kind } from '../datapath/layout.gen';
 import { readSessions, type Stored } from '../datapath/sessions';
 import { KernelError, UsageError } from '../errors';
 import type { Request } from '../grammar';
@@ -16,6 +17,8 @@ import { exchange } from './ping-exchange';
 import { errorLine, headLine, pingRecord, replyLine, summary } from './ping-text';
 
 type Words = Request<'ping', 'run'>;
+
+const KINDS = { 0: kind.gtp0, 1: kind.gtp } as const;
 
 export const commands: Commands<'ping'> = {
   run: (words, { options, note }) => {
@@ -62,15 +65,17 @@ function targetOfLink(dev: string, words: Words, version: Version, note: Note): 
   return viewState(note, (state) => {
     const live = findLink(state, dev);
     if (state === undefined) throw new Error('a link without state');
-    const { local, remote, dport } = chooseSession(state, live, words).txConfig;
-    const port = words.port ?? (version === 1 ? dport : ECHO_PORT[version]);
+    const { key, txConfig } = chooseSession(state, live, words);
+    const { local, remote, dport } = txConfig;
+    const port = words.port ?? (key.kind === KINDS[version] ? dport : ECHO_PORT[version]);
     return { peer: fromMapped(remote), local: fromMapped(local), port };
   });
 }
 
 // One session, or several between the same two addresses.
-function chooseSession(state: State, live: LiveLink, { local_teid, local }: Words): Stored {
-  if (local_teid !== undefined) return findSession(state, live, local_teid, local);
+function chooseSession(state: State, live: LiveLink, { local_teid, tid, local }: Words): Stored {
+  if (local_teid !== undefined) return findSession(state, live, { version: 1, local_teid }, local);
+  if (tid !== undefined) return findSession(state, live, { version: 0, tid }, local);
   const { name, index } = live.device;
   const sessions = readSessions(state.maps, index).filter(
     ({ txConfig }) => local === undefined || sameAddress(fromMapped(txConfig.local), local),
@@ -86,7 +91,7 @@ function chooseSession(state: State, live: LiveLink, { local_teid, local }: Word
   const ends = new Set(sessions.map(({ txConfig }) => `${hex(txConfig.local)} ${hex(txConfig.remote)}`));
   if (ends.size === 1) return first;
   throw new UsageError(
-    `the sessions of ${name} have several remotes or local addresses: expected "local-teid" to name one`,
+    `the sessions of ${name} have several remotes or local addresses: expected "local-teid" or "tid" to name one`,
     {
       hint: `gtp session show dev ${name} lists them`,
     },
