@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type BpfObject, openObject } from '../src/bindings/bpf-object';
 import { loadPrograms, type Programs } from '../test/bpf/harness';
 import { A, B, eth } from '../test/bpf/packet';
+import { sum16 } from '../test/gtp-frame';
 import { FIRST_ADDRESS, FIRST_TEID, fillBare, fillOurs, SERVER } from './sessions';
 import { median } from './statistics';
 import { bareObject, toolPath } from './tools';
@@ -85,6 +86,8 @@ function listCases(bare: BpfObject, ours: Record<'one' | 'only' | 'many', Progra
   const frame = Buffer.concat([outer.bytes(), inner.subarray(14)]);
   const length = frame.length - 14;
   frame.writeUInt16BE(length, 14 + 2);
+  frame.writeUInt16BE(0, 14 + 10);
+  frame.writeUInt16BE(0xffff - sum16(frame.subarray(14, 14 + 20)), 14 + 10);
   frame.writeUInt16BE(length - 20, 14 + 20 + 4);
   frame.writeUInt16BE(length - 36, 14 + 28 + 2);
   const encap = (name: string, fd: number, count = 1): Case => ({

@@ -50,6 +50,7 @@ struct user_space {
 	enum endpoint_flag endpoint_flag;
 	enum offload offload;
 	enum kind kind;
+	enum datagram_state datagram_state;
 	enum control_what control_what;
 	struct control control;
 } layouts SEC("user_space");

@@ -5,6 +5,7 @@
 #include "control.h"
 #include "icmp_error.h"
 #include "link.h"
+#include "reassemble.h"
 #include "signal.h"
 #include "tail.h"
 #include "underlay.h"
@@ -69,6 +70,13 @@ int icmp_error(struct __sk_buff *skb)
 {
 	icmp_error_receive(skb);
 	return TC_ACT_UNSPEC;
+}
+
+/* By a tail call of `underlay`: an outer fragment. */
+SEC("tc")
+int reassemble(struct __sk_buff *skb)
+{
+	return fragment_receive(skb, skb->cb[0] ? ETH_HLEN : 0);
 }
 
 /* tcx egress of a device that holds an IPv4 address which a session on this machine has as its remote. The route

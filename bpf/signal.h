@@ -102,6 +102,7 @@ INLINE int signal_errind(struct __sk_buff *skb, const struct signal *s, __u32 at
 {
 	struct remote_key remote = { .port = s->o.dport, .kind = KIND_GTP };
 	struct rx_key key = { .port = s->o.dport, .kind = KIND_GTP };
+	__u32 cause = SWEEP_ERRIND, one = 1;
 	struct errind e = {};
 	struct rx_session *r;
 	enum rx_flag flags;
@@ -126,6 +127,7 @@ INLINE int signal_errind(struct __sk_buff *skb, const struct signal *s, __u32 at
 	flags = r->config[r->active & 1].flags;
 	if (flags & RX_ERRIND_DEL) {
 		r->state = SESSION_DELETED;
+		bpf_map_update_elem(&unswept, &cause, &one, BPF_ANY);
 		__sync_fetch_and_add(&s->cfg->epoch, 1); /* the sending half looks for it, and stops */
 	} else if (!(flags & RX_ERRIND_NONE)) {
 		r->state = SESSION_ERROR_INDICATED;

@@ -20,6 +20,7 @@ int signal(struct __sk_buff *skb);
 int underlay(struct __sk_buff *skb);
 int underlay_l3(struct __sk_buff *skb);
 int icmp_error(struct __sk_buff *skb);
+int reassemble(struct __sk_buff *skb);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -32,6 +33,7 @@ struct {
 		[TAIL_SIGNAL] = (void *)&signal,
 		[TAIL_UNDERLAY] = (void *)&underlay,
 		[TAIL_UNDERLAY_L3] = (void *)&underlay_l3,
+		[TAIL_REASSEMBLE] = (void *)&reassemble,
 		[TAIL_ICMP_ERROR] = (void *)&icmp_error,
 	},
 };

@@ -7,11 +7,12 @@ import { dirname, join, relative } from 'node:path';
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'commands', 'netns'],
   cli: [],
-  commands: ['wiring', 'tunnels', 'netlink', 'datapath', 'netns', 'undo', 'cli'],
+  commands: ['wiring', 'tunnels', 'netlink', 'datapath', 'udp', 'netns', 'undo', 'cli'],
   wiring: ['tunnels', 'netlink', 'datapath', 'netns', 'sysctl', 'undo'],
   tunnels: [],
   netlink: ['netns', 'sysctl', 'bindings'],
   datapath: ['netns', 'undo', 'bindings'],
+  udp: ['bindings'],
   netns: ['bindings'],
   sysctl: [],
   bindings: [],

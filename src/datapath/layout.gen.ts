@@ -146,6 +146,13 @@ export const kind = {
   gtp0: 2,
 } as const;
 
+export const datagram_state = {
+  free: 0,
+  held: 1,
+  whole: 2,
+  refused: 3,
+} as const;
+
 export const control_what = {
   tx: 1,
   prefix: 2,
@@ -235,6 +242,56 @@ export interface endpoint {
   readonly sent_echo: bigint;
   readonly sent_errind: bigint;
   readonly sent_extnotify: bigint;
+}
+
+export interface bpf_spin_lock {
+  readonly val: number;
+}
+
+export interface fragment_key {
+  readonly local: Uint8Array;
+  readonly remote: Uint8Array;
+  readonly id: number;
+  readonly version: number;
+}
+
+export interface piece {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface datagram {
+  readonly key: fragment_key;
+  readonly since: bigint;
+  readonly bytes: number;
+  readonly pieces: number;
+  readonly users: number;
+  readonly have: number;
+  readonly total: number;
+  readonly head: number;
+  readonly next_at: number;
+  readonly port: number;
+  readonly next: number;
+  readonly ecn: number;
+  readonly state: number;
+  readonly piece: readonly piece[];
+}
+
+export interface foreign {
+  readonly key: fragment_key;
+  readonly since: bigint;
+}
+
+export interface datagrams {
+  readonly lock: bpf_spin_lock;
+  readonly zero: number;
+  readonly held: readonly datagram[];
+  readonly foreign: readonly foreign[];
+}
+
+export interface pieces {
+  readonly head: Uint8Array;
+  readonly octets: Uint8Array;
 }
 
 export interface link_config {
@@ -348,6 +405,10 @@ export interface bucket {
   readonly next: bigint;
 }
 
+export interface cut {
+  readonly octets: Uint8Array;
+}
+
 export interface control {
   readonly what: number;
   readonly local_dev: number;
@@ -373,6 +434,13 @@ export interface Structs {
   config: config;
   endpoint_key: endpoint_key;
   endpoint: endpoint;
+  bpf_spin_lock: bpf_spin_lock;
+  fragment_key: fragment_key;
+  piece: piece;
+  datagram: datagram;
+  foreign: foreign;
+  datagrams: datagrams;
+  pieces: pieces;
   link_config: link_config;
   link_state: link_state;
   link_words: link_words;
@@ -387,6 +455,7 @@ export interface Structs {
   underlay: underlay;
   pending: pending;
   bucket: bucket;
+  cut: cut;
   control: control;
 }
 
@@ -397,6 +466,8 @@ export interface MapTypes {
   tx_prefix: { key: prefix_key; value: tx_session };
   config: { key: number; value: config };
   endpoints: { key: endpoint_key; value: endpoint };
+  datagrams: { key: number; value: datagrams };
+  pieces: { key: number; value: pieces };
   devices: { key: number; value: number };
   links: { key: number; value: link_state };
   link_words: { key: number; value: link_words };
@@ -411,6 +482,8 @@ export interface MapTypes {
   pending: { key: number; value: pending };
   limits: { key: number; value: bucket };
   unswept: { key: number; value: number };
+  cut: { key: number; value: readonly cut[] };
+  next_id: { key: number; value: number };
 }
 
 export const structs: Readonly<Record<keyof Structs, Layout>> = {
@@ -516,6 +589,71 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       sent_echo: [24, 'u64'],
       sent_errind: [32, 'u64'],
       sent_extnotify: [40, 'u64'],
+    },
+  },
+  bpf_spin_lock: {
+    size: 4,
+    fields: {
+      val: [0, 'u32'],
+    },
+  },
+  fragment_key: {
+    size: 40,
+    fields: {
+      local: [0, 'u8[16]'],
+      remote: [16, 'u8[16]'],
+      id: [32, 'u32'],
+      version: [36, 'u32'],
+    },
+  },
+  piece: {
+    size: 4,
+    fields: {
+      start: [0, 'u16'],
+      end: [2, 'u16'],
+    },
+  },
+  datagram: {
+    size: 328,
+    fields: {
+      key: [0, 'fragment_key'],
+      since: [40, 'u64'],
+      bytes: [48, 'u32'],
+      pieces: [52, 'u16'],
+      users: [54, 'u16'],
+      have: [56, 'u16'],
+      total: [58, 'u16'],
+      head: [60, 'u16'],
+      next_at: [62, 'u16'],
+      port: [64, 'u16'],
+      next: [66, 'u8'],
+      ecn: [67, 'u8'],
+      state: [68, 'u8'],
+      pad: [69, 'u8[3]'],
+      piece: [72, 'piece[64]'],
+    },
+  },
+  foreign: {
+    size: 48,
+    fields: {
+      key: [0, 'fragment_key'],
+      since: [40, 'u64'],
+    },
+  },
+  datagrams: {
+    size: 70152,
+    fields: {
+      lock: [0, 'bpf_spin_lock'],
+      zero: [4, 'u32'],
+      held: [8, 'datagram[64]'],
+      foreign: [21000, 'foreign[1024]'],
+    },
+  },
+  pieces: {
+    size: 33024,
+    fields: {
+      head: [0, 'u8[256]'],
+      octets: [256, 'u8[32768]'],
     },
   },
   link_config: {
@@ -659,6 +797,12 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       next: [0, 'u64'],
     },
   },
+  cut: {
+    size: 20480,
+    fields: {
+      octets: [0, 'u8[20480]'],
+    },
+  },
   control: {
     size: 264,
     fields: {
@@ -686,6 +830,8 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   tx_prefix: { type: 11, key: 'prefix_key', value: 'tx_session' },
   config: { type: 2, key: 'u32', value: 'config' },
   endpoints: { type: 1, key: 'endpoint_key', value: 'endpoint' },
+  datagrams: { type: 2, key: 'u32', value: 'datagrams' },
+  pieces: { type: 2, key: 'u32', value: 'pieces' },
   devices: { type: 25, key: 'u32', value: 'u32' },
   links: { type: 1, key: 'u32', value: 'link_state' },
   link_words: { type: 1, key: 'u32', value: 'link_words' },
@@ -700,4 +846,6 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   pending: { type: 2, key: 'u32', value: 'pending' },
   limits: { type: 2, key: 'u32', value: 'bucket' },
   unswept: { type: 2, key: 'u32', value: 'u32' },
+  cut: { type: 6, key: 'u32', value: 'cut' },
+  next_id: { type: 2, key: 'u32', value: 'u32' },
 };

@@ -66,8 +66,8 @@ export function sameFrame(t: ExecutionContext, got: Buffer, wanted: Buffer | Pac
 
 const VERDICTS = ['ok', 'reclassify', 'shot', 'pipe', 'stolen', 'queued', 'repeat', 'redirect', 'trap'];
 const UNSPEC = 0xffffffff;
-// Headers that a program may add.
-const ROOM = 512;
+// What a program may add: headers, or what other frames have brought.
+const ROOM = 16 << 10;
 
 // Offsets in struct __sk_buff.
 const SKB_SIZE = 192;

@@ -75,10 +75,11 @@ export function makeWorld(): World {
     maps,
     reset: () => {
       readers.clear();
-      for (const name of ['tx', 'tx_prefix', 'rx', 'endpoints', 'drops', 'links', 'devices'] as const)
+      for (const name of ['tx', 'tx_prefix', 'rx', 'endpoints', 'locals', 'drops', 'links', 'devices'] as const)
         clear(maps[name] as Emptied);
       if (isShimUsed) for (let slot = 0; slot < 1024; slot++) maps.pending.put(slot, zero('pending'));
       isShimUsed = false;
+      maps.datagrams.put(0, zero('datagrams'));
       maps.config.put(0, { ...zero('config'), shim_out: LINK, shim_in: LINK, ports: portBits(PORT) });
       maps.devices.put(LINK, LINK);
       setFlags(0);
@@ -109,6 +110,7 @@ export function makeWorld(): World {
     endpoint: (local, port = PORT) => {
       const key = { local: mapped(local), port, kind: 1 };
       maps.endpoints.put(key, zero('endpoint'));
+      maps.locals.put({ octets: mapped(local) }, 1);
       reads(`passed ${local}`, `${port}`, () => counts(maps.endpoints.get(key)?.passed));
       reads(`answered ${local}`, `${port}`, () => counts(maps.endpoints.get(key)?.answered));
     },
