@@ -5,6 +5,7 @@ import {
   address,
   choice,
   count,
+  flow,
   ifname,
   interfaceAddress,
   type Kind,
@@ -21,9 +22,11 @@ import {
   prefix,
   prefixOrDefault,
   qfi,
+  restartCount,
   seconds,
   srcport,
   teid,
+  tid,
   tos,
   ttl,
   version,
@@ -50,7 +53,12 @@ export type Row = {
   readonly default?: string | number | boolean;
   /** Rows of one group are optional together: when one is given, the required ones of the group are required. */
   readonly group?: string;
+  /** The word and value that this one goes with: words of two forms exclude each other. Where that word has no default, theirs choose. */
+  readonly of?: Form;
 } & ({ readonly kind: Kind<unknown> } | { readonly flag: true });
+
+/** What a command may be about, each with words of its own. */
+export type Form = 'version 0' | 'version 1';
 
 /** A word, command, object or option that a later version brings; known by name and refused. */
 export type Later = { readonly later: true; readonly no?: true };
@@ -116,35 +124,41 @@ const linkSettings = {
   srcport: { kind: srcport, default: 'fixed', help: 'outer UDP source port: that of the kind, by flow, or a number' },
   ttl: { kind: ttl, default: 64, help: 'outer TTL or hop limit' },
   tos: { kind: tos, default: 0, help: 'outer TOS or traffic class' },
-  udpcsum: { flag: true, no: true, help: 'outer UDP checksum; over IPv6 there always is one' },
+  udpcsum: {
+    flag: true,
+    no: true,
+    help: 'outer UDP checksum; default over IPv6, where noudpcsum also takes packets without one',
+  },
   df: { kind: choice(['set', 'unset', 'inherit']), default: 'set', help: 'outer DF bit' },
   gso: { kind: choice(['auto', 'split', 'keep']), default: 'auto', help: 'when to cut super-packets' },
   deliver: { kind: choice(['auto', 'bulk', 'small']), default: 'auto', help: 'through GRO (bulk) or straight (small)' },
   hairpin: { kind: onOff, default: 'on', help: 'short cut between two links of this machine' },
   xdp: { kind: choice(['auto', 'off'], { later: ['on'] }), default: 'auto', help: 'native XDP on underlays that can' },
   lladdr: { kind: mac, help: 'MAC of the end that stays here' },
-  echo: { kind: onOff, default: 'on', help: 'answer Echo Requests; remembered, nothing is answered yet' },
-  errind: { kind: onOff, default: 'on', help: 'answer unknown TEIDs with Error Indications; remembered, as echo' },
-  extnotify: {
-    kind: onOff,
-    default: 'on',
-    help: 'answer unknown extension headers with a notification; remembered, as echo',
-  },
+  echo: { kind: onOff, default: 'on', help: 'answer Echo Requests' },
+  errind: { kind: onOff, default: 'on', help: 'answer unknown TEIDs with Error Indications' },
+  extnotify: { kind: onOff, default: 'on', help: 'answer unknown extension headers with a notification' },
   'errind-action': {
     kind: choice(['none', 'mark', 'del']),
     default: 'mark',
-    help: 'what a received Error Indication does',
+    help: 'what a received Error Indication does to its session: nothing, show it as the state, or end it',
   },
-  restart_count: later,
+  restart_count: { kind: restartCount, default: 0, help: 'Recovery in Echo Responses of version 0' },
   vrf: later,
 } as const satisfies Words;
 
 const sessionType = {
   type: { kind: linkTypes, help: 'kind of the session; else that of the link' },
 } as const;
+const v0 = { of: 'version 0' } as const;
+const v1 = { of: 'version 1' } as const;
 const sessionIds = {
-  'local-teid': { kind: ownTeidOrAuto, required: true, help: 'TEID that the peer puts into packets to us' },
-  'remote-teid': { kind: teid, required: true, help: 'TEID that we put into packets to the peer' },
+  version: { kind: version, default: 1, help: 'of GTP: 1 with a TEID for each direction, 0 with one TID' },
+  'local-teid': { ...v1, kind: ownTeidOrAuto, required: true, help: 'TEID that the peer puts into packets to us' },
+  'remote-teid': { ...v1, kind: teid, required: true, help: 'TEID that we put into packets to the peer' },
+  tid: { ...v0, kind: tid, required: true, help: 'TID of packets in both directions' },
+  flow: { ...v0, kind: flow, default: 0, help: 'flow label that the peer puts into packets to us' },
+  'remote-flow': { ...v0, kind: flow, default: 0, help: 'flow label that we put into packets to the peer' },
 } as const satisfies Words;
 const sessionSettings = {
   remote: { kind: address, required: true, help: 'outer address of the peer' },
@@ -168,20 +182,17 @@ const sessionSettings = {
   ttl: { kind: ttl, help: 'as in link add, for this session' },
   tos: { kind: tos, help: 'as in link add, for this session' },
   udpcsum: { flag: true, no: true, help: 'as in link add, for this session' },
-  qfi: { kind: qfi, help: 'send a PDU Session Container with this QoS Flow Identifier' },
-  rqi: { flag: true, help: 'Reflective QoS Indication in the container' },
-  ppi: { kind: ppi, help: 'Paging Policy Indicator in the container' },
+  qfi: { ...v1, kind: qfi, help: 'send a PDU Session Container with this QoS Flow Identifier' },
+  rqi: { ...v1, flag: true, help: 'Reflective QoS Indication in the container' },
+  ppi: { ...v1, kind: ppi, help: 'Paging Policy Indicator in the container' },
   psc: {
+    ...v1,
     kind: choice(['auto', 'none', 'dl', 'ul']),
     default: 'auto',
     help: 'PDU Session Container: by role, never, or of that type',
   },
-  seq: { later: true, no: true },
+  seq: { ...v1, flag: true, no: true, help: 'number the packets that we send; default noseq' },
   payload: later,
-  version: later,
-  tid: later,
-  flow: later,
-  'remote-flow': later,
   key: later,
   ikey: later,
   okey: later,
@@ -206,10 +217,10 @@ const sessionWords = { ...sessionType, ...sessionIds, ...sessionSettings } as co
 const onLink = { dev: { kind: linkName, required: true, help: 'the link of the session' } } as const satisfies Words;
 const sessionId = {
   type: sessionType.type,
-  'local-teid': { kind: ownTeid, required: true, help: 'the TEID of the session' },
+  version: { kind: version, help: 'of GTP; else as the ID tells' },
+  'local-teid': { ...v1, kind: ownTeid, required: true, help: 'the TEID of the session' },
+  tid: { ...v0, kind: tid, required: true, help: 'the TID of the session' },
   local: { kind: address, help: 'its local address, where the link has several' },
-  version: later,
-  tid: later,
   key: later,
   ikey: later,
   vni: later,
@@ -287,14 +298,24 @@ export const grammar = {
         help: 'change the words given; fails if the session does not exist',
         changes: true,
         some: true,
-        words: { ...onLink, ...optional(sessionWords), 'local-teid': sessionId['local-teid'] },
+        words: {
+          ...onLink,
+          ...optional(sessionWords),
+          version: sessionId.version,
+          'local-teid': sessionId['local-teid'],
+          tid: sessionId.tid,
+        },
       },
       replace: {
         help: 'make a session, or change it if it exists',
         changes: true,
         words: { ...onLink, ...sessionWords },
       },
-      del: { help: 'remove a session', changes: true, words: { ...onLink, ...sessionId, endmarker: later } },
+      del: {
+        help: 'remove a session',
+        changes: true,
+        words: { ...onLink, ...sessionId, endmarker: later },
+      },
       get: { help: 'show one session', words: { ...onLink, ...sessionId } },
       show: { help: 'show sessions', words: sessionFilter },
       flush: { help: 'remove sessions', changes: true, words: sessionFilter },
@@ -321,7 +342,7 @@ export const grammar = {
           interval: { kind: seconds, default: 1, help: 'seconds from one request to the next' },
           timeout: { kind: seconds, default: 1, help: 'seconds after which a request counts as lost' },
           port: { kind: port, help: 'UDP port of the peer: 2152, or 3386 for version 0; with dev that of the link' },
-          version: { kind: version, placeholder: '{ 0 | 1 }', default: 1, help: 'version of GTP' },
+          version: { kind: version, default: 1, help: 'version of GTP' },
         },
       },
     },
@@ -398,7 +419,7 @@ type RequestOf<W> = Flatten<
     readonly [K in keyof W as W[K] extends Needed | Later ? never : Key<K>]?: ValueOf<W[K]> | undefined;
   }
 >;
-type Needed = { readonly required: true; readonly group?: never };
+type Needed = { readonly required: true; readonly group?: never; readonly of?: never };
 type Flatten<T> = { [K in keyof T]: T[K] };
 type Key<K> = K extends `${infer A}-${infer B}` ? Key<`${A}_${B}`> : K;
 type ValueOf<R> = R extends { readonly kind: Kind<infer T> }

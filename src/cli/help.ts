@@ -10,6 +10,7 @@ import {
   type Row,
   titleOf,
 } from '../grammar';
+import { CHOOSER, type Rows } from './forms';
 import { notation } from './words';
 
 /** Widest line of help. */
@@ -53,11 +54,12 @@ export function synopsis(object: string): { readonly title: string; readonly tok
 
 /** The groups that the synopsis of a command abbreviates, such as SESSION-WORDS, with their tokens. */
 export function groups(spec: CommandSpec): ReadonlyMap<string, readonly string[]> {
-  const found = new Map<string, string[]>();
-  for (const [word, row] of rows(spec)) {
-    if (row.group !== undefined) found.set(row.group, [...(found.get(row.group) ?? []), token(word, row)]);
+  const found = new Map<string, [string, Row][]>();
+  for (const entry of rows(spec)) {
+    const [, { group }] = entry;
+    if (group !== undefined) found.set(group, [...(found.get(group) ?? []), entry]);
   }
-  return found;
+  return new Map([...found].map(([group, list]) => [group, tokensOf(list)]));
 }
 
 /** Rows of a command that work, in the order of the table. */
@@ -137,19 +139,48 @@ function commandTokens(spec: CommandSpec): string[] {
   if (spec.exclusive) return [`[ ${all.map(([word, row]) => notation(word, row)).join(' | ')} ]`];
   const needed = all.filter(([, row]) => row.required && row.group === undefined);
   if (spec.some) {
-    const ways = all.filter(([, row]) => !row.required).map(([word, row]) => notation(word, row));
-    return [...needed.map(([word, row]) => token(word, row)), ...braced(ways, '...')];
+    const ways = all
+      .filter(([word, row]) => !row.required && word !== CHOOSER)
+      .map(([word, row]) => notation(word, row));
+    const chooser = all.filter(([word]) => word === CHOOSER);
+    return [...tokensOf([...chooser, ...needed]), ...braced(ways, '...')];
   }
   const isEither = (word: string): boolean => spec.either?.includes(word) === true;
   const ways = all.filter(([word]) => isEither(word)).map(([word, row]) => notation(word, row));
-  const plain = all
-    .filter(([word, row]) => row.group === undefined && !isEither(word))
-    .map(([word, row]) => token(word, row));
+  const plain = tokensOf(all.filter(([word, row]) => row.group === undefined && !isEither(word)));
   return [
     ...(ways.length === 0 ? [] : [`{ ${ways.join(' | ')} }`]),
     ...plain,
     ...[...groups(spec).keys()].map((name) => `[ ${name} ]`),
   ];
+}
+
+// The IDs of several forms stand next to each other and are alternatives; they tell what the choosing word has to be.
+function tokensOf(list: Rows): string[] {
+  const start = list.findIndex(([, { of }]) => of !== undefined);
+  const rest = start < 0 ? [] : list.slice(start);
+  const length = rest.findIndex(([, { of }]) => of === undefined);
+  const ids = rest.slice(0, length < 0 ? rest.length : length);
+  const forms = [...new Set(ids.map(([, { of }]) => of))];
+  if (forms.length < 2) return list.map((entry) => token(...entry));
+  const isDefault = list.some(([word, row]) => word === CHOOSER && row.default !== undefined);
+  const ways = forms.map((form, at) => {
+    const choice = at === 0 ? [] : [isDefault ? `${form}` : `[ ${form} ]`];
+    return [...choice, ...ids.filter(([, { of }]) => of === form).map((entry) => token(...entry))];
+  });
+  const plain = (entries: Rows): string[] =>
+    entries.filter(([word]) => word !== CHOOSER).map((entry) => token(...entry));
+  return [...plain(list.slice(0, start)), ...alternatives(ways), ...plain(rest.slice(ids.length))];
+}
+
+function alternatives(ways: readonly (readonly string[])[]): string[] {
+  return ways.flatMap((way, at) =>
+    way.map((text, index) => {
+      const open = at === 0 && index === 0 ? '{ ' : '';
+      if (index < way.length - 1) return `${open}${text}`;
+      return `${open}${text}${at === ways.length - 1 ? ' }' : ' |'}`;
+    }),
+  );
 }
 
 function token(word: string, row: Row): string {

@@ -27,7 +27,9 @@ export function restLine(object: RecordObject, record: OutputRecord, palette: Pa
 /** The cells of -br, one string a column. */
 export function briefCells(object: RecordObject, record: OutputRecord): string[] {
   const rows = new Map(orderedRows(object));
-  return LAYOUTS[object].brief.map((word) => {
+  const { brief, instead } = LAYOUTS[object];
+  return brief.map((own) => {
+    const word = (record[keyOf(own)] ?? null) === null ? (instead?.[own] ?? own) : own;
     const value = record[keyOf(word)];
     const items = (Array.isArray(value) ? value : [value]) as readonly (OutputValue | undefined)[];
     const told = items.filter((item) => item !== null && item !== undefined);
@@ -45,11 +47,15 @@ type Layout = {
   readonly words: Words;
   /** Words that come first and are told even when they have their default. */
   readonly lead: readonly string[];
+  /** Of these, those that are left out with their default all the same. */
+  readonly usual?: readonly string[];
   /** Words that nobody has to give and that tell little: for -d. */
   readonly minor?: readonly string[];
   /** Defaults that depend on the record. */
   readonly computed: { readonly [word: string]: (record: OutputRecord) => OutputValue };
   readonly brief: readonly string[];
+  /** What stands in a column of -br where its own word is not set. */
+  readonly instead?: { readonly [word: string]: string };
 };
 
 const LAYOUTS: { readonly [O in RecordObject]: Layout } = {
@@ -62,9 +68,14 @@ const LAYOUTS: { readonly [O in RecordObject]: Layout } = {
   },
   session: {
     words: grammar.session.commands.add.words,
-    lead: ['dev', 'type', 'local-teid', 'remote-teid', 'remote', 'local', 'ue', 'qfi'],
-    computed: { antispoof: (record) => ((record['ue'] as OutputValue[] | undefined)?.length ?? 0) > 0 },
+    lead: ['dev', 'type', 'version', 'local-teid', 'remote-teid', 'tid', 'remote', 'local', 'ue', 'qfi'],
+    usual: ['version'],
+    computed: {
+      antispoof: (record) => ((record['ue'] as OutputValue[] | undefined)?.length ?? 0) > 0,
+      seq: () => false,
+    },
     brief: ['dev', 'state', 'local-teid', 'remote-teid', 'remote', 'ue', 'name'],
+    instead: { 'local-teid': 'tid' },
   },
   path: {
     words: {
@@ -91,7 +102,7 @@ function isTold(layout: Layout, word: string, row: Row, record: OutputRecord): b
   const value = record[keyOf(word)] ?? null;
   if (value === null || layout.minor?.includes(word)) return false;
   const usual = layout.computed[word]?.(record) ?? row.default;
-  return layout.lead.includes(word) || value !== usual;
+  return (layout.lead.includes(word) && !layout.usual?.includes(word)) || value !== usual;
 }
 
 function tellWord(word: string, row: Row, value: OutputValue, palette: Palette): string[] {
@@ -105,7 +116,8 @@ function tellWord(word: string, row: Row, value: OutputValue, palette: Palette):
 
 // Records hold text as it is typed, and numbers that the kind knows to write (TEIDs in hexadecimal).
 function formatValue(row: Row | undefined, value: OutputValue): string {
-  return typeof value === 'number' && row?.kind !== undefined ? row.kind.format(value) : String(value);
+  const isNumber = typeof value === 'number' || typeof value === 'bigint';
+  return isNumber && row?.kind !== undefined ? row.kind.format(value) : String(value);
 }
 
 const ADDRESSES: readonly unknown[] = [address, prefix, prefixOrDefault, interfaceAddress];

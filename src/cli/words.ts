@@ -11,6 +11,7 @@ import {
   titleOf,
   type Words,
 } from '../grammar';
+import { CHOOSER, findClash, formOf, isOpen, type Rows } from './forms';
 import { suggest } from './suggest';
 
 /** The words of one command by key, as its Request type says. */
@@ -97,16 +98,14 @@ function parseValue(reading: Reading, word: string, row: Row, text: string): unk
 
 function checkComplete(reading: Reading): void {
   const { spec, title, given } = reading;
-  const rows = Object.entries(spec.words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
+  checkForms(reading);
+  const rows = rowsOf(reading);
   const groups = new Set(rows.filter(([word]) => given.has(word)).map(([, row]) => row.group));
   const needed = rows.filter(([, row]) => row.required && (row.group === undefined || groups.has(row.group)));
-  const [word, row] = needed.find(([name]) => !given.has(name)) ?? [];
-  if (word !== undefined && row !== undefined) {
-    const example = needed.map((entry) => notation(...entry)).join(' ');
-    throw wrong(reading, `"${nameOf(reading, word)}" is missing: expected gtp ${title} ${example} ...`);
-  }
+  const missing = needed.filter(([word]) => !given.has(word));
+  if (missing.length > 0) throw incomplete(reading, needed, missing);
   checkEither(reading, rows);
-  if (spec.some && given.size === needed.length) {
+  if (spec.some && [...given.keys()].every((word) => word === CHOOSER || needed.some(([name]) => name === word))) {
     throw wrong(reading, `"${title}" changes nothing: expected ${remaining(reading).join(', ')}`);
   }
 }
@@ -122,7 +121,7 @@ function opposite({ spec: { either } }: Reading, word: string): string | undefin
   return either?.includes(word) ? either.find((other) => other !== word) : undefined;
 }
 
-function checkEither(reading: Reading, rows: readonly [string, Row][]): void {
+function checkEither(reading: Reading, rows: Rows): void {
   const { spec, title, given } = reading;
   const ways = rows.filter(([word]) => spec.either?.includes(word));
   const [first] = ways.some(([word]) => given.has(word)) ? [] : ways;
@@ -134,6 +133,46 @@ function checkEither(reading: Reading, rows: readonly [string, Row][]): void {
     if (other === undefined || given.has(other) || !given.has(word)) continue;
     throw wrong(reading, `"${word}" needs "${other}": expected gtp ${title} ${other} ...`);
   }
+}
+
+// The rows of a command that go with what was given; those of every form while nothing tells which.
+function rowsOf({ spec, given }: Reading): Rows {
+  const form = formOf(spec, given);
+  const rows = Object.entries(spec.words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
+  return rows.filter(([, { of }]) => of === undefined || form === undefined || of === form);
+}
+
+function checkForms(reading: Reading): void {
+  const { spec, given } = reading;
+  const clash = findClash(spec, given);
+  if (clash === undefined) return;
+  const { word, of, form, rival } = clash;
+  const typed = (name: string): string => ((spec.words[name] as Row).flag ? (given.get(name) ?? name) : name);
+  const start = `"${typed(word)}" is a word of ${of}`;
+  if (rival !== undefined)
+    throw wrong(reading, `${start}, "${typed(rival)}" of ${form}: expected words of one ${CHOOSER}`);
+  const own = Object.entries(spec.words).flatMap(([name, row]) =>
+    isLater(row) || row.of !== form || given.has(name) ? [] : [name],
+  );
+  const isGiven = given.has(CHOOSER);
+  const what = isGiven ? `"${form}"` : `${form}, which is the default`;
+  throw wrong(reading, `${start}, not of ${what}: expected ${own.join(', ')}`, isGiven ? undefined : `give ${of}, too`);
+}
+
+function incomplete(reading: Reading, needed: Rows, [first, ...others]: Rows): UsageError {
+  const form = formOf(reading.spec, reading.given);
+  const isEither = (entry: Rows[number] | undefined): boolean => form === undefined && entry?.[1].of !== undefined;
+  const missing = isEither(first) ? [first, ...others.filter(isEither)] : [first];
+  const names = missing.flatMap((entry) => (entry === undefined ? [] : [nameOf(reading, entry[0])]));
+  const ways = needed.filter(isEither).map((entry) => notation(...entry));
+  const chosen = reading.given.has(CHOOSER) && form !== undefined ? [form] : [];
+  const id = needed.find(([, { of }]) => of !== undefined);
+  const example = needed.flatMap((entry) => {
+    if (isEither(entry)) return entry === id ? [`{ ${ways.join(' | ')} }`] : [];
+    return entry === id ? [...chosen, notation(...entry)] : [notation(...entry)];
+  });
+  const told = names.map((name) => `"${name}"`).join(' or ');
+  return wrong(reading, `${told} is missing: expected gtp ${reading.title} ${example.join(' ')} ...`);
 }
 
 function unknownWord(reading: Reading, text: string): UsageError {
@@ -160,9 +199,10 @@ function homes(text: string, object: string): string[] {
 function remaining(reading: Reading): string[] {
   const { spec, given } = reading;
   if (spec.exclusive && given.size > 0) return [];
-  return Object.entries(spec.words).flatMap(([word, row]) =>
-    isLater(row) || row.positional || (given.has(word) && !row.repeat) || isRuledOut(reading, word, row) ? [] : [word],
-  );
+  return Object.entries(spec.words).flatMap(([word, row]) => {
+    if (isLater(row) || row.positional || (given.has(word) && !row.repeat)) return [];
+    return isOpen(spec, given, row) && !isRuledOut(reading, word, row) ? [word] : [];
+  });
 }
 
 function isRuledOut(reading: Reading, word: string, row: Row): boolean {

@@ -70,7 +70,7 @@ function targetOfLink(dev: string, words: Words, version: Version, note: Note): 
 
 // One session, or several between the same two addresses.
 function chooseSession(state: State, live: LiveLink, { local_teid, local }: Words): Stored {
-  if (local_teid !== undefined) return findSession(state, live, local_teid, local);
+  if (local_teid !== undefined) return findSession(state, live, { version: 1, local_teid }, local);
   const { name, index } = live.device;
   const sessions = readSessions(state.maps, index).filter(
     ({ txConfig }) => local === undefined || sameAddress(fromMapped(txConfig.local), local),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { OutputRecord } from '../cli/command';
 import type { Stored } from '../datapath/sessions';
-import type { SessionWords } from '../tunnels/gtp';
-import { mtuArithmetic } from '../tunnels/gtp';
+import { headerOf, mtuArithmetic, type SessionWords } from '../tunnels/gtp';
+import type { SessionId } from '../tunnels/id';
 import { address, prefix } from '../values';
 import type { LiveLink } from '../wiring/links';
 import { sessionState, wayTo } from '../wiring/routes';
@@ -19,16 +19,15 @@ export function sessionRecord(state: State, live: LiveLink, stored: Stored, exte
   return {
     dev: live.device.name,
     type: 'gtp',
-    version: 1,
-    local_teid: words.local_teid,
-    remote_teid: words.remote_teid,
+    ...idRecord(words.id),
     remote: address.format(words.remote),
     local: address.format(words.local),
     ue: words.ue.map(prefix.format),
     qfi: words.qfi ?? null,
     rqi: words.rqi ?? null,
     ppi: words.ppi ?? null,
-    psc: words.psc,
+    psc: words.id.version === 1 ? words.psc : null,
+    seq: words.id.version === 1 ? words.seq : null,
     peer: words.peer,
     antispoof: words.antispoof ?? words.ue.length > 0,
     srcport: words.srcport ?? null,
@@ -44,16 +43,22 @@ export function sessionRecord(state: State, live: LiveLink, stored: Stored, exte
 
 const IFF_UP = 1;
 const NONE_SEEN = 255;
+// Every key is there, whatever the version.
+const NO_ID = { version: 1, local_teid: null, remote_teid: null, tid: null, flow: null, remote_flow: null } as const;
 
 function isUp(live: LiveLink): boolean {
   return (live.device.flags & IFF_UP) !== 0;
+}
+
+function idRecord(id: SessionId): OutputRecord {
+  return { ...NO_ID, ...id };
 }
 
 function details(state: State, stored: Stored, words: SessionWords): OutputRecord {
   const { rx, txConfig } = stored;
   const way = wayTo(state, words.remote, words.local);
   return {
-    ...(way === undefined ? {} : { mtu: mtuArithmetic(way.mtu, words.remote.family, txConfig.ext_len) }),
+    ...(way === undefined ? {} : { mtu: mtuArithmetic(way.mtu, words.remote.family, headerOf(txConfig)) }),
     ...(way?.gateway === undefined ? {} : { gateway: address.format(way.gateway) }),
     ...(rx.qfi === NONE_SEEN ? {} : { seen_qfi: rx.qfi, seen_rqi: rx.rqi }),
     ...(rx.ppi === NONE_SEEN ? {} : { seen_ppi: rx.ppi }),
