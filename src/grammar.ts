@@ -314,12 +314,23 @@ export const grammar = {
       del: {
         help: 'remove a session',
         changes: true,
-        words: { ...onLink, ...sessionId, endmarker: later },
+        words: {
+          ...onLink,
+          ...sessionId,
+          endmarker: { flag: true, help: 'and send an End Marker behind its last packet' },
+        },
       },
       get: { help: 'show one session', words: { ...onLink, ...sessionId } },
       show: { help: 'show sessions', words: sessionFilter },
       flush: { help: 'remove sessions', changes: true, words: sessionFilter },
-      endmarker: later,
+      endmarker: {
+        help: 'tell the peer that no more packets will come (End Marker)',
+        words: {
+          ...onLink,
+          ...sessionId,
+          tid: { ...sessionId.tid, help: 'refused by name: version 0 has no End Marker' },
+        },
+      },
       save: later,
       restore: later,
     },
