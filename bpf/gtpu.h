@@ -119,19 +119,25 @@ INLINE __u64 gtpu_push(void *at, const void *end, const struct tx_config *c, __u
  * header tells: of a super-packet the one of a full segment, which the stack copies into each when it cuts
  * (late cut). Returns 0 or -DROP_NO_ROOM; the frame then begins with an Ethernet header for the outer family.
  */
-INLINE int gtpu_encap(struct __sk_buff *skb, const struct tx_config *c, const struct inner *in)
+GLOBAL int gtpu_encap(struct __sk_buff *skb, const struct tx_config *c, const struct inner *in)
 {
-	int v4 = addr_is_v4(c->remote);
-	__u32 gtp = gtpu_header_len(c);
-	__u32 ip = v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
-	__u32 room = ip + sizeof(struct udphdr) + gtp;
-	__u16 sport = outer_sport(skb, c);
-	__u32 random = v4 && !(c->flags & TX_DF) ? bpf_get_prandom_u32() : 0;
-	__u16 seq = c->flags & TX_SEQ ? gtpu_next_seq(c) : 0;
+	__u32 gtp, ip, room, random;
 	__u64 rest = 0, sum;
 	struct udphdr *udp;
 	struct ethhdr *eth;
+	__u16 sport, seq;
 	void *end, *at;
+	int v4;
+
+	if (!c || !in)
+		return -DROP_NO_ROOM;
+	v4 = addr_is_v4(c->remote);
+	gtp = gtpu_header_len(c);
+	ip = v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	room = ip + sizeof(struct udphdr) + gtp;
+	sport = outer_sport(skb, c);
+	random = v4 && !(c->flags & TX_DF) ? bpf_get_prandom_u32() : 0;
+	seq = c->flags & TX_SEQ ? gtpu_next_seq(c) : 0;
 
 	if (c->flags & TX_CSUM && !in->sums_to_zero)
 		rest = sum_packet(skb, ETH_HLEN, in->total);

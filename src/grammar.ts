@@ -4,6 +4,8 @@
 import {
   address,
   choice,
+  count,
+  flow,
   ifname,
   interfaceAddress,
   type Kind,
@@ -20,10 +22,14 @@ import {
   prefix,
   prefixOrDefault,
   qfi,
+  restartCount,
+  seconds,
   srcport,
   teid,
+  tid,
   tos,
   ttl,
+  version,
 } from './values';
 
 /** A word that takes a value, or a flag, or one that is known but refused until it is built. */
@@ -41,11 +47,18 @@ export type Row = {
   readonly no?: true;
   /** A word that contradicts this one. */
   readonly not?: string;
+  /** A word without which this one means nothing. */
+  readonly with?: string;
   /** What holds when the word is not given, as records have it. Text output leaves it out. */
   readonly default?: string | number | boolean;
   /** Rows of one group are optional together: when one is given, the required ones of the group are required. */
   readonly group?: string;
+  /** The word and value that this one goes with: words of two forms exclude each other. Where that word has no default, theirs choose. */
+  readonly of?: Form;
 } & ({ readonly kind: Kind<unknown> } | { readonly flag: true });
+
+/** What a command may be about, each with words of its own. */
+export type Form = 'version 0' | 'version 1';
 
 /** A word, command, object or option that a later version brings; known by name and refused. */
 export type Later = { readonly later: true; readonly no?: true };
@@ -61,11 +74,17 @@ export type CommandSpec = {
   readonly exclusive?: true;
   /** At least one word besides the required ones must be given. */
   readonly some?: true;
+  /** Exactly one of these words must be given. */
+  readonly either?: readonly string[];
+  /** It prints while it runs, until it is done or interrupted. */
+  readonly runs?: true;
 };
 
 export type ObjectSpec = {
   readonly help: string;
   readonly commands: { readonly [command: string]: CommandSpec | Later };
+  /** It has one command, whose name nobody types: its words follow the object. */
+  readonly bare?: true;
 };
 
 export type OptionSpec = {
@@ -105,35 +124,41 @@ const linkSettings = {
   srcport: { kind: srcport, default: 'fixed', help: 'outer UDP source port: that of the kind, by flow, or a number' },
   ttl: { kind: ttl, default: 64, help: 'outer TTL or hop limit' },
   tos: { kind: tos, default: 0, help: 'outer TOS or traffic class' },
-  udpcsum: { flag: true, no: true, help: 'outer UDP checksum; over IPv6 there always is one' },
+  udpcsum: {
+    flag: true,
+    no: true,
+    help: 'outer UDP checksum; default over IPv6, where noudpcsum also takes packets without one',
+  },
   df: { kind: choice(['set', 'unset', 'inherit']), default: 'set', help: 'outer DF bit' },
   gso: { kind: choice(['auto', 'split', 'keep']), default: 'auto', help: 'when to cut super-packets' },
   deliver: { kind: choice(['auto', 'bulk', 'small']), default: 'auto', help: 'through GRO (bulk) or straight (small)' },
   hairpin: { kind: onOff, default: 'on', help: 'short cut between two links of this machine' },
   xdp: { kind: choice(['auto', 'off'], { later: ['on'] }), default: 'auto', help: 'native XDP on underlays that can' },
   lladdr: { kind: mac, help: 'MAC of the end that stays here' },
-  echo: { kind: onOff, default: 'on', help: 'answer Echo Requests; remembered, nothing is answered yet' },
-  errind: { kind: onOff, default: 'on', help: 'answer unknown TEIDs with Error Indications; remembered, as echo' },
-  extnotify: {
-    kind: onOff,
-    default: 'on',
-    help: 'answer unknown extension headers with a notification; remembered, as echo',
-  },
+  echo: { kind: onOff, default: 'on', help: 'answer Echo Requests' },
+  errind: { kind: onOff, default: 'on', help: 'answer unknown TEIDs with Error Indications' },
+  extnotify: { kind: onOff, default: 'on', help: 'answer unknown extension headers with a notification' },
   'errind-action': {
     kind: choice(['none', 'mark', 'del']),
     default: 'mark',
-    help: 'what a received Error Indication does',
+    help: 'what a received Error Indication does to its session: nothing, show it as the state, or end it',
   },
-  restart_count: later,
+  restart_count: { kind: restartCount, default: 0, help: 'Recovery in Echo Responses of version 0' },
   vrf: later,
 } as const satisfies Words;
 
 const sessionType = {
   type: { kind: linkTypes, help: 'kind of the session; else that of the link' },
 } as const;
+const v0 = { of: 'version 0' } as const;
+const v1 = { of: 'version 1' } as const;
 const sessionIds = {
-  'local-teid': { kind: ownTeidOrAuto, required: true, help: 'TEID that the peer puts into packets to us' },
-  'remote-teid': { kind: teid, required: true, help: 'TEID that we put into packets to the peer' },
+  version: { kind: version, default: 1, help: 'of GTP: 1 with a TEID for each direction, 0 with one TID' },
+  'local-teid': { ...v1, kind: ownTeidOrAuto, required: true, help: 'TEID that the peer puts into packets to us' },
+  'remote-teid': { ...v1, kind: teid, required: true, help: 'TEID that we put into packets to the peer' },
+  tid: { ...v0, kind: tid, required: true, help: 'TID of packets in both directions' },
+  flow: { ...v0, kind: flow, default: 0, help: 'flow label that the peer puts into packets to us' },
+  'remote-flow': { ...v0, kind: flow, default: 0, help: 'flow label that we put into packets to the peer' },
 } as const satisfies Words;
 const sessionSettings = {
   remote: { kind: address, required: true, help: 'outer address of the peer' },
@@ -157,20 +182,17 @@ const sessionSettings = {
   ttl: { kind: ttl, help: 'as in link add, for this session' },
   tos: { kind: tos, help: 'as in link add, for this session' },
   udpcsum: { flag: true, no: true, help: 'as in link add, for this session' },
-  qfi: { kind: qfi, help: 'send a PDU Session Container with this QoS Flow Identifier' },
-  rqi: { flag: true, help: 'Reflective QoS Indication in the container' },
-  ppi: { kind: ppi, help: 'Paging Policy Indicator in the container' },
+  qfi: { ...v1, kind: qfi, help: 'send a PDU Session Container with this QoS Flow Identifier' },
+  rqi: { ...v1, flag: true, help: 'Reflective QoS Indication in the container' },
+  ppi: { ...v1, kind: ppi, help: 'Paging Policy Indicator in the container' },
   psc: {
+    ...v1,
     kind: choice(['auto', 'none', 'dl', 'ul']),
     default: 'auto',
     help: 'PDU Session Container: by role, never, or of that type',
   },
-  seq: { later: true, no: true },
+  seq: { ...v1, flag: true, no: true, help: 'number the packets that we send; default noseq' },
   payload: later,
-  version: later,
-  tid: later,
-  flow: later,
-  'remote-flow': later,
   key: later,
   ikey: later,
   okey: later,
@@ -195,10 +217,10 @@ const sessionWords = { ...sessionType, ...sessionIds, ...sessionSettings } as co
 const onLink = { dev: { kind: linkName, required: true, help: 'the link of the session' } } as const satisfies Words;
 const sessionId = {
   type: sessionType.type,
-  'local-teid': { kind: ownTeid, required: true, help: 'the TEID of the session' },
+  version: { kind: version, help: 'of GTP; else as the ID tells' },
+  'local-teid': { ...v1, kind: ownTeid, required: true, help: 'the TEID of the session' },
+  tid: { ...v0, kind: tid, required: true, help: 'the TID of the session' },
   local: { kind: address, help: 'its local address, where the link has several' },
-  version: later,
-  tid: later,
   key: later,
   ikey: later,
   vni: later,
@@ -276,23 +298,66 @@ export const grammar = {
         help: 'change the words given; fails if the session does not exist',
         changes: true,
         some: true,
-        words: { ...onLink, ...optional(sessionWords), 'local-teid': sessionId['local-teid'] },
+        words: {
+          ...onLink,
+          ...optional(sessionWords),
+          version: sessionId.version,
+          'local-teid': sessionId['local-teid'],
+          tid: sessionId.tid,
+        },
       },
       replace: {
         help: 'make a session, or change it if it exists',
         changes: true,
         words: { ...onLink, ...sessionWords },
       },
-      del: { help: 'remove a session', changes: true, words: { ...onLink, ...sessionId, endmarker: later } },
+      del: {
+        help: 'remove a session',
+        changes: true,
+        words: {
+          ...onLink,
+          ...sessionId,
+          endmarker: { flag: true, help: 'and send an End Marker behind its last packet' },
+        },
+      },
       get: { help: 'show one session', words: { ...onLink, ...sessionId } },
       show: { help: 'show sessions', words: sessionFilter },
       flush: { help: 'remove sessions', changes: true, words: sessionFilter },
-      endmarker: later,
+      endmarker: {
+        help: 'tell the peer that no more packets will come (End Marker)',
+        words: {
+          ...onLink,
+          ...sessionId,
+          tid: { ...sessionId.tid, help: 'refused by name: version 0 has no End Marker' },
+        },
+      },
       save: later,
       restore: later,
     },
   },
-  ping: later,
+  ping: {
+    help: 'whether a peer answers: GTP-U echo',
+    bare: true,
+    commands: {
+      run: {
+        help: 'send Echo Requests to a peer and tell what comes back, until Ctrl-C',
+        runs: true,
+        either: ['addr', 'dev'],
+        words: {
+          addr: { kind: address, positional: true, help: 'the peer' },
+          dev: { kind: linkName, help: 'the remote of the sessions of this link, from their local address' },
+          'local-teid': { kind: ownTeid, with: 'dev', help: 'the remote of this session, where they have several' },
+          tid: later,
+          local: { kind: address, help: 'address to send from; else the one that the kernel takes' },
+          count: { kind: count, help: 'end when so many requests are answered or have timed out' },
+          interval: { kind: seconds, default: 1, help: 'seconds from one request to the next' },
+          timeout: { kind: seconds, default: 1, help: 'seconds after which a request counts as lost' },
+          port: { kind: port, help: 'UDP port of the peer: 2152, or 3386 for version 0; with dev that of the link' },
+          version: { kind: version, default: 1, help: 'version of GTP' },
+        },
+      },
+    },
+  },
   path: {
     help: 'local addresses and the peers that sessions have',
     commands: {
@@ -352,6 +417,11 @@ export type Request<O extends ObjectName, C extends CommandName<O>> = Commands<O
   ? RequestOf<W>
   : never;
 
+/** Whether a command prints while it runs. */
+export type Runs<O extends ObjectName, C extends CommandName<O>> = Commands<O>[C] extends { readonly runs: true }
+  ? true
+  : false;
+
 type Grammar = typeof grammar;
 type Commands<O extends ObjectName> = Grammar[O]['commands'];
 
@@ -360,7 +430,7 @@ type RequestOf<W> = Flatten<
     readonly [K in keyof W as W[K] extends Needed | Later ? never : Key<K>]?: ValueOf<W[K]> | undefined;
   }
 >;
-type Needed = { readonly required: true; readonly group?: never };
+type Needed = { readonly required: true; readonly group?: never; readonly of?: never };
 type Flatten<T> = { [K in keyof T]: T[K] };
 type Key<K> = K extends `${infer A}-${infer B}` ? Key<`${A}_${B}`> : K;
 type ValueOf<R> = R extends { readonly kind: Kind<infer T> }
@@ -374,6 +444,12 @@ type ValueOf<R> = R extends { readonly kind: Kind<infer T> }
 /** The key of a word in requests and records. */
 export function keyOf(word: string): string {
   return word.replaceAll('-', '_');
+}
+
+/** What a user types for a command: OBJECT COMMAND, or OBJECT where that has no command words. */
+export function titleOf(object: string, command: string): string {
+  const spec = (grammar as { readonly [name: string]: ObjectSpec | Later })[object];
+  return spec !== undefined && !isLater(spec) && spec.bare ? object : `${object} ${command}`;
 }
 
 /** Whether a row, command, object or option is one that a later version brings. */

@@ -2,20 +2,22 @@
 // argv to exit status: the only file that prints or sets the status.
 import { writeSync } from 'node:fs';
 import { version } from '../package.json';
-import type { Command, OutputRecord } from './cli/command';
+import type { Command, GlobalOptions, OutputRecord, Run, Starter } from './cli/command';
 import { describeFailure, STATUS } from './cli/failure';
+import type { RecordObject } from './cli/lines';
 import { choosePalette } from './cli/palette';
 import { type Parsed, parse } from './cli/parse';
-import { printRecords } from './cli/print';
+import { printJson, printRecords } from './cli/print';
 import { KernelError } from './errors';
 import { type CommandSpec, grammar, type ObjectName } from './grammar';
 
-type Run = Extract<Parsed, { ask: 'run' }>;
+type Asked = Extract<Parsed, { ask: 'run' }>;
 
 // Loaded when asked for: a command pays for no other one.
 const objects = {
   link: () => import('./commands/link'),
   session: () => import('./commands/session'),
+  ping: () => import('./commands/ping'),
   path: () => import('./commands/path'),
 } as const satisfies { readonly [O in ObjectName]: () => Promise<object> };
 
@@ -28,7 +30,8 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     const parsed = parse(argv);
     if (parsed.ask === 'run') details = parsed.options.details;
-    answer(parsed.ask === 'run' ? await runCommand(parsed) : await tell(parsed));
+    if (parsed.ask === 'run') return await runCommand(parsed);
+    answer(await tell(parsed));
     return STATUS.done;
   } catch (error) {
     const { text, status } = describeFailure(error, details);
@@ -37,28 +40,55 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function tell(parsed: Exclude<Parsed, Run>): Promise<string> {
+async function tell(parsed: Exclude<Parsed, Asked>): Promise<string> {
   if (parsed.ask === 'help') return (await import('./cli/help')).help(parsed.object, parsed.command);
   return (await import('./cli/globals')).answerGlobals(parsed.ask, version);
 }
 
-async function runCommand({ object, command, words, options }: Run): Promise<string> {
+async function runCommand({ object, command, words, options }: Asked): Promise<number> {
   const name = object as ObjectName;
   const spec = (grammar[name].commands as { readonly [command: string]: CommandSpec })[command];
   const { commands } = await objects[name]();
-  const run = (commands as unknown as { readonly [command: string]: Command<typeof words> })[command];
+  const run = (commands as unknown as { readonly [command: string]: AnyCommand<typeof words> })[command];
   if (run === undefined) throw new Error(`nothing carries out "${object} ${command}"`);
   const palette = await choosePalette(options);
   const notes: string[] = [];
   const call = () => run(words, { options, note: (text) => notes.push(`Note: ${text}\n`) });
   const inside = options.netns === undefined ? call : await within(options.netns, call);
-  const records = spec?.changes ? undisturbed(inside) : inside();
+  const made = spec?.changes ? undisturbed(inside) : inside();
   write(2, notes.join('')); // what a command that failed has done besides is undone
+  if (typeof made === 'function') return follow(made, options);
   const chose = words['local_teid'] === 'auto';
-  return printRecords(records, { object: name, options, palette, changes: spec?.changes === true, chose });
+  const printing = { object: name as RecordObject, options, palette, changes: spec?.changes === true, chose };
+  answer(printRecords(made, printing));
+  return STATUS.done;
 }
 
-type Call = () => readonly OutputRecord[];
+type AnyCommand<Words> = Command<Words> | Starter<Words>;
+type Call = () => readonly OutputRecord[] | Run;
+
+// Follows a command that prints while it runs. A reader who went away ends it, as Ctrl-C does.
+async function follow(run: Run, { json, pretty }: GlobalOptions): Promise<number> {
+  const stop = new AbortController();
+  const end = () => stop.abort();
+  let failure: unknown;
+  const print = (text: string) => {
+    try {
+      if (!json && !answer(text)) end();
+    } catch (error) {
+      failure ??= error;
+      end();
+    }
+  };
+  for (const signal of ENDINGS) process.once(signal, end);
+  const { records, failed } = await run({ print, stop: stop.signal });
+  for (const signal of ENDINGS) process.off(signal, end);
+  if (failure !== undefined) throw failure;
+  if (json) answer(`${printJson(records, pretty)}\n`);
+  return failed ? STATUS.kernel : STATUS.done;
+}
+
+const ENDINGS = ['SIGINT', 'SIGTERM'] as const;
 
 async function within(netns: string, call: Call): Promise<Call> {
   const { inNetns, resolveNetns } = await import('./netns');
@@ -66,7 +96,7 @@ async function within(netns: string, call: Call): Promise<Call> {
 }
 
 // A signal with a listener waits for the event loop, that is, until the synchronous command is done or undone.
-function undisturbed(call: Call): readonly OutputRecord[] {
+function undisturbed(call: Call): ReturnType<Call> {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const wait = () => undefined;
   for (const signal of signals) process.on(signal, wait);
@@ -77,12 +107,13 @@ function undisturbed(call: Call): readonly OutputRecord[] {
   }
 }
 
-function answer(text: string): void {
+// Whether somebody still reads: a reader that went away is nobody's error.
+function answer(text: string): boolean {
   const refused = write(1, text);
-  // A reader that went away is nobody's error.
   if (refused !== undefined && refused.code !== 'EPIPE') {
     throw new KernelError('write the answer', { errno: Math.abs(refused.errno ?? 0), cause: refused });
   }
+  return refused === undefined;
 }
 
 // Not process.stdout: its streams cost start-up time. They serve a pipe that is full and does not block.

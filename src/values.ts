@@ -8,6 +8,8 @@ export type Address = { readonly family: 4 | 6; readonly bytes: Uint8Array };
 export type Prefix = { readonly address: Address; readonly length: number };
 /** A tunnel endpoint identifier, 0 to 0xffffffff. */
 export type Teid = number;
+/** A tunnel identifier of GTP version 0, 64 bits: IMSI and NSAPI (GSM 09.60, 6). */
+export type Tid = bigint;
 /** Six octets as on the wire. */
 export type Mac = Uint8Array;
 /** A network namespace as the user wrote it: a name, a PID or a path. netns.ts resolves it. */
@@ -98,17 +100,47 @@ export const ownTeid = kind<Teid>({
 /** A TEID of this side, or auto for a free random one. */
 export const ownTeidOrAuto = numberOr(['auto'], 'TEID', 'a TEID 1-0xffffffff', 1, 0xffffffff, formatTeid);
 
+/** A TID, in both directions: never 0, which is signalling's (GSM 09.60, 7.1). */
+export const tid = kind<Tid>({
+  placeholder: 'TID',
+  expected: 'a TID 1-0xffffffffffffffff',
+  read: (text) => readBig(text, 1n, 0xffffffffffffffffn),
+  format: (value) => `0x${value.toString(16).padStart(16, '0')}`,
+});
+
+/** A version of GTP's user plane. */
+export const version = kind<0 | 1>({
+  placeholder: '{ 0 | 1 }',
+  expected: 'one of 0, 1',
+  choices: ['0', '1'],
+  read: (text) => readNumber(text, 0, 1) as 0 | 1 | undefined,
+  format: String,
+});
+
 export const port = number(1, 65535);
 /** MTUs of IPv4 (RFC 791's least) up to what a veth takes. */
 export const mtu = number(68, 65535);
 export const qfi = number(0, 63);
 export const ppi = number(0, 7);
+/** A flow label of GTP version 0. */
+export const flow = number(0, 65535);
+export const restartCount = number(0, 255);
 /** How the outer UDP source port is chosen. */
 export const srcport = numberOr(['fixed', 'hash'], 'N', 'a port 1-65535', 1, 65535);
 export const ttl = numberOr(['inherit'], 'N', 'a number 1-255', 1, 255);
 /** The whole octet, in the notation of ip: DSCP in the upper six bits. */
 export const tos = numberOr(['inherit'], 'N', 'a number 0-255', 0, 255, (value) => `0x${value.toString(16)}`);
 export const onOff = choice(['on', 'off']);
+/** How many times something is done. */
+export const count = number(1, 0xffffffff);
+
+/** A time in seconds, with a fraction or without. */
+export const seconds = kind<number>({
+  placeholder: 'S',
+  expected: 'seconds 0.01-86400',
+  read: readSeconds,
+  format: String,
+});
 
 /** A unicast MAC address, six octets in hexadecimal with colons. */
 export const mac = kind({
@@ -231,6 +263,18 @@ function readNumber(text: string, least: number, most: number): number | undefin
   if (!/^(0|[1-9][0-9]{0,9}|0[xX][0-9a-fA-F]{1,16})$/.test(text)) return undefined;
   const value = Number(text);
   return value >= least && value <= most ? value : undefined;
+}
+
+function readBig(text: string, least: bigint, most: bigint): bigint | undefined {
+  if (!/^(0|[1-9][0-9]{0,19}|0[xX][0-9a-fA-F]{1,16})$/.test(text)) return undefined;
+  const value = BigInt(text);
+  return value >= least && value <= most ? value : undefined;
+}
+
+function readSeconds(text: string): number | undefined {
+  if (!/^([0-9]{1,5}|[0-9]{0,5}\.[0-9]{1,20})$/.test(text)) return undefined;
+  const value = Number(text);
+  return value >= 0.01 && value <= 86400 ? value : undefined;
 }
 
 function formatTeid(value: Teid): string {

@@ -133,20 +133,40 @@ def op_transfer(source, target, address, port, size, chunk, nodelay):
     receiver.start()
     try:
         client.connect((address, port))
-        sent = hashlib.sha256()
-        block, left = os.urandom(1 << 20), size
-        while left:
-            part = block[: min(left, chunk)]
-            client.sendall(part)
-            sent.update(part)
-            left -= len(part)
-            block = block[1:] + block[:1] if left < size // 2 else block
-        client.shutdown(socket.SHUT_WR)
+        sent = send_all(client, size, chunk)
     finally:
         receiver.join(30)
         client.close()
         listener.close()
-    return {"equal": result.get("digest") == sent.hexdigest(), "received": result.get("size", 0)}
+    return {"equal": result.get("digest") == sent, "received": result.get("size", 0)}
+
+
+def op_mirrored(source, address, port, size):
+    """One TCP connection to a server that sends everything back; compares the digests of what was sent and what came."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    client = in_netns(source, lambda: socket.socket(family, socket.SOCK_STREAM))
+    client.settimeout(20)
+    client.connect((address, port))
+    result = {}
+    receiver = threading.Thread(target=receive_from, args=(client, result))
+    receiver.start()
+    sent = send_all(client, size, 131072)
+    receiver.join(30)
+    return {"equal": result.get("digest") == sent, "received": result.get("size", 0)}
+
+
+def send_all(client, size, chunk):
+    """Sends so many octets and the end; gives their digest."""
+    sent = hashlib.sha256()
+    block, left = os.urandom(1 << 20), size
+    while left:
+        part = block[: min(left, chunk)]
+        client.sendall(part)
+        sent.update(part)
+        left -= len(part)
+        block = block[1:] + block[:1] if left < size // 2 else block
+    client.shutdown(socket.SHUT_WR)
+    return sent.hexdigest()
 
 
 def receive_all(listener, result):
@@ -155,6 +175,10 @@ def receive_all(listener, result):
     except OSError:
         return
     connection.settimeout(20)
+    receive_from(connection, result)
+
+
+def receive_from(connection, result):
     digest, size = hashlib.sha256(), 0
     try:
         while data := connection.recv(1 << 18):
@@ -253,13 +277,65 @@ def op_relay_end(id):
     return relay["count"]
 
 
+def op_echo(ns, address, port, answers, instead, delay, to):
+    """A peer that answers each datagram with the octets of `answers`, or of instead[number of the request, from 1].
+
+    An answer is hex in which SSSS stands for the sequence number of the request and OOOO for another one; with "!" in
+    front it comes from another port. delay: seconds; to: the port to answer to, if not that of the request.
+    """
+    echo = {"stop": threading.Event(), "socket": inet(ns, address, port, socket.SOCK_DGRAM), "requests": [],
+            "stranger": inet(ns, address, 0, socket.SOCK_DGRAM), "to": to}
+    echo["thread"] = threading.Thread(target=echo_run, args=(echo, answers, instead, delay))
+    echo["thread"].start()
+    return keep(echo)
+
+
+def echo_run(echo, answers, instead, delay):
+    timers = []
+    while not echo["stop"].is_set():
+        if not select.select([echo["socket"]], [], [], 0.1)[0]:
+            continue
+        octets, source = echo["socket"].recvfrom(1 << 16)
+        echo["requests"].append({"data": octets.hex(), "from": [source[0], source[1]]})
+        chosen = instead.get(str(len(echo["requests"])), answers)
+        if delay:
+            timers.append(threading.Timer(delay, echo_answer, (echo, octets, source, chosen)))
+            timers[-1].start()
+        else:
+            echo_answer(echo, octets, source, chosen)
+    for timer in timers:
+        timer.join()
+    echo["socket"].close()
+    echo["stranger"].close()
+
+
+def echo_answer(echo, octets, source, answers):
+    at = 8 if octets[0] >> 5 else 4
+    number = int.from_bytes(octets[at:at + 2], "big")
+    for text in answers:
+        octets = text.lstrip("!").replace("SSSS", f"{number:04x}").replace("OOOO", f"{number ^ 0x4000:04x}")
+        handle = echo["stranger" if text.startswith("!") else "socket"]
+        handle.sendto(bytes.fromhex(octets), (source[0], echo["to"] or source[1]))
+
+
+def op_echo_requests(id):
+    return HANDLES[id]["requests"]
+
+
+def op_echo_end(id):
+    echo = HANDLES.pop(id)
+    echo["stop"].set()
+    echo["thread"].join(10)
+    return echo["requests"]
+
+
 def op_close(id):
     HANDLES.pop(id).close()
 
 
 def op_reset():
     """Closes everything; what still ran is told, for a test has to end what it starts."""
-    running = [op_stream_end(i) if "seen" in h else op_relay_end(i)
+    running = [op_stream_end(i) if "seen" in h else op_echo_end(i) if "requests" in h else op_relay_end(i)
                for i, h in list(HANDLES.items()) if isinstance(h, dict)]
     for handle in list(HANDLES):
         op_close(handle)

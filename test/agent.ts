@@ -67,6 +67,10 @@ export const transfer = ({ from, to, address, size, chunk = 131072, nodelay = fa
     nodelay,
   });
 
+/** Moves `size` octets over TCP to a server that sends them back, and compares digests. */
+export const mirrored = (from: string, address: string, port: number, size: number) =>
+  call<{ equal: boolean; received: number }>({ op: 'mirrored', source: from, address, port, size });
+
 /** Numbered UDP datagrams that go on until `end`. */
 export async function stream(from: string, bind: string, to: string, address: string, size = 200) {
   const id = await call<number>({ op: 'stream', source: from, bind, target: to, address, port: 5002, size });
@@ -80,6 +84,32 @@ export async function stream(from: string, bind: string, to: string, address: st
 export async function relay(ns: string, left: string, right: string, peers: readonly [string, string], file: string) {
   const id = await call<number>({ op: 'relay', ns, left, right, left_peer: peers[0], right_peer: peers[1], file });
   return { end: () => call<number>({ op: 'relay_end', id }) };
+}
+
+/** How a foreign peer answers (see op_echo of agent.py for the notation). */
+export interface EchoPeer {
+  readonly ns: string;
+  readonly address: string;
+  readonly port?: number;
+  readonly answers: readonly string[];
+  /** Other answers to the request of that number, from 1. */
+  readonly instead?: Readonly<Record<number, readonly string[]>>;
+  /** Seconds before an answer. */
+  readonly delay?: number;
+  /** The port to answer to, whatever the request came from. */
+  readonly to?: number;
+}
+
+/** A foreign GTP peer that answers Echo Requests in some way; `end` gives the requests. */
+export async function echoPeer({ ns, address, port = 2152, answers, instead = {}, delay = 0, to = 0 }: EchoPeer) {
+  const id = await call<number>({ op: 'echo', ns, address, port, answers, instead, delay, to });
+  const datagrams = (list: readonly { data: string; from: [string, number] }[]): Received[] =>
+    list.map(({ data, from }) => ({ data: Buffer.from(data, 'hex'), from }));
+  type Heard = { data: string; from: [string, number] }[];
+  return {
+    requests: async () => datagrams(await call<Heard>({ op: 'echo_requests', id })),
+    end: async () => datagrams(await call<Heard>({ op: 'echo_end', id })),
+  };
 }
 
 /** Closes every socket; gives how many streams and relays a test forgot to end. */

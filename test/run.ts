@@ -39,24 +39,28 @@ export const within = (ns: string, ...command: readonly string[]): string[] => [
 
 /** A program in the background. */
 export interface Background {
-  /** Ends it by SIGINT and gives what it wrote. */
-  stop(): Promise<Result>;
+  /** Ends it by SIGINT, or another signal, and gives what it wrote. */
+  stop(signal?: NodeJS.Signals): Promise<Result>;
   /** Waits until it ends by itself. */
   ended(): Promise<Result>;
-  /** Sends a signal and gives what it writes to stderr next that matches. */
+  /** Sends a signal and gives what it writes next that matches. */
   ask(signal: NodeJS.Signals, answer: RegExp): Promise<RegExpExecArray>;
 }
 
 const started = new Set<Background>();
 
-/** Starts a program and waits until it has written `ready` to stderr. */
-export async function background(command: readonly string[], ready: RegExp): Promise<Background> {
+/** Starts a program and waits until it has written `ready`, to stdout or stderr, if that is given. */
+export async function background(
+  command: readonly string[],
+  ready?: RegExp,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Background> {
   const [program = '', ...words] = command;
-  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   const end = finished(child);
   const handle: Background = {
-    stop: () => {
-      child.kill('SIGINT');
+    stop: (signal = 'SIGINT') => {
+      child.kill(signal);
       return handle.ended();
     },
     ended: () => end.finally(() => started.delete(handle)),
@@ -67,7 +71,7 @@ export async function background(command: readonly string[], ready: RegExp): Pro
     },
   };
   started.add(handle);
-  await said(child, ready, command);
+  if (ready !== undefined) await said(child, ready, command);
   return handle;
 }
 
@@ -110,12 +114,12 @@ function said(child: ChildProcess, wanted: RegExp, command: readonly string[]): 
       text += part.toString();
       const found = wanted.exec(text);
       if (found === null) return;
-      child.stderr?.off('data', listen);
+      for (const stream of [child.stdout, child.stderr]) stream?.off('data', listen);
       child.off('close', tooSoon);
       resolve(found);
     };
     const tooSoon = (): void => reject(new Error(`${command.join(' ')} ended too soon: ${text}`));
-    child.stderr?.on('data', listen);
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', listen);
     child.once('error', reject);
     child.once('close', tooSoon);
   });

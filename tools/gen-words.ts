@@ -15,7 +15,7 @@ import {
   wrap,
 } from '../src/cli/help';
 import { notation } from '../src/cli/words';
-import { type CommandSpec, grammar, type ObjectSpec } from '../src/grammar';
+import { type CommandSpec, grammar, type ObjectSpec, titleOf } from '../src/grammar';
 
 const FILES = ['man/gtp.8', 'README.md'];
 const objects = Object.entries(working<ObjectSpec>(grammar));
@@ -54,7 +54,7 @@ function rewrite(file: string): boolean {
 function manSynopsis(): string {
   const names = objects.map(([name]) => name).join(' | ');
   const commands = objects.flatMap(([object]) =>
-    synopsis(object).map(({ command, tokens }) => manSyntax(`gtp ${object} ${command}`, tokens)),
+    synopsis(object).map(({ title, tokens }) => manSyntax(`gtp ${title}`, tokens)),
   );
   const words = objects.flatMap(([, spec]) =>
     Object.values(working<CommandSpec>(spec.commands)).flatMap((command) => [...groups(command)]),
@@ -90,7 +90,7 @@ function manOptions(): string {
 function manCommands(object: string, spec: ObjectSpec): string {
   return Object.entries(working<CommandSpec>(spec.commands))
     .flatMap(([name, command]) => [
-      `.SS gtp ${object} ${name}`,
+      `.SS gtp ${titleOf(object, name)}`,
       sentence(command.help),
       ...rows(command).flatMap(([word, row]) => ['.TP', bold(notation(word, row)), sentence(rowHelp(row))]),
     ])

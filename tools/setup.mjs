@@ -26,8 +26,14 @@ const NEEDS = {
   scapy: file('/usr/lib/python3/dist-packages/scapy', 'python3-scapy'),
 };
 
+// What the guests of test/guest take from this machine; their kernels come from other releases than its own as well.
+const GUESTS = {
+  modprobe: program('modprobe', 'kmod'),
+  debianKeys: file('/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring'),
+};
+
 const { scapy: _scapy, tcpdump: _tcpdump, ...demo } = NEEDS;
-const PROFILES = { demo, test: NEEDS };
+const PROFILES = { demo, test: { ...NEEDS, ...GUESTS } };
 
 try {
   setUp(process.argv[2]);
@@ -45,6 +51,7 @@ function setUp(profile) {
   if (lacking.length > 0 && !findProgram('apt-get')) return refuse(lacking, 'no apt-get: install these by hand');
   if (lacking.length > 0) installPackages(lacking);
   const packagesChanged = installModules();
+  if (profile === 'test') fetchKernels();
   if (lacking.length === 0 && !packagesChanged) say('everything is there');
 }
 
@@ -99,6 +106,13 @@ function install(packages) {
 function apt(...words) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   return run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', ...words], env);
+}
+
+/** Fetches what the cache of kernels lacks. One that cannot be had is no failure: this says so, and its tests do. */
+function fetchKernels() {
+  const { status, error } = spawnSync(process.execPath, ['tools/run.mjs', 'test/guest/fetch.ts'], { stdio: 'inherit' });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`test/guest/fetch.ts: status ${status}`);
 }
 
 /** Runs `npm ci` unless node_modules holds what the lock file says; true if it ran. */

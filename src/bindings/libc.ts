@@ -4,6 +4,8 @@ import { cString, koffi, type Library } from './koffi';
 
 // socket.h, sched.h, file.h, mount.h: the numbers this program uses.
 export const AF_UNIX = 1;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_RAW = 3;
 export const SOCK_DGRAM = 2;
@@ -11,8 +13,17 @@ export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_RCVTIMEO = 20;
 export const SO_NETNS_COOKIE = 71;
+export const IPPROTO_IP = 0;
+export const IPPROTO_IPV6 = 41;
+export const IPPROTO_RAW = 255;
+export const IP_RECVERR = 11;
+export const IPV6_RECVERR = 25;
+export const SIOCGSTAMPNS = 0x8907;
+export const CLOCK_REALTIME = 0;
 export const MSG_PEEK = 0x2;
 export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_ERRQUEUE = 0x2000;
 export const CLONE_NEWNET = 0x40000000;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
@@ -51,6 +62,16 @@ export function recv(fd: number, bytes: Uint8Array, flags = 0): number {
   return call('recv', fd, bytes, bytes.length, flags);
 }
 
+/** recvmsg(2): payload into `bytes`, control messages into `control`. Returns the octets of both, or -errno. */
+export function recvmsg(fd: number, bytes: Uint8Array, control: Uint8Array, flags = 0): [number, number] | number {
+  const iovec = new BigUint64Array([koffi().address(bytes), BigInt(bytes.length)]);
+  // struct msghdr: name, its length, iovec, how many, control, its length, flags
+  const header = new BigUint64Array([0n, 0n, koffi().address(iovec), 1n, koffi().address(control), 0n, 0n]);
+  header[5] = BigInt(control.length);
+  const result = call('recvmsg', fd, header, flags);
+  return result < 0 ? result : [result, Number(header[5])];
+}
+
 /** setsockopt(2) with the option's bytes, host order. Returns 0 or -errno. */
 export function setsockopt(fd: number, level: number, option: number, value: Uint8Array): number {
   return call('setsockopt', fd, level, option, value, value.length);
@@ -61,6 +82,16 @@ export function getsockopt(fd: number, level: number, option: number, value: Uin
   const length = new Uint32Array([value.length]);
   const result = call('getsockopt', fd, level, option, value, length);
   return result < 0 ? result : (length[0] ?? 0);
+}
+
+/** ioctl(2) with a pointer to `value`. Returns what the request returns, or -errno. */
+export function ioctl(fd: number, request: number, value: Uint8Array): number {
+  return call('ioctl', fd, request, value);
+}
+
+/** clock_gettime(2) into a struct timespec of 16 octets. Returns 0 or -errno. */
+export function clock_gettime(clock: number, time: Uint8Array): number {
+  return call('clock_gettime', clock, time);
 }
 
 /** setns(2) of the calling thread. Returns 0 or -errno. Only netns.ts may call it. */
@@ -96,8 +127,11 @@ const PROTOTYPES = {
   getsockname: 'int getsockname(int, void *, uint32_t *)',
   send: 'intptr_t send(int, void *, size_t, int)',
   recv: 'intptr_t recv(int, void *, size_t, int)',
+  recvmsg: 'intptr_t recvmsg(int, void *, int)',
   setsockopt: 'int setsockopt(int, int, int, void *, uint32_t)',
   getsockopt: 'int getsockopt(int, int, int, void *, uint32_t *)',
+  ioctl: 'int ioctl(int, unsigned long, void *)',
+  clock_gettime: 'int clock_gettime(int, void *)',
   setns: 'int setns(int, int)',
   flock: 'int flock(int, int)',
   mount: 'int mount(void *, void *, void *, unsigned long, void *)',
@@ -105,7 +139,7 @@ const PROTOTYPES = {
 } as const;
 
 type Name = keyof typeof PROTOTYPES;
-type Argument = number | null | Uint8Array | Uint32Array;
+type Argument = number | null | Uint8Array | Uint32Array | BigUint64Array;
 type Bound = (...args: Argument[]) => number;
 
 const bound: Partial<Record<Name, Bound>> = {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { CommandName, ObjectName, Request } from '../grammar';
+import type { CommandName, ObjectName, Request, Runs } from '../grammar';
 
 /** The options that stand before OBJECT. */
 export type GlobalOptions = {
@@ -43,7 +43,23 @@ export type OutputRecord = { readonly [key: string]: OutputValue };
 /** A command: synchronous, so that a change of network namespace cannot leak into other work. */
 export type Command<Words> = (words: Words, context: Context) => readonly OutputRecord[];
 
+/** A command that prints while it runs: what it needs of a network namespace it opens before it returns. */
+export type Starter<Words> = (words: Words, context: Context) => Run;
+
+/** What goes on after a Starter has returned, until it is done. */
+export type Run = (progress: Progress) => Promise<Outcome>;
+
+export type Progress = {
+  /** Prints whole lines of text at once; with -j they are left out. */
+  readonly print: (text: string) => void;
+  /** Set when the user interrupts or nobody reads any more: then the run ends, and tells what it has. */
+  readonly stop: AbortSignal;
+};
+
+/** How a run ended: the records of -j, and whether the peer or the kernel refused what was asked. */
+export type Outcome = { readonly records: readonly OutputRecord[]; readonly failed: boolean };
+
 /** What a file in src/commands exports as `commands`. */
 export type Commands<O extends ObjectName> = {
-  readonly [C in CommandName<O>]: Command<Request<O, C>>;
+  readonly [C in CommandName<O>]: Runs<O, C> extends true ? Starter<Request<O, C>> : Command<Request<O, C>>;
 };

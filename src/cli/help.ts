@@ -8,7 +8,9 @@ import {
   type ObjectSpec,
   type OptionSpec,
   type Row,
+  titleOf,
 } from '../grammar';
+import { CHOOSER, type Rows } from './forms';
 import { notation } from './words';
 
 /** Widest line of help. */
@@ -19,10 +21,11 @@ export function help(object?: string, command?: string): string {
   if (object === undefined) return topHelp();
   const spec = working<ObjectSpec>(grammar)[object];
   if (spec === undefined) throw new Error(`no such object: ${object}`);
-  if (command === undefined) return objectHelp(object, spec);
-  const commandSpec = working<CommandSpec>(spec.commands)[command];
-  if (commandSpec === undefined) throw new Error(`no such command: ${object} ${command}`);
-  return commandHelp(object, command, commandSpec);
+  if (command === undefined && !spec.bare) return objectHelp(object, spec);
+  const name = command ?? Object.keys(spec.commands)[0] ?? '';
+  const commandSpec = working<CommandSpec>(spec.commands)[name];
+  if (commandSpec === undefined) throw new Error(`no such command: ${object} ${name}`);
+  return commandHelp(object, name, commandSpec);
 }
 
 /** What `gtp help` says; `gtp -help` adds a line for each option. */
@@ -40,22 +43,23 @@ export function topHelp(): string {
   ].join('\n');
 }
 
-/** The synopsis of every command of an object, one string of unwrapped tokens each, without "gtp". */
-export function synopsis(object: string): { readonly command: string; readonly tokens: readonly string[] }[] {
+/** The synopsis of every command of an object: what stands before its words, without "gtp", and unwrapped tokens. */
+export function synopsis(object: string): { readonly title: string; readonly tokens: readonly string[] }[] {
   const spec = working<ObjectSpec>(grammar)[object];
   return Object.entries(working<CommandSpec>(spec?.commands ?? {})).map(([command, commandSpec]) => ({
-    command,
+    title: titleOf(object, command),
     tokens: commandTokens(commandSpec),
   }));
 }
 
 /** The groups that the synopsis of a command abbreviates, such as SESSION-WORDS, with their tokens. */
 export function groups(spec: CommandSpec): ReadonlyMap<string, readonly string[]> {
-  const found = new Map<string, string[]>();
-  for (const [word, row] of rows(spec)) {
-    if (row.group !== undefined) found.set(row.group, [...(found.get(row.group) ?? []), token(word, row)]);
+  const found = new Map<string, [string, Row][]>();
+  for (const entry of rows(spec)) {
+    const [, { group }] = entry;
+    if (group !== undefined) found.set(group, [...(found.get(group) ?? []), entry]);
   }
-  return found;
+  return new Map([...found].map(([group, list]) => [group, tokensOf(list)]));
 }
 
 /** Rows of a command that work, in the order of the table. */
@@ -120,7 +124,7 @@ function commandHelp(object: string, name: string, spec: CommandSpec): string {
 }
 
 function usage(first: boolean, object: string, name: string, spec: CommandSpec): string[] {
-  const start = `${first ? 'Usage:' : '      '} gtp ${object} ${name}`;
+  const start = `${first ? 'Usage:' : '      '} gtp ${titleOf(object, name)}`;
   return wrap(commandTokens(spec), start, 15);
 }
 
@@ -135,11 +139,48 @@ function commandTokens(spec: CommandSpec): string[] {
   if (spec.exclusive) return [`[ ${all.map(([word, row]) => notation(word, row)).join(' | ')} ]`];
   const needed = all.filter(([, row]) => row.required && row.group === undefined);
   if (spec.some) {
-    const ways = all.filter(([, row]) => !row.required).map(([word, row]) => notation(word, row));
-    return [...needed.map(([word, row]) => token(word, row)), ...braced(ways, '...')];
+    const ways = all
+      .filter(([word, row]) => !row.required && word !== CHOOSER)
+      .map(([word, row]) => notation(word, row));
+    const chooser = all.filter(([word]) => word === CHOOSER);
+    return [...tokensOf([...chooser, ...needed]), ...braced(ways, '...')];
   }
-  const plain = all.filter(([, row]) => row.group === undefined).map(([word, row]) => token(word, row));
-  return [...plain, ...[...groups(spec).keys()].map((name) => `[ ${name} ]`)];
+  const isEither = (word: string): boolean => spec.either?.includes(word) === true;
+  const ways = all.filter(([word]) => isEither(word)).map(([word, row]) => notation(word, row));
+  const plain = tokensOf(all.filter(([word, row]) => row.group === undefined && !isEither(word)));
+  return [
+    ...(ways.length === 0 ? [] : [`{ ${ways.join(' | ')} }`]),
+    ...plain,
+    ...[...groups(spec).keys()].map((name) => `[ ${name} ]`),
+  ];
+}
+
+// The IDs of several forms stand next to each other and are alternatives; they tell what the choosing word has to be.
+function tokensOf(list: Rows): string[] {
+  const start = list.findIndex(([, { of }]) => of !== undefined);
+  const rest = start < 0 ? [] : list.slice(start);
+  const length = rest.findIndex(([, { of }]) => of === undefined);
+  const ids = rest.slice(0, length < 0 ? rest.length : length);
+  const forms = [...new Set(ids.map(([, { of }]) => of))];
+  if (forms.length < 2) return list.map((entry) => token(...entry));
+  const isDefault = list.some(([word, row]) => word === CHOOSER && row.default !== undefined);
+  const ways = forms.map((form, at) => {
+    const choice = at === 0 ? [] : [isDefault ? `${form}` : `[ ${form} ]`];
+    return [...choice, ...ids.filter(([, { of }]) => of === form).map((entry) => token(...entry))];
+  });
+  const plain = (entries: Rows): string[] =>
+    entries.filter(([word]) => word !== CHOOSER).map((entry) => token(...entry));
+  return [...plain(list.slice(0, start)), ...alternatives(ways), ...plain(rest.slice(ids.length))];
+}
+
+function alternatives(ways: readonly (readonly string[])[]): string[] {
+  return ways.flatMap((way, at) =>
+    way.map((text, index) => {
+      const open = at === 0 && index === 0 ? '{ ' : '';
+      if (index < way.length - 1) return `${open}${text}`;
+      return `${open}${text}${at === ways.length - 1 ? ' }' : ' |'}`;
+    }),
+  );
 }
 
 function token(word: string, row: Row): string {

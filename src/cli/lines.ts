@@ -4,15 +4,18 @@ import { address, interfaceAddress, mac, port, prefix, prefixOrDefault } from '.
 import type { OutputRecord, OutputValue } from './command';
 import type { Palette } from './palette';
 
+/** The objects whose commands answer with records. Others print while they run. */
+export type RecordObject = Exclude<ObjectName, 'ping'>;
+
 /** The first line of a record: words that `add` accepts, without those that say what holds anyway. */
-export function wordLine(object: ObjectName, record: OutputRecord, palette: Palette): string {
+export function wordLine(object: RecordObject, record: OutputRecord, palette: Palette): string {
   const layout = LAYOUTS[object];
   const words = orderedRows(object).filter(([word, row]) => isTold(layout, word, row, record));
   return words.flatMap(([word, row]) => tellWord(word, row, record[keyOf(word)] ?? null, palette)).join(' ');
 }
 
 /** What a record holds besides words, counters and details: state, ifindex, hooks. For -d. */
-export function restLine(object: ObjectName, record: OutputRecord, palette: Palette): string {
+export function restLine(object: RecordObject, record: OutputRecord, palette: Palette): string {
   const { minor = [], told = [] } = LAYOUTS[object];
   const words = new Set(orderedRows(object).flatMap(([word]) => (minor.includes(word) ? [] : [keyOf(word)])));
   const rest = Object.entries(record).filter(
@@ -22,15 +25,17 @@ export function restLine(object: ObjectName, record: OutputRecord, palette: Pale
 }
 
 /** What is told of a record in a second line: what was seen of a peer. */
-export function toldLine(object: ObjectName, record: OutputRecord): string {
+export function toldLine(object: RecordObject, record: OutputRecord): string {
   const told = (LAYOUTS[object].told ?? []).flatMap((key) => tellCounts(key, record[key] ?? null));
   return told.join(' ');
 }
 
 /** The cells of -br, one string a column. */
-export function briefCells(object: ObjectName, record: OutputRecord): string[] {
+export function briefCells(object: RecordObject, record: OutputRecord): string[] {
   const rows = new Map(orderedRows(object));
-  return LAYOUTS[object].brief.map((word) => {
+  const { brief, instead } = LAYOUTS[object];
+  return brief.map((own) => {
+    const word = (record[keyOf(own)] ?? null) === null ? (instead?.[own] ?? own) : own;
     const value = record[keyOf(word)];
     const items = (Array.isArray(value) ? value : [value]) as readonly (OutputValue | undefined)[];
     const told = items.filter((item) => item !== null && item !== undefined);
@@ -48,6 +53,8 @@ type Layout = {
   readonly words: Words;
   /** Words that come first and are told even when they have their default. */
   readonly lead: readonly string[];
+  /** Of these, those that are left out with their default all the same. */
+  readonly usual?: readonly string[];
   /** Words that nobody has to give and that tell little: for -d. */
   readonly minor?: readonly string[];
   /** What no word says and is told even without -d, unless it is nothing. */
@@ -55,9 +62,11 @@ type Layout = {
   /** Defaults that depend on the record. */
   readonly computed: { readonly [word: string]: (record: OutputRecord) => OutputValue };
   readonly brief: readonly string[];
+  /** What stands in a column of -br where its own word is not set. */
+  readonly instead?: { readonly [word: string]: string };
 };
 
-const LAYOUTS: { readonly [O in ObjectName]: Layout } = {
+const LAYOUTS: { readonly [O in RecordObject]: Layout } = {
   link: {
     words: grammar.link.commands.add.words,
     lead: ['ifname', 'type', 'local', 'dev', 'netns', 'inner', 'mtu', 'role'],
@@ -67,9 +76,14 @@ const LAYOUTS: { readonly [O in ObjectName]: Layout } = {
   },
   session: {
     words: grammar.session.commands.add.words,
-    lead: ['dev', 'type', 'local-teid', 'remote-teid', 'remote', 'local', 'ue', 'qfi'],
-    computed: { antispoof: (record) => ((record['ue'] as OutputValue[] | undefined)?.length ?? 0) > 0 },
+    lead: ['dev', 'type', 'version', 'local-teid', 'remote-teid', 'tid', 'remote', 'local', 'ue', 'qfi'],
+    usual: ['version'],
+    computed: {
+      antispoof: (record) => ((record['ue'] as OutputValue[] | undefined)?.length ?? 0) > 0,
+      seq: () => false,
+    },
     brief: ['dev', 'state', 'local-teid', 'remote-teid', 'remote', 'ue', 'name'],
+    instead: { 'local-teid': 'tid' },
   },
   path: {
     words: {
@@ -85,7 +99,7 @@ const LAYOUTS: { readonly [O in ObjectName]: Layout } = {
 };
 
 // The rows of `add` that belong to the object itself, the leading ones first.
-function orderedRows(object: ObjectName): [word: string, row: Row][] {
+function orderedRows(object: RecordObject): [word: string, row: Row][] {
   const all = Object.entries(LAYOUTS[object].words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
   const own = all.filter(([, row]) => row.group === undefined);
   const { lead } = LAYOUTS[object];
@@ -97,7 +111,7 @@ function isTold(layout: Layout, word: string, row: Row, record: OutputRecord): b
   const value = record[keyOf(word)] ?? null;
   if (value === null || layout.minor?.includes(word)) return false;
   const usual = layout.computed[word]?.(record) ?? row.default;
-  return layout.lead.includes(word) || value !== usual;
+  return (layout.lead.includes(word) && !layout.usual?.includes(word)) || value !== usual;
 }
 
 function tellWord(word: string, row: Row, value: OutputValue, palette: Palette): string[] {
@@ -111,7 +125,8 @@ function tellWord(word: string, row: Row, value: OutputValue, palette: Palette):
 
 // Records hold text as it is typed, and numbers that the kind knows to write (TEIDs in hexadecimal).
 function formatValue(row: Row | undefined, value: OutputValue): string {
-  return typeof value === 'number' && row?.kind !== undefined ? row.kind.format(value) : String(value);
+  const isNumber = typeof value === 'number' || typeof value === 'bigint';
+  return isNumber && row?.kind !== undefined ? row.kind.format(value) : String(value);
 }
 
 const ADDRESSES: readonly unknown[] = [address, prefix, prefixOrDefault, interfaceAddress];

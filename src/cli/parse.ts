@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors';
-import { type CommandSpec, commandAliases, grammar, isLater, type Later, type ObjectSpec } from '../grammar';
+import { type CommandSpec, commandAliases, grammar, isLater, type Later, type ObjectSpec, titleOf } from '../grammar';
 import type { GlobalOptions } from './command';
 import { readOptions } from './options';
 import { suggest } from './suggest';
@@ -22,15 +22,16 @@ export type Parsed =
 export function parse(argv: readonly string[]): Parsed {
   const { options, ask, rest } = readOptions(argv);
   if (ask !== undefined) return { ask: ask === 'help' ? 'options' : ask };
-  const [objectText, commandText, ...words] = rest;
+  const [objectText, ...after] = rest;
   const object = pickObject(objectText);
   if (object === 'help') return { ask: 'help' };
   const spec = known(grammar[object], object) as ObjectSpec;
-  const command = pickCommand(spec, object, commandText);
+  const [command, words] = spec.bare ? only(spec, after) : [pickCommand(spec, object, after[0]), after.slice(1)];
   if (command === 'help') return { ask: 'help', object };
-  const commandSpec = known(spec.commands[command], `${object} ${command}`) as CommandSpec;
+  const title = titleOf(object, command);
+  const commandSpec = known(spec.commands[command], title) as CommandSpec;
   if (words[0] === 'help') return { ask: 'help', object, command };
-  return { ask: 'run', options, object, command, words: readWords(commandSpec, `${object} ${command}`, words) };
+  return { ask: 'run', options, object, command, words: readWords(commandSpec, title, words) };
 }
 
 type ObjectOrHelp = keyof typeof grammar | 'help';
@@ -44,6 +45,11 @@ function pickObject(text: string | undefined): ObjectOrHelp {
   if (found !== undefined) return found as ObjectOrHelp;
   const hint = text.startsWith('-') ? help.hint : (suggest(text, shown) ?? help.hint);
   throw new UsageError(`unknown object "${text}": expected ${listed([...shown, 'help'])}`, { hint });
+}
+
+// The command of a bare object, and its words.
+function only(spec: ObjectSpec, words: readonly string[]): [command: string, words: readonly string[]] {
+  return [words[0] === 'help' ? 'help' : (Object.keys(spec.commands)[0] ?? ''), words];
 }
 
 function pickCommand(spec: ObjectSpec, object: string, text: string | undefined): string {

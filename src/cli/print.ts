@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-import type { ObjectName } from '../grammar';
 import type { GlobalOptions, OutputRecord, OutputValue } from './command';
-import { briefCells, localTeidLine, restLine, toldLine, wordLine } from './lines';
+import { briefCells, localTeidLine, type RecordObject, restLine, toldLine, wordLine } from './lines';
 import type { Palette } from './palette';
 
 /** What to print a command's records as. */
 export type Printing = {
-  readonly object: ObjectName;
+  readonly object: RecordObject;
   readonly options: GlobalOptions;
   readonly palette: Palette;
   /** The command changes state: in text it says nothing but a TEID that it chose. */
@@ -52,7 +51,7 @@ function printTable(rows: readonly string[][]): string {
     .join('');
 }
 
-function recordLines(record: OutputRecord, object: ObjectName, options: GlobalOptions, palette: Palette): string[] {
+function recordLines(record: OutputRecord, object: RecordObject, options: GlobalOptions, palette: Palette): string[] {
   const { stats, details } = record;
   const indented = [
     toldLine(object, record),

@@ -8,14 +8,16 @@ import {
   type Later,
   type ObjectSpec,
   type Row,
+  titleOf,
   type Words,
 } from '../grammar';
+import { CHOOSER, findClash, formOf, isOpen, type Rows } from './forms';
 import { suggest } from './suggest';
 
 /** The words of one command by key, as its Request type says. */
 export type ParsedWords = { readonly [key: string]: unknown };
 
-/** Reads the words after OBJECT COMMAND; `title` is those two. Throws UsageError that quotes the wrong word. */
+/** Reads the words of a command; `title` is what stands before them (titleOf). Throws UsageError that quotes the wrong word. */
 export function readWords(spec: CommandSpec, title: string, words: readonly string[]): ParsedWords {
   const reading: Reading = { spec, title, given: new Map(), values: new Map() };
   const left = [...words];
@@ -76,8 +78,9 @@ function store(reading: Reading, word: string, row: Row, text: string, flag: boo
   const { given, values } = reading;
   const before = given.get(word);
   if (before !== undefined && !row.repeat) throw repeated(reading, word, row, before, text);
-  if (row.not !== undefined && given.has(row.not))
-    throw wrong(reading, `"${word}" contradicts "${row.not}": expected one of the two`);
+  const against = row.not ?? opposite(reading, word);
+  if (against !== undefined && given.has(against))
+    throw wrong(reading, `"${word}" contradicts "${nameOf(reading, against)}": expected one of the two`);
   if (reading.spec.exclusive && given.size > 0 && before === undefined) throw exclusive(reading, word);
   const value = row.kind === undefined ? flag : parseValue(reading, word, row, text);
   given.set(word, text);
@@ -89,24 +92,87 @@ function parseValue(reading: Reading, word: string, row: Row, text: string): unk
     return row.kind?.parse(text);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    throw wrong(reading, `${row.positional ? notation(word, row) : word}: ${error.message}`, error.hint);
+    throw wrong(reading, `${nameOf(reading, word)}: ${error.message}`, error.hint);
   }
 }
 
 function checkComplete(reading: Reading): void {
   const { spec, title, given } = reading;
-  const rows = Object.entries(spec.words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
+  checkForms(reading);
+  const rows = rowsOf(reading);
   const groups = new Set(rows.filter(([word]) => given.has(word)).map(([, row]) => row.group));
   const needed = rows.filter(([, row]) => row.required && (row.group === undefined || groups.has(row.group)));
-  const [word, row] = needed.find(([name]) => !given.has(name)) ?? [];
-  if (word !== undefined && row !== undefined) {
-    const example = needed.map((entry) => notation(...entry)).join(' ');
-    const name = row.positional ? notation(word, row) : word;
-    throw wrong(reading, `"${name}" is missing: expected gtp ${title} ${example} ...`);
-  }
-  if (spec.some && given.size === needed.length) {
+  const missing = needed.filter(([word]) => !given.has(word));
+  if (missing.length > 0) throw incomplete(reading, needed, missing);
+  checkEither(reading, rows);
+  if (spec.some && [...given.keys()].every((word) => word === CHOOSER || needed.some(([name]) => name === word))) {
     throw wrong(reading, `"${title}" changes nothing: expected ${remaining(reading).join(', ')}`);
   }
+}
+
+// A positional word has no keyword: it is called by its placeholder.
+function nameOf({ spec }: Reading, word: string): string {
+  const row = spec.words[word];
+  return row === undefined || isLater(row) || !row.positional ? word : notation(word, row);
+}
+
+// The other one of a command's two ways.
+function opposite({ spec: { either } }: Reading, word: string): string | undefined {
+  return either?.includes(word) ? either.find((other) => other !== word) : undefined;
+}
+
+function checkEither(reading: Reading, rows: Rows): void {
+  const { spec, title, given } = reading;
+  const ways = rows.filter(([word]) => spec.either?.includes(word));
+  const [first] = ways.some(([word]) => given.has(word)) ? [] : ways;
+  if (first !== undefined) {
+    const expected = ways.map((entry) => notation(...entry)).join(' | ');
+    throw wrong(reading, `"${nameOf(reading, first[0])}" is missing: expected gtp ${title} { ${expected} } ...`);
+  }
+  for (const [word, { with: other }] of rows) {
+    if (other === undefined || given.has(other) || !given.has(word)) continue;
+    throw wrong(reading, `"${word}" needs "${other}": expected gtp ${title} ${other} ...`);
+  }
+}
+
+// The rows of a command that go with what was given; those of every form while nothing tells which.
+function rowsOf({ spec, given }: Reading): Rows {
+  const form = formOf(spec, given);
+  const rows = Object.entries(spec.words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
+  return rows.filter(([, { of }]) => of === undefined || form === undefined || of === form);
+}
+
+function checkForms(reading: Reading): void {
+  const { spec, given } = reading;
+  const clash = findClash(spec, given);
+  if (clash === undefined) return;
+  const { word, of, form, rival } = clash;
+  const typed = (name: string): string => ((spec.words[name] as Row).flag ? (given.get(name) ?? name) : name);
+  const start = `"${typed(word)}" is a word of ${of}`;
+  if (rival !== undefined)
+    throw wrong(reading, `${start}, "${typed(rival)}" of ${form}: expected words of one ${CHOOSER}`);
+  const own = Object.entries(spec.words).flatMap(([name, row]) =>
+    isLater(row) || row.of !== form || given.has(name) ? [] : [name],
+  );
+  const isGiven = given.has(CHOOSER);
+  const what = isGiven ? `"${form}"` : `${form}, which is the default`;
+  throw wrong(reading, `${start}, not of ${what}: expected ${own.join(', ')}`, isGiven ? undefined : `give ${of}, too`);
+}
+
+function incomplete(reading: Reading, needed: Rows, [first, ...others]: Rows): UsageError {
+  const form = formOf(reading.spec, reading.given);
+  const isEither = (entry: Rows[number] | undefined): boolean => form === undefined && entry?.[1].of !== undefined;
+  const missing = isEither(first) ? [first, ...others.filter(isEither)] : [first];
+  const names = missing.flatMap((entry) => (entry === undefined ? [] : [nameOf(reading, entry[0])]));
+  const ways = needed.filter(isEither).map((entry) => notation(...entry));
+  const chosen = reading.given.has(CHOOSER) && form !== undefined ? [form] : [];
+  const id = needed.find(([, { of }]) => of !== undefined);
+  const example = needed.flatMap((entry) => {
+    if (isEither(entry)) return entry === id ? [`{ ${ways.join(' | ')} }`] : [];
+    return entry === id ? [...chosen, notation(...entry)] : [notation(...entry)];
+  });
+  const told = names.map((name) => `"${name}"`).join(' or ');
+  return wrong(reading, `${told} is missing: expected gtp ${reading.title} ${example.join(' ')} ...`);
 }
 
 function unknownWord(reading: Reading, text: string): UsageError {
@@ -125,16 +191,23 @@ function homes(text: string, object: string): string[] {
   const titles = Object.entries<ObjectSpec | Later>(grammar).flatMap(([name, spec]) =>
     Object.entries(isLater(spec) ? {} : spec.commands)
       .filter(([, command]) => !isLater(command) && findWord(command.words, text) !== undefined)
-      .map(([command]) => `${name} ${command}`),
+      .map(([command]) => titleOf(name, command)),
   );
   return titles.sort((a, b) => Number(b.startsWith(object)) - Number(a.startsWith(object)));
 }
 
-function remaining({ spec, given }: Reading): string[] {
+function remaining(reading: Reading): string[] {
+  const { spec, given } = reading;
   if (spec.exclusive && given.size > 0) return [];
-  return Object.entries(spec.words).flatMap(([word, row]) =>
-    isLater(row) || row.positional || (given.has(word) && !row.repeat) ? [] : [word],
-  );
+  return Object.entries(spec.words).flatMap(([word, row]) => {
+    if (isLater(row) || row.positional || (given.has(word) && !row.repeat)) return [];
+    return isOpen(spec, given, row) && !isRuledOut(reading, word, row) ? [word] : [];
+  });
+}
+
+function isRuledOut(reading: Reading, word: string, row: Row): boolean {
+  const taken = (name: string | undefined): boolean => name !== undefined && reading.given.has(name);
+  return taken(opposite(reading, word)) || (row.with !== undefined && taken(opposite(reading, row.with)));
 }
 
 function repeated(reading: Reading, word: string, row: Row, before: string, text: string): UsageError {

@@ -57,6 +57,7 @@ function linkRecord(state: State, live: LiveLink, sessions: number, extent: Exte
     errind: link.errind ? 'on' : 'off',
     extnotify: link.extnotify ? 'on' : 'off',
     errind_action: link.errind_action,
+    restart_count: link.restart_count,
     state: device.flags & IFF_UP ? 'up' : 'down',
     ...(extent.details ? { details: details(state, live, alive) } : {}),
   };

@@ -52,7 +52,8 @@ function changed(state: State, { link }: LiveLink, words: Set): Link {
   const switches = { hairpin, echo, errind, extnotify };
   return {
     ...link,
-    ...given({ ...plain, mtu: words.mtu, xdp: words.xdp, errind_action: words.errind_action, smac: lladdr }),
+    ...given({ ...plain, mtu: words.mtu, xdp: words.xdp, smac: lladdr }),
+    ...given({ errind_action: words.errind_action, restart_count: words.restart_count }),
     ...Object.fromEntries(Object.entries(given(switches)).map(([word, value]) => [word, value === 'on'])),
     local,
     dev,

@@ -7,6 +7,7 @@ import type { Request } from '../grammar';
 import { deleteLink } from '../netlink/link';
 import { openRoute } from '../netlink/socket';
 import { resolveNetns } from '../netns';
+import type { ReceiveId } from '../tunnels/id';
 import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
 import type { Address } from '../values';
@@ -22,8 +23,9 @@ import { forgetLinks, sweep, sweepOrRetire } from '../wiring/sweep';
 import { listenOn, sweepHooks, underlaysOf } from '../wiring/underlay';
 import { linkRecords } from './link-record';
 import { setLink } from './link-set';
-import { addSessionTo, type NewSession } from './session';
+import { addSessionTo } from './session';
 import { sessionRecord } from './session-record';
+import type { NewSession } from './session-words';
 
 type Add = Request<'link', 'add'>;
 
@@ -36,8 +38,8 @@ export const commands: Commands<'link'> = {
       (state, undo) => {
         sweepHooks(state);
         sweep(state);
-        const teid = addLink(state, { ...words, inner }, undo);
-        return [answer(state, words.ifname, teid, context)];
+        const id = addLink(state, { ...words, inner }, undo);
+        return [answer(state, words.ifname, id, context)];
       },
       'make',
     );
@@ -92,8 +94,8 @@ function sweepAll(state: State): void {
 }
 
 // Until the last step the link stands as one that is being made, so that it goes when this command is killed. Returns
-// the TEID of the session that was made along with it.
-function addLink(state: State, words: Add & { readonly inner: string }, undo: Undo): number | undefined {
+// what the session is known by that was made along with it.
+function addLink(state: State, words: Add & { readonly inner: string }, undo: Undo): ReceiveId | undefined {
   const { maps } = state;
   const local = localOf(state, words);
   const dev = underlaysOf(state, words.dev, local);
@@ -113,23 +115,23 @@ function addLink(state: State, words: Add & { readonly inner: string }, undo: Un
   state.attach('link', live.device.index, 'ingress', linkPin(live.device.index));
   undo(() => state.detach(linkPin(live.device.index)));
   const session = sessionOf(words);
-  const teid = session === undefined ? undefined : addSessionTo(state, live, session, undo);
+  const id = session === undefined ? undefined : addSessionTo(state, live, session, undo);
   if (session === undefined) refresh(state, live, undo);
   configureInner(state, live, words, undo);
   // Only now its routes are there, and the session's remote may lie behind one of them.
   if (words.remote !== undefined) refuseLoop(state, live, words.remote, local);
   maps.link_words.delete(BEING_MADE);
-  return teid;
+  return id;
 }
 
 // Without -j only a TEID that was chosen is told; with it, the first session beside the link.
-function answer(state: State, name: string, teid: number | undefined, { options }: Context): OutputRecord {
-  if (!options.json) return teid === undefined ? {} : { local_teid: teid };
+function answer(state: State, name: string, id: ReceiveId | undefined, { options }: Context): OutputRecord {
+  if (!options.json) return id?.version === 1 ? { local_teid: id.local_teid } : {};
   const live = findLink(state, name);
   const record = linkRecords(state, [live], options)[0] ?? {};
-  if (teid === undefined) return record;
-  const session = sessionRecord(state, live, findSession(state, live, teid), options);
-  return { ...record, local_teid: teid, session };
+  if (id === undefined) return record;
+  const session = sessionRecord(state, live, findSession(state, live, id), options);
+  return { ...record, local_teid: id.version === 1 ? id.local_teid : null, session };
 }
 
 function innerName(words: Add): string {
@@ -164,15 +166,17 @@ function settingsOf(words: Add): Omit<Link, 'local' | 'dev' | 'netns' | 'dmac' |
     errind: words.errind !== 'off',
     extnotify: words.extnotify !== 'off',
     errind_action: words.errind_action ?? 'mark',
+    restart_count: words.restart_count ?? 0,
   };
 }
 
 // The session's own settings are the link's: `ttl` and its like stand once in the command.
 function sessionOf(words: Add): NewSession | undefined {
-  const { local_teid, remote_teid, remote } = words;
-  if (local_teid === undefined || remote_teid === undefined || remote === undefined) return undefined;
-  const { ue, name, peer, antispoof, qfi, rqi, ppi, psc } = words;
-  return { local_teid, remote_teid, remote, ue, name, peer, antispoof, qfi, rqi, ppi, psc };
+  const { remote, version, local_teid, remote_teid, tid, flow, remote_flow } = words;
+  if (remote === undefined) return undefined;
+  const { ue, name, peer, antispoof, qfi, rqi, ppi, psc, seq } = words;
+  const id = { version, local_teid, remote_teid, tid, flow, remote_flow };
+  return { ...id, remote, ue, name, peer, antispoof, qfi, rqi, ppi, psc, seq };
 }
 
 function register(state: State, live: LiveLink, undo: Undo): void {

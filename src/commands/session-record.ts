@@ -3,8 +3,8 @@ import type { OutputRecord } from '../cli/command';
 import { session_state } from '../datapath/layout.gen';
 import type { Stored } from '../datapath/sessions';
 import { IFF_UP } from '../netlink/link';
-import type { SessionWords } from '../tunnels/gtp';
-import { mtuArithmetic } from '../tunnels/gtp';
+import { headerOf, mtuArithmetic, type SessionWords } from '../tunnels/gtp';
+import type { SessionId } from '../tunnels/id';
 import { address, prefix } from '../values';
 import { secondsSince } from '../wiring/coarse';
 import type { LiveLink } from '../wiring/links';
@@ -22,16 +22,15 @@ export function sessionRecord(state: State, live: LiveLink, stored: Stored, exte
   return {
     dev: live.device.name,
     type: 'gtp',
-    version: 1,
-    local_teid: words.local_teid,
-    remote_teid: words.remote_teid,
+    ...idRecord(words.id),
     remote: address.format(words.remote),
     local: address.format(words.local),
     ue: words.ue.map(prefix.format),
     qfi: words.qfi ?? null,
     rqi: words.rqi ?? null,
     ppi: words.ppi ?? null,
-    psc: words.psc,
+    psc: words.id.version === 1 ? words.psc : null,
+    seq: words.id.version === 1 ? words.seq : null,
     peer: words.peer,
     antispoof: words.antispoof ?? words.ue.length > 0,
     srcport: words.srcport ?? null,
@@ -46,6 +45,8 @@ export function sessionRecord(state: State, live: LiveLink, stored: Stored, exte
 }
 
 const NONE_SEEN = 255;
+// Every key is there, whatever the version.
+const NO_ID = { version: 1, local_teid: null, remote_teid: null, tid: null, flow: null, remote_flow: null } as const;
 
 // What the peer told comes before what this machine knows of the way to it.
 function stateOf(state: State, live: LiveLink, { rx }: Stored, { remote, local }: SessionWords): string {
@@ -55,11 +56,15 @@ function stateOf(state: State, live: LiveLink, { rx }: Stored, { remote, local }
   return isLoop(state, live, remote, local) ? 'no_route' : pathState(state, remote, local);
 }
 
+function idRecord(id: SessionId): OutputRecord {
+  return { ...NO_ID, ...id };
+}
+
 function details(state: State, stored: Stored, words: SessionWords): OutputRecord {
   const { rx, txConfig } = stored;
   const way = wayTo(state, words.remote, words.local);
   return {
-    ...(way === undefined ? {} : { mtu: mtuArithmetic(way.mtu, words.remote.family, txConfig.ext_len) }),
+    ...(way === undefined ? {} : { mtu: mtuArithmetic(way.mtu, words.remote.family, headerOf(txConfig)) }),
     ...(way?.gateway === undefined ? {} : { gateway: address.format(way.gateway) }),
     ...(rx.qfi === NONE_SEEN ? {} : { seen_qfi: rx.qfi, seen_rqi: rx.rqi }),
     ...(rx.ppi === NONE_SEEN ? {} : { seen_ppi: rx.ppi }),

@@ -3,9 +3,11 @@ import type { Commands, Context, OutputRecord } from '../cli/command';
 import { readSession, readSessions, type Stored } from '../datapath/sessions';
 import { UsageError } from '../errors';
 import type { Request } from '../grammar';
-import { rxKey, type SessionWords } from '../tunnels/gtp';
+import type { SessionWords } from '../tunnels/gtp';
+import { type ReceiveId, rxKey } from '../tunnels/id';
 import type { Undo } from '../undo';
-import { type Address, type Prefix, prefix, sameAddress } from '../values';
+import { type Address, type Prefix, sameAddress } from '../values';
+import { sendEndMarker } from '../wiring/endmarker';
 import { findLink, type LiveLink, listLinks } from '../wiring/links';
 import {
   createSession,
@@ -19,18 +21,14 @@ import {
 import { changeState, type State, viewState } from '../wiring/state';
 import { sweepOrRetire } from '../wiring/sweep';
 import { sessionRecord } from './session-record';
-
-type Add = Request<'session', 'add'>;
-type Change = Request<'session', 'change'>;
-/** The session words of `link add`, which come all or not at all. */
-export type NewSession = Omit<Add, 'dev' | 'type'>;
+import { fresh, merged, type NewSession, receiveId, sessionId } from './session-words';
 
 export const commands: Commands<'session'> = {
   add: (words, context) => onLink(context, words.dev, (state, live, undo) => [add(state, live, words, undo, context)]),
 
   change: (words, context) =>
     onLink(context, words.dev, (state, live, undo) => {
-      const stored = findSession(state, live, words.local_teid, words.local);
+      const stored = findSession(state, live, receiveId(words), words.local);
       return [alter(state, live, stored, merged(wordsOf(stored), words), words.name, undo, context)];
     }),
 
@@ -40,20 +38,29 @@ export const commands: Commands<'session'> = {
       const stored =
         words.local_teid === 'auto'
           ? undefined
-          : readSession(state.maps, rxKey(local, words.local_teid, live.link.port));
+          : readSession(state.maps, rxKey(local, receiveId(words), live.link.port));
       if (stored === undefined || stored.rxConfig.ifindex !== live.device.index) {
         return [add(state, live, words, undo, context)];
       }
-      return [
-        alter(state, live, stored, fresh(words, stored.txConfig.local_teid, local), words.name ?? null, undo, context),
-      ];
+      const next = fresh(words, sessionId(words), local);
+      return [alter(state, live, stored, next, words.name ?? null, undo, context)];
     }),
 
   del: (words, context) =>
     onLink(context, words.dev, (state, live, undo) => {
-      const key = rxKey(words.local ?? live.link.local, words.local_teid, live.link.port);
-      const isHalf = state.maps.rx.get(key) !== undefined && forgetHalf(state, key);
-      if (!isHalf) deleteSessions(state, live, [findSession(state, live, words.local_teid, words.local)], undo);
+      const id = receiveId(words);
+      const last = words.endmarker ? endMarkerOf(id) : undefined;
+      const key = rxKey(words.local ?? live.link.local, id, live.link.port);
+      const isHalf = last === undefined && state.maps.rx.get(key) !== undefined && forgetHalf(state, key);
+      if (!isHalf) deleteSessions(state, live, [findSession(state, live, id, words.local)], undo, last);
+      return [];
+    }),
+
+  endmarker: (words, { note }) =>
+    viewState(note, (state) => {
+      const send = endMarkerOf(receiveId(words));
+      const live = findLink(state, words.dev);
+      if (state !== undefined) send(findSession(state, live, receiveId(words), words.local));
       return [];
     }),
 
@@ -62,7 +69,7 @@ export const commands: Commands<'session'> = {
       const live = findLink(state, words.dev);
       return state === undefined
         ? []
-        : [sessionRecord(state, live, findSession(state, live, words.local_teid, words.local), options)];
+        : [sessionRecord(state, live, findSession(state, live, receiveId(words), words.local), options)];
     }),
 
   show: (words, { options, note }) =>
@@ -82,18 +89,24 @@ export const commands: Commands<'session'> = {
     }),
 };
 
-/** Adds a session to a link; `local-teid auto` takes a free one. Returns the TEID. */
-export function addSessionTo(state: State, live: LiveLink, words: NewSession, undo: Undo): number {
+/** Adds a session to a link; `local-teid auto` takes a free one. Returns what it is known by. */
+export function addSessionTo(state: State, live: LiveLink, words: NewSession, undo: Undo): ReceiveId {
   const local = words.local ?? live.link.local;
-  const teid = words.local_teid === 'auto' ? freeTeid(state, local, live.link.port) : words.local_teid;
-  createSession(state, live, fresh(words, teid, local), undo);
-  setLabel(state, rxKey(local, teid, live.link.port), words.name, undo);
-  return teid;
+  const auto = words.local_teid === 'auto' ? { local_teid: freeTeid(state, local, live.link.port) } : {};
+  const id = sessionId({ ...words, ...auto });
+  createSession(state, live, fresh(words, id, local), undo);
+  setLabel(state, rxKey(local, id, live.link.port), words.name, undo);
+  return id;
+}
+
+function endMarkerOf({ version }: ReceiveId): (stored: Stored) => void {
+  if (version === 1) return sendEndMarker;
+  throw new UsageError('"tid": GTP version 0 has no End Marker: expected local-teid');
 }
 
 function add(state: State, live: LiveLink, words: NewSession, undo: Undo, context: Context): OutputRecord {
-  const teid = addSessionTo(state, live, words, undo);
-  return recordOf(state, live, rxKey(words.local ?? live.link.local, teid, live.link.port), context);
+  const id = addSessionTo(state, live, words, undo);
+  return recordOf(state, live, rxKey(words.local ?? live.link.local, id, live.link.port), context);
 }
 
 function alter(
@@ -111,7 +124,7 @@ function alter(
 }
 
 function recordOf(state: State, live: LiveLink, key: Stored['key'], { options }: Context): OutputRecord {
-  // Text output says at most the TEID: the rest need not be looked up.
+  // Text output says at most a TEID that was chosen: the rest need not be looked up.
   if (!options.json) return { local_teid: Number(key.id) };
   const stored = readSession(state.maps, key);
   if (stored === undefined) throw new Error('a session that was just written is not there');
@@ -139,55 +152,6 @@ function setLabel(state: State, key: Stored['key'], name: string | null | undefi
   else state.maps.labels.put(key, { name });
 }
 
-function fresh(words: NewSession, local_teid: number, local: Address): SessionWords {
-  return {
-    local_teid,
-    remote_teid: words.remote_teid,
-    remote: words.remote,
-    local,
-    ue: distinct(words.ue ?? []),
-    peer: words.peer ?? 'any',
-    antispoof: words.antispoof,
-    srcport: words.srcport,
-    ttl: words.ttl,
-    tos: words.tos,
-    udpcsum: words.udpcsum,
-    qfi: words.qfi,
-    rqi: words.rqi,
-    ppi: words.ppi,
-    psc: words.psc ?? 'auto',
-  };
-}
-
-function merged(was: SessionWords, words: Change): SessionWords {
-  return {
-    ...was,
-    remote_teid: words.remote_teid ?? was.remote_teid,
-    remote: words.remote ?? was.remote,
-    ue: words.ue === undefined ? was.ue : distinct(words.ue),
-    peer: words.peer ?? was.peer,
-    antispoof: words.antispoof ?? was.antispoof,
-    srcport: words.srcport ?? was.srcport,
-    ttl: words.ttl ?? was.ttl,
-    tos: words.tos ?? was.tos,
-    udpcsum: words.udpcsum ?? was.udpcsum,
-    qfi: words.qfi ?? was.qfi,
-    rqi: words.rqi ?? was.rqi,
-    ppi: words.ppi ?? was.ppi,
-    psc: words.psc ?? was.psc,
-  };
-}
-
-function distinct(ue: readonly Prefix[]): readonly Prefix[] {
-  const seen = new Set<string>();
-  for (const each of ue) {
-    const text = prefix.format(each);
-    if (seen.has(text)) throw new UsageError(`ue ${text} is given twice`);
-    seen.add(text);
-  }
-  return ue;
-}
-
 type Filter = Request<'session', 'show'>;
 
 // The sessions of each link that the filter wants, in a stable order.
@@ -202,7 +166,7 @@ function select(state: State | undefined, filter: Filter): [LiveLink, Stored[]][
   }
   const links = listLinks(state).filter(({ device }) => filter.dev === undefined || device.name === filter.dev);
   const order = (a: Stored, b: Stored): number =>
-    Buffer.compare(a.key.local, b.key.local) || (a.key.id < b.key.id ? -1 : 1);
+    Buffer.compare(a.key.local, b.key.local) || a.key.kind - b.key.kind || (a.key.id < b.key.id ? -1 : 1);
   return links.flatMap((live) => {
     const list = byLink.get(live.device.index);
     return list === undefined ? [] : [[live, list.sort(order)] as [LiveLink, Stored[]]];

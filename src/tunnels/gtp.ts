@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT
-import { kind, rx_flag, type Structs, tx_flag } from '../datapath/layout.gen';
+import { rx_flag, type Structs, tx_flag } from '../datapath/layout.gen';
 import { UsageError } from '../errors';
 import { type Address, address as addressKind, type Prefix } from '../values';
 import { fromMapped, hex, isHost, mappedLength, toMapped } from './address';
 import { inherited, on, pick } from './flags';
+import { fixedPort, loadId, portOf, type SessionId, storeId } from './id';
 
 export type TxConfig = Structs['tx_config'];
 export type RxConfig = Structs['rx_config'];
-export type RxKey = Structs['rx_key'];
-
-/** GTP-U's own port (TS 29.281, 4.4.2). */
-export const GTPU_PORT = 2152;
 
 export type Role = 'ggsn' | 'sgsn';
 export type SourcePort = 'fixed' | 'hash' | number;
@@ -24,18 +21,18 @@ export type LinkWords = {
   readonly srcport: SourcePort;
   readonly ttl: Inherit;
   readonly tos: Inherit;
-  /** undefined: off over IPv4. */
+  /** undefined: on over IPv6, off over IPv4. */
   readonly udpcsum: boolean | undefined;
   readonly df: 'set' | 'unset' | 'inherit';
   readonly gso: 'auto' | 'split' | 'keep';
   readonly deliver: 'auto' | 'bulk' | 'small';
   readonly hairpin: boolean;
+  readonly errind_action: 'none' | 'mark' | 'del';
 };
 
 /** One session as the user describes it; what is undefined follows the link. */
 export type SessionWords = {
-  readonly local_teid: number;
-  readonly remote_teid: number;
+  readonly id: SessionId;
   readonly remote: Address;
   readonly local: Address;
   readonly ue: readonly Prefix[];
@@ -50,6 +47,8 @@ export type SessionWords = {
   readonly rqi: boolean | undefined;
   readonly ppi: number | undefined;
   readonly psc: 'auto' | 'none' | 'dl' | 'ul';
+  /** Version 1 only: version 0 always numbers its packets (Z5). */
+  readonly seq: boolean;
 };
 
 /** Where a link's packets are delivered. */
@@ -61,61 +60,71 @@ export type Target = {
   readonly here: boolean;
 };
 
-/** The receive key of a session (G22: local address and TEID; the outer source is no part of it). */
-export function rxKey(local: Address, teid: number, port: number): RxKey {
-  return { local: toMapped(local), id: BigInt(teid), port, kind: kind.gtp, scope: 0 };
+/** The GTP header of a session's packets: what it is called, and its octets. */
+export type Header = { readonly name: string; readonly octets: number };
+
+/** That of version 1 without anything optional. */
+export const PLAIN_HEADER: Header = { name: 'GTP-U', octets: 8 };
+
+/** The header that a session sends: anything optional brings four octets more for all of them (G2). */
+export function headerOf({ flags, ext_len }: Pick<TxConfig, 'flags' | 'ext_len'>): Header {
+  if (flags & tx_flag.v0) return { name: 'GTPv0', octets: 20 };
+  const optional = [...(flags & tx_flag.seq ? ['S'] : []), ...(ext_len > 0 ? ['QFI'] : [])];
+  return optional.length === 0 ? PLAIN_HEADER : { name: `GTP-U with ${optional.join(' and ')}`, octets: 12 + ext_len };
 }
 
 /** Octets that the tunnel adds in front of an inner packet, part by part. */
-export function overhead(family: 4 | 6, extensionOctets: number): readonly (readonly [string, number])[] {
-  return [
-    family === 4 ? ['IPv4', 20] : ['IPv6', 40],
-    ['UDP', 8],
-    ['GTP-U', extensionOctets === 0 ? 8 : 12 + extensionOctets],
-  ];
+export function overhead(family: 4 | 6, { name, octets }: Header): readonly (readonly [string, number])[] {
+  return [family === 4 ? ['IPv4', 20] : ['IPv6', 40], ['UDP', 8], [name, octets]];
 }
 
 /** The longest outer packet: the kernel makes no room in longer ones (PATH_MTU_MAX of bpf/path.h). Jumbo frames fit. */
 export const MAX_OUTER = 16000;
 
 /** The largest inner packet that a path of `mtu` octets takes. */
-export function innerMtu(mtu: number, family: 4 | 6, extensionOctets: number): number {
+export function innerMtu(mtu: number, family: 4 | 6, header: Header): number {
   const whole = Math.min(mtu, MAX_OUTER);
-  return whole - overhead(family, extensionOctets).reduce((sum, [, octets]) => sum + octets, 0);
+  return whole - overhead(family, header).reduce((sum, [, octets]) => sum + octets, 0);
 }
 
 /** The arithmetic behind innerMtu in words: "1500 - 20 IPv4 - 8 UDP - 8 GTP-U = 1464". */
-export function mtuArithmetic(mtu: number, family: 4 | 6, extensionOctets: number): string {
-  const parts = overhead(family, extensionOctets).map(([name, octets]) => `- ${octets} ${name}`);
-  return `${Math.min(mtu, MAX_OUTER)} ${parts.join(' ')} = ${innerMtu(mtu, family, extensionOctets)}`;
+export function mtuArithmetic(mtu: number, family: 4 | 6, header: Header): string {
+  const parts = overhead(family, header).map(([name, octets]) => `- ${octets} ${name}`);
+  return `${Math.min(mtu, MAX_OUTER)} ${parts.join(' ')} = ${innerMtu(mtu, family, header)}`;
 }
 
 /** What sending needs. Throws UsageError for words that contradict each other. */
 export function txConfig(link: LinkWords, words: SessionWords): TxConfig {
-  if (words.local.family !== words.remote.family) {
-    const [local, remote] = [words.local, words.remote].map(addressKind.format);
-    throw new UsageError(`local ${local} and remote ${remote} are of different address families`, {
-      hint: `give a local address of IPv${words.remote.family}`,
-    });
-  }
-  for (const word of ['local', 'remote'] as const) checkUnicast(word, words[word]);
-  const extension = container(link.role, words);
+  checkEnds(words.local, words.remote, 'remote');
+  const extension = words.id.version === 0 ? [] : container(link.role, words);
+  const { flow, ...id } = storeId(words.id);
   const srcport = words.srcport ?? link.srcport;
   const ttl = words.ttl ?? link.ttl;
   const tos = words.tos ?? link.tos;
   return {
     local: toMapped(words.local),
     remote: toMapped(words.remote),
-    teid: words.remote_teid,
-    local_teid: words.local_teid,
-    sport: typeof srcport === 'number' ? srcport : GTPU_PORT,
-    dport: link.port,
+    ...id,
+    sport: typeof srcport === 'number' ? srcport : fixedPort(words.id.version),
+    dport: portOf(words.id.version, link.port),
     flags: linkFlags(link, words) | ownFlags(words),
     tos: tos === 'inherit' ? 0 : tos,
     ttl: ttl === 'inherit' ? 0 : ttl,
     ext_len: extension.length,
-    ext: Uint8Array.from({ length: 4 }, (_, i) => extension[i] ?? 0),
+    ext: Uint8Array.from({ length: 4 }, (_, i) => [...flow, ...extension][i] ?? 0),
   };
+}
+
+/** Throws UsageError unless both are addresses of one host, of one family; `word` is what the far one is called. */
+export function checkEnds(local: Address | undefined, remote: Address, word: string): void {
+  if (local !== undefined && local.family !== remote.family) {
+    const [near, far] = [local, remote].map(addressKind.format);
+    throw new UsageError(`local ${near} and ${word} ${far} are of different address families`, {
+      hint: `give a local address of IPv${remote.family}`,
+    });
+  }
+  if (local !== undefined) checkUnicast('local', local);
+  checkUnicast(word, remote);
 }
 
 /** What receipt checks, and where it delivers. */
@@ -136,20 +145,22 @@ export function rxConfig(link: LinkWords, words: SessionWords, target: Target): 
       on(link.deliver === 'bulk', rx_flag.bulk) |
       on(link.deliver === 'small', rx_flag.small) |
       on(target.here, rx_flag.here) |
+      on(words.remote.family === 6 && !hasChecksum(link, words), rx_flag.zero_csum) |
+      on(link.errind_action === 'none', rx_flag.errind_none) |
+      on(link.errind_action === 'del', rx_flag.errind_del) |
       on(words.antispoof !== undefined, rx_flag.own_antispoof),
     ue4: v4[0]?.address.bytes ?? new Uint8Array(4),
     ue4_len: v4[0]?.length ?? NO_ADDRESS,
     ue6: v6[0]?.address.bytes ?? new Uint8Array(16),
     ue6_len: v6[0]?.length ?? NO_ADDRESS,
-    flow: 0,
+    flow: words.id.version === 0 ? words.id.flow : 0,
   };
 }
 
 /** The words of a session from what the kernel holds: the inverse of txConfig and rxConfig. */
 export function sessionWords(tx: TxConfig, rx: RxConfig, ue: readonly Prefix[]): SessionWords {
   return {
-    local_teid: tx.local_teid,
-    remote_teid: tx.teid,
+    id: loadId(tx, rx.flow),
     remote: fromMapped(tx.remote),
     local: fromMapped(tx.local),
     ue: sortPrefixes(ue),
@@ -157,6 +168,7 @@ export function sessionWords(tx: TxConfig, rx: RxConfig, ue: readonly Prefix[]):
     antispoof: rx.flags & rx_flag.own_antispoof ? (rx.flags & rx_flag.antispoof) !== 0 : undefined,
     ...ownWords(tx),
     ...containerWords(tx),
+    seq: (tx.flags & (tx_flag.seq | tx_flag.v0)) === tx_flag.seq,
   };
 }
 
@@ -213,13 +225,14 @@ function containerWords(tx: TxConfig): Pick<SessionWords, 'qfi' | 'rqi' | 'ppi' 
 
 function sourcePort(tx: TxConfig): SourcePort {
   if (tx.flags & tx_flag.sport_hash) return 'hash';
-  return tx.sport === GTPU_PORT ? 'fixed' : tx.sport;
+  return tx.sport === fixedPort(tx.flags & tx_flag.v0 ? 0 : 1) ? 'fixed' : tx.sport;
 }
 
 function linkFlags(link: LinkWords, words: SessionWords): number {
-  const csum = words.remote.family === 6 || (words.udpcsum ?? link.udpcsum ?? false);
   return (
-    on(csum, tx_flag.csum) |
+    on(hasChecksum(link, words), tx_flag.csum) |
+    on(words.seq || words.id.version === 0, tx_flag.seq) |
+    on(words.id.version === 0, tx_flag.v0) |
     on((words.srcport ?? link.srcport) === 'hash', tx_flag.sport_hash) |
     on((words.ttl ?? link.ttl) === 'inherit', tx_flag.ttl_inherit) |
     on((words.tos ?? link.tos) === 'inherit', tx_flag.tos_inherit) |
@@ -229,6 +242,11 @@ function linkFlags(link: LinkWords, words: SessionWords): number {
     on(link.gso === 'split', tx_flag.split) |
     on(link.gso === 'keep', tx_flag.keep)
   );
+}
+
+// X10: over IPv6 it is left out only where the user says so, and then both ways.
+function hasChecksum(link: LinkWords, words: SessionWords): boolean {
+  return words.udpcsum ?? link.udpcsum ?? words.remote.family === 6;
 }
 
 function ownFlags(words: SessionWords): number {

@@ -2,7 +2,8 @@
 import { kind, link_flag, link_word, type Structs } from '../datapath/layout.gen';
 import { fromMapped, toMapped } from './address';
 import { inherited, on, pick } from './flags';
-import { GTPU_PORT, type LinkWords, type Role, type SourcePort } from './gtp';
+import type { LinkWords, Role, SourcePort } from './gtp';
+import { GTPU_PORT } from './id';
 
 /** What a link remembers of its words besides those its sessions need. */
 export type LinkExtras = {
@@ -12,7 +13,8 @@ export type LinkExtras = {
   readonly echo: boolean;
   readonly errind: boolean;
   readonly extnotify: boolean;
-  readonly errind_action: 'none' | 'mark' | 'del';
+  /** Recovery in Echo Responses of version 0 (Z4). */
+  readonly restart_count: number;
   /** Devices to listen on, lo included. */
   readonly dev: readonly number[];
   /** As the user named the namespace: its name, else a path; empty where the inner end stayed here. */
@@ -60,7 +62,7 @@ export function storeLink(link: Link): Structs['link_words'] {
     smac: link.smac,
     dev: Array.from({ length: MAX_UNDERLAYS }, (_, at) => link.dev[at] ?? 0),
     netns: link.netns,
-    restart_count: 0,
+    restart_count: link.restart_count,
   };
 }
 
@@ -85,6 +87,7 @@ export function loadLink(stored: Structs['link_words'], config: Structs['link_co
     echo: !has(link_word.no_echo),
     errind: !has(link_word.no_errind),
     extnotify: !has(link_word.no_extnotify),
+    restart_count: stored.restart_count,
     ...choices(words),
     dev: stored.dev.slice(0, stored.underlays),
     netns: stored.netns,

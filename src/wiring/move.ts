@@ -4,9 +4,10 @@ import { drop_reason } from '../datapath/layout.gen';
 import type { MapHandle } from '../datapath/maps';
 import { forgetReceived, readSession, type Stored } from '../datapath/sessions';
 import { errno, KernelError } from '../errors';
-import { rxKey, type SessionWords } from '../tunnels/gtp';
+import type { SessionWords } from '../tunnels/gtp';
+import { formatId, portOf, rxKey } from '../tunnels/id';
 import type { Undo } from '../undo';
-import { address as addressKind, teid } from '../values';
+import { address as addressKind } from '../values';
 import { forgetFarEnd, learnFarEnd } from './farends';
 import type { LiveLink } from './links';
 import { configs, forgetHalf, rewriteSession, wordsOf } from './sessions';
@@ -18,7 +19,7 @@ import type { State } from './state';
  */
 export function moveSession(state: State, next: LiveLink, stored: Stored, words: SessionWords, undo: Undo): void {
   const { maps } = state;
-  const key = rxKey(words.local, words.local_teid, next.link.port);
+  const key = rxKey(words.local, words.id, next.link.port);
   const moved = forgetHalf(state, key) ? undefined : movedPart(state, next, words, key);
   const all = moved === undefined ? stored : { ...stored, places: [...stored.places, ...moved.places] };
   const ue = wordsOf(all).ue;
@@ -40,8 +41,8 @@ export function moveSession(state: State, next: LiveLink, stored: Stored, words:
 function movedPart(state: State, next: LiveLink, words: SessionWords, key: Stored['key']): Stored {
   const other = readSession(state.maps, key);
   if (other !== undefined && isDeepStrictEqual(other.txConfig, configs(next, words).tx)) return other;
-  const where = `${addressKind.format(words.local)} port ${next.link.port}`;
-  const tried = `move session local-teid ${teid.format(words.local_teid)} to ${where}`;
+  const where = `${addressKind.format(words.local)} port ${portOf(words.id.version, next.link.port)}`;
+  const tried = `move session ${formatId(words.id)} to ${where}`;
   throw new KernelError(tried, { errno: errno('EEXIST') });
 }
 

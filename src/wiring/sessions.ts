@@ -16,9 +16,20 @@ import {
 import { errno, KernelError } from '../errors';
 import { getLink, setLink } from '../netlink/link';
 import { fromMapped, fromMappedPrefix, hex, mappedLength, toMapped } from '../tunnels/address';
-import { innerMtu, rxConfig, rxKey, type SessionWords, sessionWords, type TxConfig, txConfig } from '../tunnels/gtp';
+import {
+  type Header,
+  headerOf,
+  innerMtu,
+  PLAIN_HEADER,
+  rxConfig,
+  type SessionWords,
+  sessionWords,
+  type TxConfig,
+  txConfig,
+} from '../tunnels/gtp';
+import { formatId, loadId, type ReceiveId, rxKey } from '../tunnels/id';
 import type { Undo } from '../undo';
-import { type Address, type Prefix, prefix as prefixKind, teid as teidKind } from '../values';
+import { type Address, type Prefix, prefix as prefixKind } from '../values';
 import { addEndpoints } from './endpoints';
 import { forgetFarEnd, isSameFarEnd, learnFarEnd } from './farends';
 import { type LiveLink, setSelectFlags } from './links';
@@ -38,10 +49,10 @@ export function wordsOf(stored: Stored): SessionWords {
 }
 
 /** The session of a link by its receive half. Throws KernelError ENOENT. */
-export function findSession(state: State, live: LiveLink, teid: number, local?: Address): Stored {
-  const stored = readSession(state.maps, rxKey(local ?? live.link.local, teid, live.link.port));
+export function findSession(state: State, live: LiveLink, id: ReceiveId, local?: Address): Stored {
+  const stored = readSession(state.maps, rxKey(local ?? live.link.local, id, live.link.port));
   if (stored !== undefined && stored.rxConfig.ifindex === live.device.index) return stored;
-  throw new KernelError(`find session local-teid ${teidKind.format(teid)} of ${live.device.name}`, {
+  throw new KernelError(`find session ${formatId(id)} of ${live.device.name}`, {
     errno: errno('ENOENT'),
     said: 'No such session',
     hint: `gtp session show dev ${live.device.name} lists them`,
@@ -51,8 +62,8 @@ export function findSession(state: State, live: LiveLink, teid: number, local?: 
 /** A free TEID that nobody can guess (G21): random, never 0. */
 export function freeTeid(state: State, local: Address, port: number): number {
   for (let tries = 0; tries < 100; tries++) {
-    const teid = randomInt(1, 2 ** 32 - 1);
-    if (state.maps.rx.get(rxKey(local, teid, port)) === undefined) return teid;
+    const local_teid = randomInt(1, 2 ** 32 - 1);
+    if (state.maps.rx.get(rxKey(local, { version: 1, local_teid }, port)) === undefined) return local_teid;
   }
   throw new KernelError('find a free TEID', { said: 'a hundred random ones were all in use' });
 }
@@ -64,13 +75,13 @@ function randomInt(least: number, most: number): number {
 
 /** Makes a session on a link. Throws KernelError when its TEID or a prefix is taken. */
 export function createSession(state: State, live: LiveLink, words: SessionWords, undo: Undo): void {
-  const key = rxKey(words.local, words.local_teid, live.link.port);
-  const tried = `add session local-teid ${teidKind.format(words.local_teid)} to ${live.device.name}`;
+  const key = rxKey(words.local, words.id, live.link.port);
+  const tried = `add session ${formatId(words.id)} to ${live.device.name}`;
   if (!forgetHalf(state, key)) {
     const { ifindex } = activeRx(state.maps.rx.get(key) as Stored['rx']);
     throw new KernelError(tried, {
       errno: errno('EEXIST'),
-      hint: `link ${nameOfLink(state, ifindex)} has that TEID at this local address`,
+      hint: `link ${nameOfLink(state, ifindex)} has that ${words.id.version === 0 ? 'TID' : 'TEID'} at this local address`,
     });
   }
   checkPlaces(state, live, words, tried);
@@ -85,7 +96,7 @@ export function createSession(state: State, live: LiveLink, words: SessionWords,
 
 /** Changes a session to `words`; what it has counted stays. */
 export function updateSession(state: State, live: LiveLink, was: Stored, words: SessionWords, undo: Undo): void {
-  const tried = `change session local-teid ${teidKind.format(words.local_teid)} of ${live.device.name}`;
+  const tried = `change session ${formatId(words.id)} of ${live.device.name}`;
   checkPlaces(state, live, words, tried, was);
   const next = { key: was.key, txConfig: txConfig(live.link, words) };
   if (hex(next.txConfig.remote) !== hex(was.txConfig.remote)) refuseLoop(state, live, words.remote, words.local);
@@ -113,12 +124,18 @@ export function rewriteSession(
   changeSession(state.maps, state.control, was, wanted, undo);
 }
 
-/** Removes sessions of one link. */
-export function deleteSessions(state: State, live: LiveLink, gone: readonly Stored[], undo: Undo): void {
+/** Removes sessions of one link; `last` is told of each as soon as nothing is sent through it any more. */
+export function deleteSessions(
+  state: State,
+  live: LiveLink,
+  gone: readonly Stored[],
+  undo: Undo,
+  last?: (stored: Stored) => void,
+): void {
   for (const stored of gone) {
     keepSession(state, stored, undo);
     keepDrops(state, stored, undo);
-    removeSession(state.maps, state.control, stored);
+    removeSession(state.maps, state.control, stored, () => last?.(stored));
     forgetFarEnd(state, stored, undo);
   }
   refresh(state, live, undo, 'gone');
@@ -198,7 +215,7 @@ function refreshAfterAdd(
   const config = state.maps.links.get(index)?.config ?? live.config;
   const places = placesOf(live, words.ue);
   const isFirst = (live.config.flags & (link_flag.default | link_flag.select)) === 0;
-  const own = innerMtu(pathMtu ?? underlayMtu(state, live), words.remote.family, txConfig(live.link, words).ext_len);
+  const own = innerMtu(pathMtu ?? underlayMtu(state, live), words.remote.family, headerOf(txConfig(live.link, words)));
   const mtu = live.link.mtu ?? (isFirst ? own : Math.min(own, config.mtu));
   const added = {
     select: (config.flags & link_flag.select) !== 0 || words.ue.length > 0,
@@ -211,8 +228,8 @@ function refreshAfterAdd(
   if (mtu !== config.mtu) setMtu(state, live, mtu, undo);
 }
 
-/** What an inner MTU is made of: the path's MTU, the outer family, the octets of the GTP extension header. */
-export type MtuParts = readonly [path: number, family: 4 | 6, extensionOctets: number];
+/** What an inner MTU is made of: the path's MTU, the outer family, the GTP header. */
+export type MtuParts = readonly [path: number, family: 4 | 6, header: Header];
 
 /** What decides on the inner MTU of a link: the least over its sessions, or a plain header to nobody in particular. */
 export function leastParts(state: State, live: LiveLink): MtuParts {
@@ -224,13 +241,13 @@ export function leastParts(state: State, live: LiveLink): MtuParts {
   return least ?? plainParts(state, live);
 }
 
-function partsOf(state: State, live: LiveLink, { local, remote, ext_len }: TxConfig): MtuParts {
-  const to = fromMapped(remote);
-  return [wayTo(state, to, fromMapped(local))?.mtu ?? underlayMtu(state, live), to.family, ext_len];
+function partsOf(state: State, live: LiveLink, tx: TxConfig): MtuParts {
+  const to = fromMapped(tx.remote);
+  return [wayTo(state, to, fromMapped(tx.local))?.mtu ?? underlayMtu(state, live), to.family, headerOf(tx)];
 }
 
 function plainParts(state: State, live: LiveLink): MtuParts {
-  return [underlayMtu(state, live), live.link.local.family, 0];
+  return [underlayMtu(state, live), live.link.local.family, PLAIN_HEADER];
 }
 
 /** Sets the MTU of a link's inner end. */
@@ -300,7 +317,7 @@ function checkPlaces(state: State, live: LiveLink, words: SessionWords, tried: s
     if (found === undefined) continue;
     throw new KernelError(tried, {
       errno: errno('EEXIST'),
-      said: `ue ${prefixKind.format(prefix)} belongs to session local-teid ${teidKind.format(activeTx(found).local_teid)}`,
+      said: `ue ${prefixKind.format(prefix)} belongs to session ${formatId(loadId(activeTx(found)))}`,
       hint: 'one prefix belongs to one session of a link; another link may have it, too',
     });
   }

@@ -40,7 +40,7 @@ export function endpointOf(link: Link, at?: Omit<Receiver, 'ifindex' | 'sessions
     (link.extnotify ? endpoint_flag.extnotify : 0) |
     (takesZero ? endpoint_flag.zero_csum : 0);
   const { local, port, kind: kindOf } = at ?? { local: toMapped(link.local), port: link.port, kind: kind.gtp };
-  return { local, port, kind: kindOf, flags, restart_count: 0 };
+  return { local, port, kind: kindOf, flags, restart_count: link.restart_count };
 }
 
 const NO_CONFIG = { flags: 0, mtu: 0 } as const;

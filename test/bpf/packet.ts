@@ -235,7 +235,8 @@ function udpLayer(source: number, destination: number, f: Udp): Layer {
       const header = Buffer.concat([u16(source), u16(destination), u16(f.length ?? 8 + payload.length), u16(0)]);
       const datagram = Buffer.concat([header, payload]);
       // A sum of zero is sent as its other form: zero says that there is no checksum (RFC 768).
-      datagram.writeUInt16BE(transportSum(f.checksum, datagram, 17, around) || (f.checksum === 0 ? 0 : 0xffff), 6);
+      const covered = datagram.subarray(0, Math.max(f.length ?? datagram.length, 8));
+      datagram.writeUInt16BE(transportSum(f.checksum, covered, 17, around) || (f.checksum === 0 ? 0 : 0xffff), 6);
       return datagram;
     },
   };

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Random values of every kind, and random requests of every command, for property tests.
 import fc from 'fast-check';
-import { type CommandSpec, grammar, isLater, type Later, type ObjectName, type Row } from '../../src/grammar';
+import { CHOOSER } from '../../src/cli/forms';
+import {
+  type CommandSpec,
+  type Form,
+  grammar,
+  isLater,
+  type Later,
+  type ObjectName,
+  type Row,
+} from '../../src/grammar';
 import * as values from '../../src/values';
 
 const address = fc.oneof(
@@ -40,12 +49,18 @@ export const kinds: { readonly [name: string]: readonly [values.Kind<unknown>, f
   teid: [values.teid, fc.integer({ min: 0, max: 0xffffffff })],
   ownTeid: [values.ownTeid, fc.integer({ min: 1, max: 0xffffffff })],
   ownTeidOrAuto: [values.ownTeidOrAuto, orWord(values.ownTeidOrAuto, 1, 0xffffffff)],
+  tid: [values.tid, fc.bigInt({ min: 1n, max: 0xffffffffffffffffn })],
+  version: [values.version, fc.constantFrom(0, 1)],
+  flow: [values.flow, fc.integer({ min: 0, max: 65535 })],
+  restartCount: [values.restartCount, fc.integer({ min: 0, max: 255 })],
   port: [values.port, fc.integer({ min: 1, max: 65535 })],
   mtu: [values.mtu, fc.integer({ min: 68, max: 65535 })],
   qfi: [values.qfi, fc.integer({ min: 0, max: 63 })],
   ppi: [values.ppi, fc.integer({ min: 0, max: 7 })],
   srcport: [values.srcport, orWord(values.srcport, 1, 65535)],
   ttl: [values.ttl, orWord(values.ttl, 1, 255)],
+  count: [values.count, fc.integer({ min: 1, max: 0xffffffff })],
+  seconds: [values.seconds, fc.double({ min: 0.01, max: 86400, noNaN: true })],
   tos: [values.tos, orWord(values.tos, 0, 255)],
   onOff: [values.onOff, fc.constantFrom('on', 'off')],
   mac: [
@@ -59,11 +74,12 @@ export const kinds: { readonly [name: string]: readonly [values.Kind<unknown>, f
 };
 
 /** Every command that works, as [object, command, spec]. */
-export const commands: readonly (readonly [ObjectName, string, CommandSpec])[] = (['link', 'session'] as const).flatMap(
-  (object) =>
-    Object.entries<CommandSpec | Later>(grammar[object].commands).flatMap(([command, spec]) =>
-      isLater(spec) ? [] : [[object, command, spec] as const],
-    ),
+export const commands: readonly (readonly [ObjectName, string, CommandSpec])[] = (
+  ['link', 'session', 'ping'] as const
+).flatMap((object) =>
+  Object.entries<CommandSpec | Later>(grammar[object].commands).flatMap(([command, spec]) =>
+    isLater(spec) ? [] : [[object, command, spec] as const],
+  ),
 );
 
 /** One word of a request: its row, and the typed values given for it (true or false for a flag). */
@@ -72,7 +88,29 @@ export type GivenWord = { readonly word: string; readonly row: Row; readonly val
 /** A random complete request of a command, in random order but for a positional word. */
 export function request(spec: CommandSpec): fc.Arbitrary<readonly GivenWord[]> {
   const rows = Object.entries(spec.words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
-  const words = rows.map(([word, row]) => givenWord(word, row, row.required === true));
+  const forms = [...new Set(rows.flatMap(([, { of }]) => of ?? []))];
+  const [ways, shapes] = [spec.either ?? [undefined], forms.length === 0 ? [undefined] : forms];
+  return fc
+    .tuple(fc.constantFrom(...ways), fc.constantFrom(...shapes))
+    .chain(([way, form]) => requestBy(spec, rows, way, form));
+}
+
+// `way`: which of the words that exclude each other is given; `form`: the version whose words they are.
+function requestBy(
+  spec: CommandSpec,
+  all: [string, Row][],
+  way: string | undefined,
+  form: Form | undefined,
+): fc.Arbitrary<readonly GivenWord[]> {
+  const rows = all
+    .filter(([, { of }]) => of === undefined || of === form)
+    .filter(([word, row]) => word === way || !(spec.either?.includes(word) || (row.with ?? way) !== way));
+  const words = rows.map(([word, row]) => {
+    if (form === undefined || word !== CHOOSER) return givenWord(word, row, row.required === true || word === way);
+    const value = Number(form.split(' ')[1]);
+    const isNeeded = row.default !== undefined && row.default !== value;
+    return givenWord(word, row, isNeeded, fc.constant(value));
+  });
   return fc.tuple(...words, fc.integer()).map((all) => {
     const given = all.slice(0, -1).filter((item): item is GivenWord => typeof item === 'object' && item !== null);
     const [first, ...rest] = given.filter(
@@ -96,8 +134,15 @@ export function typed(given: readonly GivenWord[]): string[] {
   );
 }
 
-function givenWord(word: string, row: Row, needed: boolean): fc.Arbitrary<GivenWord | undefined> {
-  const one = row.flag ? (row.no ? fc.boolean() : fc.constant(true)) : arbitraryOf(row.kind as values.Kind<unknown>);
+function givenWord(
+  word: string,
+  row: Row,
+  needed: boolean,
+  value?: fc.Arbitrary<unknown>,
+): fc.Arbitrary<GivenWord | undefined> {
+  const any = () =>
+    row.flag ? (row.no ? fc.boolean() : fc.constant(true)) : arbitraryOf(row.kind as values.Kind<unknown>);
+  const one = value ?? any();
   const some = row.repeat ? fc.array(one, { minLength: 1, maxLength: 3 }) : fc.tuple(one);
   const given = some.map((all): GivenWord => ({ word, row, values: all }));
   return needed ? given : fc.option(given, { nil: undefined });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { GlobalOptions } from '../../src/cli/command';
 import { parse } from '../../src/cli/parse';
 import { UsageError } from '../../src/errors';
-import { globalOptions, grammar, keyOf, type Request } from '../../src/grammar';
+import { globalOptions, grammar, keyOf, type Request, titleOf } from '../../src/grammar';
 import { address, prefix } from '../../src/values';
 import { commands, request, typed } from './arbitraries';
 
@@ -24,6 +24,12 @@ test('session a means add', asks, 's a dev ue1 local-teid 1 remote-teid 2 remote
 test('session r means replace', asks, 's r dev ue1 local-teid 1 remote-teid 2 remote 10.0.0.2', 'session', 'replace');
 test('delete is another word for del', asks, 'link delete ue1', 'link', 'del');
 test('list is another word for show', asks, 'link list', 'link', 'show');
+
+test('ping has no command words', asks, 'ping 10.0.0.1', 'ping', 'run');
+test('p means ping, the first object in the page that it fits', asks, 'p 10.0.0.1', 'ping', 'run');
+test('ping takes a link for an address', asks, 'ping dev ue1 local-teid 1', 'ping', 'run');
+test('times may have a fraction', (t) =>
+  t.like(run('ping 10.0.0.1 interval 0.05 timeout .5').words, { interval: 0.05, timeout: 0.5 }));
 
 test('options need one dash', sets, '-json link', { json: true });
 test('options may have two dashes', sets, '--json link', { json: true });
@@ -49,6 +55,7 @@ test('-he asks for the options', (t) => t.deepEqual(parse(['-he']), { ask: 'opti
 test('gtp help is help', helps, 'help', {});
 test('help may be shortened', helps, 'h', {});
 test('gtp link help is about link', helps, 'link help', { object: 'link' });
+test('gtp ping help is about ping', helps, 'ping help', { object: 'ping' });
 test('gtp link add help is about link add', helps, 'link add help', { object: 'link', command: 'add' });
 test('help is an ordinary value elsewhere', (t) => t.like(run('link add ue1 inner help').words, { inner: 'help' }));
 
@@ -82,11 +89,11 @@ test('every shortest abbreviation that help shows means its option', (t) => {
 });
 
 for (const [object, command, spec] of commands) {
-  test(`${object} ${command}: every request is read as it was typed`, (t) => {
+  test(`${titleOf(object, command)}: every request is read as it was typed`, (t) => {
     fc.assert(
       fc.property(request(spec), (given) => {
         if (spec.some && given.length < 2) return;
-        const parsed = run([object, command, ...typed(given)]);
+        const parsed = run([...titleOf(object, command).split(' '), ...typed(given)]);
         const expected = given.map(({ word, row, values }) => [keyOf(word), row.repeat ? values : values[0]]);
         t.deepEqual(parsed.words as object, Object.fromEntries(expected));
       }),
@@ -123,7 +130,10 @@ test('random words run something, ask for help, or throw UsageError', (t) => {
   const words = fc.array(fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...vocabulary) }, fc.string()), {
     maxLength: 12,
   });
-  const starts = fc.oneof(fc.constant([]), fc.constantFrom(...commands.map(([object, command]) => [object, command])));
+  const starts = fc.oneof(
+    fc.constant([]),
+    fc.constantFrom(...commands.map(([object, command]) => titleOf(object, command).split(' '))),
+  );
   fc.assert(
     fc.property(starts, words, (start, rest) => isOrdinary([...start, ...rest])),
     { numRuns: 5000 },

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import type { GlobalOptions, OutputRecord, OutputValue } from '../../src/cli/command';
+import type { RecordObject } from '../../src/cli/lines';
 import { readOptions } from '../../src/cli/options';
 import { choosePalette, plain } from '../../src/cli/palette';
 import { parse } from '../../src/cli/parse';
@@ -62,6 +64,18 @@ const prints = (
   lines: string[],
 ) => t.deepEqual(show([record], options, { object }).split('\n'), [...lines, '']);
 
+const V0: OutputRecord = {
+  ...SESSION,
+  version: 0,
+  local_teid: null,
+  remote_teid: null,
+  tid: 0xfedcba9876543211n,
+  flow: 7,
+  remote_flow: 0,
+  qfi: null,
+  psc: null,
+};
+
 const LINK_LINE =
   'ue1 type gtp local 10.0.0.1 dev eth0 dev lo netns left inner eth0 mtu 1464 role ggsn srcport hash tos 0xb8';
 const SESSION_LINE =
@@ -69,6 +83,14 @@ const SESSION_LINE =
 
 test('a link is words of link add, without defaults', prints, '', 'link', LINK, [LINK_LINE]);
 test('a session is words of session add, without defaults', prints, '', 'session', SESSION, [SESSION_LINE]);
+test('a session of version 0 says so, and has no TEIDs', prints, '', 'session', V0, [
+  'dev ue1 type gtp version 0 tid 0xfedcba9876543211 remote 10.0.0.2 local 10.0.0.1 ue 10.45.0.1/32 ue 2001:db8::/64 flow 7 name bob',
+]);
+test('-br has the TID where else is local-teid', prints, '-br', 'session', V0, [
+  'ue1  up  0xfedcba9876543211  -  10.0.0.2  10.45.0.1/32,2001:db8::/64  bob',
+]);
+test('a TID is a number of all its digits in JSON', (t) =>
+  t.regex(show([V0], '-j', {}), /"tid":18364758544493064721,/));
 test('noantispoof is told where ue would mean antispoof', prints, '', 'session', { ...SESSION, antispoof: false }, [
   `${SESSION_LINE.replace(' name', ' name')} noantispoof`,
 ]);
@@ -77,7 +99,7 @@ test('udpcsum over IPv6 goes without saying', prints, '', 'link', { ifname: 'a',
 ]);
 test('-d adds what no word says', prints, '-d', 'session', { ...SESSION, details: { rqi_seen: 1, path: 'eth0' } }, [
   SESSION_LINE,
-  '    version 1 state up',
+  '    state up',
   '    rqi_seen 1',
   '    path eth0',
 ]);
@@ -149,7 +171,7 @@ for (const [object, command, spec] of commands.filter(([, name]) => name === 'ad
         // A MAC that nobody has to give is told with -d only.
         const given = all.filter(({ word, row }) => row.group === undefined && word !== 'lladdr');
         const record = Object.fromEntries(given.map((item) => [keyOf(item.word), recordValue(item)]));
-        const line = show([record], '', { object });
+        const line = show([record], '', { object: object as RecordObject });
         const parsed = parse([object, command, ...line.trim().split(' ')]);
         if (parsed.ask !== 'run') throw new Error(line);
         for (const item of given) {
@@ -165,7 +187,9 @@ for (const [object, command, spec] of commands.filter(([, name]) => name === 'ad
 // As commands answer: numbers, words and flags as they are, all else as text.
 function recordValue({ row, values }: GivenWord): OutputValue {
   const items = values.map((value) =>
-    typeof value === 'number' || typeof value === 'boolean' ? value : (row.kind?.format(value) ?? null),
+    typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
+      ? value
+      : (row.kind?.format(value) ?? null),
   );
   return row.repeat ? items : (items[0] ?? null);
 }
@@ -173,13 +197,13 @@ function recordValue({ row, values }: GivenWord): OutputValue {
 function isUsual({ word, row, values }: GivenWord, record: OutputRecord): boolean {
   return (
     values[0] === row.default ||
-    (row.flag === true && (word === 'antispoof' || word === 'udpcsum')) ||
+    (row.flag === true && ['antispoof', 'udpcsum', 'seq'].includes(word)) ||
     record[word] === null
   );
 }
 
 function isSame({ row, values }: GivenWord, value: unknown): boolean {
-  return JSON.stringify(row.repeat ? values : values[0]) === JSON.stringify(value);
+  return isDeepStrictEqual(row.repeat ? values : values[0], value);
 }
 
 function show(records: OutputRecord[], options: string, more: Partial<Printing>): string {

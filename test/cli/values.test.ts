@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { isIPv6 } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { UsageError } from '../../src/errors';
@@ -65,6 +66,11 @@ test('a prefix with two lengths is refused', refuses, values.prefix, '10.0.0.0/8
 test('default is a route', reads, values.prefixOrDefault, 'default', 'default');
 test('a decimal TEID is written in hexadecimal', reads, values.teid, '4097', '0x00001001');
 test('a hexadecimal TEID is read', reads, values.teid, '0xFFFFFFFF', '0xffffffff');
+test('a TID has 64 bits, and none is lost', reads, values.tid, '18446744073709551615', '0xffffffffffffffff');
+test('a TID beyond 2^53 keeps its last digit', reads, values.tid, '9007199254740993', '0x0020000000000001');
+test('a TID of 65 bits is refused', refuses, values.tid, '18446744073709551616');
+test('a TID is not 0', refuses, values.tid, '0');
+test('a version of GTP is 0 or 1', refuses, values.version, '2');
 test('a peer may have the TEID 0', reads, values.teid, '0', '0x00000000');
 test('a TEID of our own is not 0', refuses, values.ownTeidOrAuto, '0');
 test('a TEID of 33 bits is refused', refuses, values.teid, '0x100000000');
@@ -95,5 +101,5 @@ function readable(kind: values.Kind<unknown>, text: string): 'yes' | 'no' | 'bug
 }
 
 function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return isDeepStrictEqual(a, b);
 }

@@ -4,7 +4,8 @@ import { link_flag } from '../../src/datapath/layout.gen';
 import type { OpenMaps } from '../../src/datapath/maps';
 import { placeOf } from '../../src/datapath/places';
 import { mappedLength, toMapped } from '../../src/tunnels/address';
-import { rxConfig, rxKey, type SessionWords, txConfig } from '../../src/tunnels/gtp';
+import { rxConfig, type SessionWords, txConfig } from '../../src/tunnels/gtp';
+import { rxKey } from '../../src/tunnels/id';
 import { loadLink } from '../../src/tunnels/link';
 import { address } from '../../src/values';
 
@@ -25,7 +26,7 @@ export function fillSessions(maps: OpenMaps, ifindex: number, first: number, cou
     words.map((each) => {
       const config = rxConfig(link, each, target);
       return [
-        rxKey(each.local, each.local_teid, link.port),
+        rxKey(each.local, each.id, link.port),
         { ...zero('rx_session'), qfi: 255, ppi: 255, config: [config, config] },
       ];
     }),
@@ -44,8 +45,9 @@ function session(teid: number, local: SessionWords['local'], ueLength: number): 
   const unset = { antispoof: undefined, srcport: undefined, ttl: undefined, tos: undefined, udpcsum: undefined };
   const ue = Uint8Array.of(100 + (teid >> 21), (teid >> 13) & 255, (teid >> 5) & 255, (teid << 3) & 255);
   return {
-    ...{ local_teid: teid, remote_teid: teid, remote: address.parse('192.0.2.2'), local, peer: 'any', psc: 'auto' },
-    ...{ ...unset, qfi: undefined, rqi: undefined, ppi: undefined },
+    id: { version: 1, local_teid: teid, remote_teid: teid },
+    ...{ remote: address.parse('192.0.2.2'), local, peer: 'any', psc: 'auto' },
+    ...{ ...unset, qfi: undefined, rqi: undefined, ppi: undefined, seq: false },
     ue: [{ address: { family: 4, bytes: ue }, length: ueLength }],
   };
 }

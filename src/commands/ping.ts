@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+import type { Commands } from '../cli/command';
+import { readSessions, type Stored } from '../datapath/sessions';
+import { KernelError, UsageError } from '../errors';
+import type { Request } from '../grammar';
+import { fromMapped, hex } from '../tunnels/address';
+import { ECHO_PORT, type Version } from '../tunnels/echo';
+import { checkEnds } from '../tunnels/gtp';
+import { listen } from '../udp/inbox';
+import { connectUdp } from '../udp/socket';
+import { type Address, address, sameAddress } from '../values';
+import { findLink, type LiveLink } from '../wiring/links';
+import { findSession } from '../wiring/sessions';
+import { type Note, type State, viewState } from '../wiring/state';
+import { exchange } from './ping-exchange';
+import { errorLine, headLine, pingRecord, replyLine, summary } from './ping-text';
+
+type Words = Request<'ping', 'run'>;
+
+export const commands: Commands<'ping'> = {
+  run: (words, { options, note }) => {
+    const version: Version = words.version === 0 ? 0 : 1;
+    const target = words.dev === undefined ? targetOf(words, version) : targetOfLink(words.dev, words, version, note);
+    const socket = connectUdp({ address: target.peer, port: target.port }, target.local);
+    const plan = {
+      version,
+      count: words.count ?? Number.POSITIVE_INFINITY,
+      interval: (words.interval ?? 1) * 1000,
+      timeout: (words.timeout ?? 1) * 1000,
+      keep: options.json,
+      // The driver of the kernel answers to that port alone, and version 1 with the sequence number 0.
+      oldest: version === 1 && socket.local.port === ECHO_PORT[version],
+    };
+    return async ({ print, stop }) => {
+      const tell = options.brief ? () => undefined : print;
+      tell(headLine(socket, version));
+      const inbox = listen(socket);
+      try {
+        const tally = await exchange(inbox, plan, stop, {
+          reply: (reply) => tell(replyLine(socket, reply)),
+          error: (error) => tell(errorLine(socket, error)),
+        });
+        print(summary(socket, tally));
+        const isAnswered = tally.received + tally.late > 0;
+        return { records: [pingRecord(socket, version, tally)], failed: !isAnswered };
+      } finally {
+        await inbox.close();
+      }
+    };
+  },
+};
+
+type Target = { readonly peer: Address; readonly port: number; readonly local: Address | undefined };
+
+function targetOf({ addr, local, port }: Words, version: Version): Target {
+  if (addr === undefined) throw new Error('neither an address nor a link');
+  checkEnds(local, addr, 'ADDR');
+  return { peer: addr, port: port ?? ECHO_PORT[version], local };
+}
+
+function targetOfLink(dev: string, words: Words, version: Version, note: Note): Target {
+  return viewState(note, (state) => {
+    const live = findLink(state, dev);
+    if (state === undefined) throw new Error('a link without state');
+    const { local, remote, dport } = chooseSession(state, live, words).txConfig;
+    const port = words.port ?? (version === 1 ? dport : ECHO_PORT[version]);
+    return { peer: fromMapped(remote), local: fromMapped(local), port };
+  });
+}
+
+// One session, or several between the same two addresses.
+function chooseSession(state: State, live: LiveLink, { local_teid, local }: Words): Stored {
+  if (local_teid !== undefined) return findSession(state, live, { version: 1, local_teid }, local);
+  const { name, index } = live.device;
+  const sessions = readSessions(state.maps, index).filter(
+    ({ txConfig }) => local === undefined || sameAddress(fromMapped(txConfig.local), local),
+  );
+  const [first] = sessions;
+  if (first === undefined) {
+    const from = local === undefined ? '' : ` with local ${address.format(local)}`;
+    throw new KernelError(`ping from link ${name}`, {
+      said: `it has no session${from}`,
+      hint: 'gtp ping ADDR needs no session',
+    });
+  }
+  const ends = new Set(sessions.map(({ txConfig }) => `${hex(txConfig.local)} ${hex(txConfig.remote)}`));
+  if (ends.size === 1) return first;
+  throw new UsageError(
+    `the sessions of ${name} have several remotes or local addresses: expected "local-teid" to name one`,
+    {
+      hint: `gtp session show dev ${name} lists them`,
+    },
+  );
+}
