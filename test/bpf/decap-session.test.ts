@@ -111,7 +111,8 @@ test('fewer octets than an IP header are a bad inner packet, whatever they are',
 
 test('peer any takes packets of every outer source (G22)', (t) => {
   session({ remote: A });
-  for (const source of [A, '203.0.113.77', '10.0.0.0', B]) delivers(t, arriving(4, gtp(plain[4]), { source }), plain[4]);
+  for (const source of [A, '203.0.113.77', '10.0.0.0', B])
+    delivers(t, arriving(4, gtp(plain[4]), { source }), plain[4]);
   delivers(t, arriving(6, gtp(plain[4])), plain[4]);
 });
 
