@@ -64,7 +64,9 @@ export interface World {
   /** Sends a frame, and asserts that it raised so many counters: one, but for frames that are not ours and hairpins. */
   send(t: ExecutionContext, program: string, frame: Buffer | Packet, skb?: Skb, counters?: number): Counted;
   /** Runs a program again on what came out, uncounted. */
-  repeat(program: string, frame: Buffer | Packet, times: number): Run;
+  repeat(program: string, frame: Buffer | Packet, times: number, skb?: Skb): Run;
+  /** What is raised while something is done. */
+  watch<T>(act: () => T): T & Raised;
   /** Runs the program `control`; gives 0 or an errno. */
   control(what: keyof typeof control_what | number, words?: Partial<control>): number;
   /** To attach a program to a device. */
@@ -161,7 +163,8 @@ export function makeWorld(): World {
       if (run.counted.length !== wanted) t.fail(`counted ${run.counted.length} times: ${run.counted.join(', ')}`);
       return run;
     },
-    repeat: (program, frame, times) => programs.run(program, frame, {}, times),
+    repeat: (program, frame, times, skb = {}) => programs.run(program, frame, skb, times),
+    watch: counters.around,
     control: (what, words = {}) => {
       const number = typeof what === 'number' ? what : control_what[what];
       return programs.run('control', encode('control', { ...zero('control'), ...words, what: number })).value;
