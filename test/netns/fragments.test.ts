@@ -6,7 +6,7 @@ import { capture } from '../capture';
 import { closeFixture, gtpIn, linkStats, linkStatsWhen, machineStats, scratch, using } from '../fixture';
 import { gpdu, gtp } from '../gtp-frame';
 import { dropped, packets } from '../records';
-import { must } from '../run';
+import { must, within } from '../run';
 import { ends, type Family, inner, join, macOf, outer, ping, type TwoMachines, twoMachines, user } from '../topology';
 import { complaints, dissect, dissectWhole } from '../tshark';
 
@@ -201,5 +201,57 @@ test.serial(
     const { decap, drops } = await linkStatsWhen(m.m1, (stats) => stats.decap.packets === 2);
     t.deepEqual([decap.packets, decap.bytes], [2, 2 * (28 + 1200)]);
     t.is(drops.fragment ?? 0, 0, 'what waits is no drop yet');
+  }),
+);
+
+// Two processes, each on a CPU of its own where there are two, send one piece each of the same datagrams, neither more than three ahead:
+// what comes to a veth is received on the CPU that sent it. The identification stands at both ends of the content.
+const RACE = `import mmap, os, socket, struct, sys
+dev, count, header, tail = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3]), bytes.fromhex(sys.argv[4])
+cpus = sorted(os.sched_getaffinity(0))
+sent = memoryview(mmap.mmap(-1, 16)).cast('Q')
+for side, piece in enumerate((header, tail)):
+    if os.fork():
+        continue
+    os.sched_setaffinity(0, {cpus[side % len(cpus)]})
+    out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    out.bind((dev, 0))
+    for number in range(count):
+        frame = bytearray(piece)
+        struct.pack_into('!H', frame, 18, number)
+        struct.pack_into('!H', frame, 24, 0)
+        total = sum(struct.unpack('!10H', frame[14:34]))
+        total = (total & 0xffff) + (total >> 16)
+        struct.pack_into('!H', frame, 24, ~(total + (total >> 16)) & 0xffff)
+        struct.pack_into('!I', frame, len(frame) - 4 if side else 14 + 20 + 8 + 8 + 28, number)
+        while number > sent[1 - side] + 3:
+            os.sched_yield()
+        out.send(frame)
+        sent[side] = number + 1
+    os._exit(0)
+for _ in range(2):
+    os.wait()
+`;
+
+test.serial(
+  'pieces of one datagram on two CPUs at once: none is lost, none mix',
+  using(twoMachines)(async (t, m) => {
+    const count = 10_000;
+    await gtpIn(m.m1, `link add gtp0 local 192.0.2.1 netns ${m.ue1} ${user(0)} ${ends(0x11, 0x22, '192.0.2.2')}`);
+    const socket = await udpSocket(m.ue1, '10.45.0.1', 7000);
+    const ether = `Ether(src='${await macOf(m.m2, 'ul')}',dst='${await macOf(m.m1, 'ul')}')`;
+    const pieces = await build(
+      `[${ether}/p for p in fragment(IP(src='192.0.2.2',dst='192.0.2.1')/UDP(sport=2152,dport=2152,chksum=0)` +
+        `/GTP_U_Header(teid=0x11)/IP(src='10.45.0.2',dst='10.45.0.1')/UDP(sport=53,dport=7000,chksum=0)/Raw(bytes(600)),fragsize=328)]`,
+    );
+    t.is(pieces.length, 2);
+    const texts = pieces.map((piece) => piece.toString('hex'));
+    await must(within(m.m2, '/usr/bin/python3', '-c', RACE, 'ul', `${count}`, ...texts));
+    const { decap } = await linkStatsWhen(m.m1, (stats) => stats.decap.packets === count);
+    const got = await socket.receive({ count, timeout: 5 });
+    const mixed = got.filter(({ data }) => data.readUInt32BE(0) !== data.readUInt32BE(596));
+    t.deepEqual([decap.packets, got.length, mixed.length], [count, count, 0]);
+    t.is(new Set(got.map(({ data }) => data.readUInt32BE(0))).size, count, 'none twice');
+    t.deepEqual(dropped(await machineStats(m.m1)), {});
   }),
 );
