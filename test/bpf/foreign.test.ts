@@ -51,10 +51,16 @@ const strangers: Readonly<Record<string, Packet | Buffer>> = {
     .ip6(A6, B6, { next: 0 })
     .payload(Buffer.concat([Buffer.from('3a00050200000100', 'hex'), pattern(24)])),
   'five IPv6 extension headers': behind([60, 60, 60, 60, 60]),
-  'a later IPv4 fragment': eth().ip4(A, B, { protocol: 17, offset: 1480 }).payload(gpdu),
-  'a later IPv4 fragment that looks like UDP to us': eth().ip4(A, B, { offset: 8 }).udp(PORT, PORT).payload(gpdu),
+  'a later IPv4 fragment to an address that is not ours': eth()
+    .ip4(A, '192.0.2.9', { offset: 8 })
+    .udp(PORT, PORT)
+    .payload(gpdu),
   'a first IPv4 fragment to another port': eth().ip4(A, B, { more: true }).udp(PORT, 53).payload(gpdu),
-  'a later IPv6 fragment': eth().ip6(A6, B6).fragment6({ offset: 8 }).udp(PORT, PORT).payload(gpdu),
+  'a later IPv6 fragment to an address that is not ours': eth()
+    .ip6(A6, '2001:db8::9')
+    .fragment6({ offset: 8 })
+    .udp(PORT, PORT)
+    .payload(gpdu),
   'a first IPv6 fragment to another port': eth().ip6(A6, B6).fragment6({ more: true }).udp(PORT, 53).payload(gpdu),
   'an IPv6 fragment of TCP': eth().ip6(A6, B6).fragment6({ more: true }).tcp(PORT, PORT).payload(gpdu),
 };
@@ -110,11 +116,6 @@ test('a datagram too short for a GTP header is dropped (G3)', (t) => {
   for (const family of families)
     for (let length = 0; length < 8; length++)
       dropsAtEndpoint(t, arriving(family, gpdu.subarray(0, length)), 'bad_length');
-});
-
-test('the first fragment of a datagram to us is dropped under its own name (X8)', (t) => {
-  dropsAtEndpoint(t, arriving(4, gpdu, { ip4: { more: true } }), 'fragment');
-  dropsAtEndpoint(t, eth().ip6(A6, B6).fragment6({ more: true }).udp(PORT, PORT).payload(gpdu), 'fragment');
 });
 
 test('an IPv6 fragment that is all there is is a packet (RFC 6946)', (t) => {
