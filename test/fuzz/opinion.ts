@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+import type { Outcome } from '../rules/outcome';
+import { endpointName, type Made, sessionName } from './datapath';
+
+const ETHERNET = 14;
+
+/** What the rules want to see of the program. */
+export interface Wanted {
+  readonly verdict: Made['verdict'];
+  /** The frame behind the Ethernet header; undefined where nobody gets one. */
+  readonly packet: Buffer | undefined;
+  /** Counters to raise, and by how much. */
+  readonly counted: readonly (readonly [name: string, count: number])[];
+}
+
+/** What has to be seen when the rules say so of this frame. */
+export function wantedOf(outcome: Exclude<Outcome, { kind: 'unclaimed' }>, frame: Buffer): Wanted {
+  switch (outcome.kind) {
+    case 'pass':
+      return { verdict: 'pass', packet: frame.subarray(ETHERNET), counted: [] };
+    case 'deliver': {
+      const name = sessionName(outcome.session);
+      const { inner } = outcome;
+      const counted = [[`delivered ${name}`, 1] as const, [`delivered octets ${name}`, inner.length] as const];
+      return { verdict: 'redirect', packet: inner, counted };
+    }
+    case 'answer': {
+      const name = endpointName(outcome.endpoint);
+      return {
+        verdict: 'redirect',
+        packet: outcome.packet,
+        counted: [
+          [`answered ${name}`, 1],
+          [`sent_echo ${name}`, 1],
+        ],
+      };
+    }
+    case 'consume':
+      return { verdict: 'drop', packet: undefined, counted: [[`${outcome.counter} ${placeOf(outcome, frame)}`, 1]] };
+    case 'drop':
+      return wantedDrop(outcome, frame);
+  }
+}
+
+function placeOf({ session }: Extract<Outcome, { kind: 'consume' }>, frame: Buffer): string {
+  return session === undefined ? peerName(frame) : sessionName(session);
+}
+
+// Whoever sent a Notification: outer addresses, whatever stands between IP and UDP.
+function peerName(frame: Buffer): string {
+  const [from, size] = frame.readUInt16BE(12) === 0x0800 ? [ETHERNET + 12, 4] : [ETHERNET + 8, 16];
+  const address = (n: number): string => frame.toString('hex', from + n * size, from + (n + 1) * size);
+  return `${address(1)} ${address(0)}`;
+}
+
+function wantedDrop({ reason, session, endpoint, sent }: Extract<Outcome, { kind: 'drop' }>, frame: Buffer): Wanted {
+  const name =
+    session === undefined
+      ? `${reason} endpoint ${endpointName(endpoint)}`
+      : `${reason} session ${session.local} ${session.id}`;
+  return {
+    verdict: sent === undefined ? 'drop' : 'redirect',
+    packet: sent?.packet,
+    counted: [
+      [name, 1],
+      [`octets ${name}`, frame.length],
+      ...(sent === undefined ? [] : [[`sent_${sent.what} ${endpointName(endpoint)}`, 1] as const]),
+    ],
+  };
+}
+
+/** What is wrong with what the program made of a frame, counters apart; undefined if nothing is. */
+export function difference(wanted: Wanted, made: Made): string | undefined {
+  if (made.verdict !== wanted.verdict) return `verdict ${made.verdict} instead of ${wanted.verdict}`;
+  const { packet } = wanted;
+  if (packet === undefined || packet.equals(made.frame.subarray(ETHERNET))) return undefined;
+  return `octets differ`;
+}
+
+/** Adds what a frame has to count to the sums of a batch. */
+export function addCounts(sums: Map<string, bigint>, { counted }: Wanted): void {
+  for (const [name, count] of counted) if (count > 0) sums.set(name, (sums.get(name) ?? 0n) + BigInt(count));
+}
+
+/** How much each counter was raised. */
+export function raised(before: ReadonlyMap<string, bigint>, after: ReadonlyMap<string, bigint>): Map<string, bigint> {
+  const names = [...after.keys()].filter((name) => after.get(name) !== (before.get(name) ?? 0n));
+  return new Map(names.map((name) => [name, (after.get(name) ?? 0n) - (before.get(name) ?? 0n)]));
+}
+
+/** Whether two sets of counters say the same. */
+export function sameCounts(a: ReadonlyMap<string, bigint>, b: ReadonlyMap<string, bigint>): boolean {
+  return a.size === b.size && [...a].every(([name, count]) => b.get(name) === count);
+}
+
+/** Counters as one line of text, sorted. */
+export function countsText(counts: ReadonlyMap<string, bigint>): string {
+  return (
+    [...counts]
+      .map(([name, count]) => `${name}: ${count}`)
+      .sort()
+      .join(', ') || 'nothing'
+  );
+}
