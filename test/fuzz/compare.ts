@@ -19,7 +19,7 @@ export interface Finding {
 export function compareOne(datapath: Datapath, frame: Buffer, hasTokens: boolean): Finding | undefined {
   const outcome = receive(frame, tables(hasTokens));
   if (outcome.kind === 'unclaimed') return undefined;
-  const wanted = wantedOf(outcome, frame);
+  const wanted = wantedOf(outcome, frame, tables(hasTokens));
   datapath.setTokens(hasTokens);
   const before = datapath.counters();
   const made = datapath.run(frame);
@@ -40,7 +40,7 @@ export function compareOne(datapath: Datapath, frame: Buffer, hasTokens: boolean
 }
 
 function seenPacket({ verdict, frame }: Made): Buffer | undefined {
-  return verdict === 'redirect' ? frame.subarray(14) : undefined;
+  return verdict === 'redirect' || verdict === 'pass' ? frame.subarray(14) : undefined;
 }
 
 function octetsText(packet: Buffer | undefined): string {
@@ -75,7 +75,7 @@ export function startBatch(datapath: Datapath, hasTokens: boolean): Batch {
       const outcome = receive(frame, tables(hasTokens));
       if (outcome.kind === 'unclaimed') return outcome;
       if (hasTokens && needsTokens(outcome)) datapath.setTokens(true);
-      runOne(frame, wantedOf(outcome, frame));
+      runOne(frame, wantedOf(outcome, frame, tables(hasTokens)));
       return outcome;
     },
     finish: () => {

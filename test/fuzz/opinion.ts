@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Outcome } from '../rules/outcome';
+import { receive } from '../rules/receive';
+import type { Tables } from '../rules/tables';
 import { endpointName, type Made, sessionName } from './datapath';
 
 const ETHERNET = 14;
@@ -13,33 +15,53 @@ export interface Wanted {
   readonly counted: readonly (readonly [name: string, count: number])[];
 }
 
-/** What has to be seen when the rules say so of this frame. */
-export function wantedOf(outcome: Exclude<Outcome, { kind: 'unclaimed' }>, frame: Buffer): Wanted {
+/**
+ * What has to be seen when the rules say so of this frame. Frames come by lo here, where an answer goes up as if it had come
+ * so: to the stack, or to another endpoint of ours, which receives it by the same rules.
+ */
+export function wantedOf(outcome: Claimed, frame: Buffer, tables: Tables): Wanted {
   switch (outcome.kind) {
     case 'pass':
       return { verdict: 'pass', packet: frame.subarray(ETHERNET), counted: [] };
     case 'deliver': {
       const name = sessionName(outcome.session);
       const { inner } = outcome;
-      const counted = [[`delivered ${name}`, 1] as const, [`delivered octets ${name}`, inner.length] as const];
-      return { verdict: 'redirect', packet: inner, counted };
+      return {
+        verdict: 'redirect',
+        packet: inner,
+        counted: [
+          [`delivered ${name}`, 1],
+          [`delivered octets ${name}`, inner.length],
+        ],
+      };
     }
     case 'answer': {
       const name = endpointName(outcome.endpoint);
-      return {
-        verdict: 'redirect',
-        packet: outcome.packet,
-        counted: [
+      return withSent(
+        [
           [`answered ${name}`, 1],
           [`sent_echo ${name}`, 1],
         ],
-      };
+        outcome.packet,
+        frame,
+        tables,
+      );
     }
     case 'consume':
       return { verdict: 'drop', packet: undefined, counted: [[`${outcome.counter} ${placeOf(outcome, frame)}`, 1]] };
     case 'drop':
-      return wantedDrop(outcome, frame);
+      return wantedDrop(outcome, frame, tables);
   }
+}
+
+type Claimed = Exclude<Outcome, { kind: 'unclaimed' }>;
+
+function withSent(counted: Wanted['counted'], packet: Buffer, frame: Buffer, tables: Tables): Wanted {
+  const answer = Buffer.concat([frame.subarray(0, ETHERNET), packet]);
+  const then = receive(answer, tables);
+  if (then.kind === 'unclaimed') throw new Error(`nothing is said of an answer of our own: ${answer.toString('hex')}`);
+  const wanted = wantedOf(then, answer, tables);
+  return { ...wanted, counted: [...counted, ...wanted.counted] };
 }
 
 function placeOf({ session }: Extract<Outcome, { kind: 'consume' }>, frame: Buffer): string {
@@ -53,20 +75,12 @@ function peerName(frame: Buffer): string {
   return `${address(1)} ${address(0)}`;
 }
 
-function wantedDrop({ reason, session, endpoint, sent }: Extract<Outcome, { kind: 'drop' }>, frame: Buffer): Wanted {
-  const name =
-    session === undefined
-      ? `${reason} endpoint ${endpointName(endpoint)}`
-      : `${reason} session ${session.local} ${session.id}`;
-  return {
-    verdict: sent === undefined ? 'drop' : 'redirect',
-    packet: sent?.packet,
-    counted: [
-      [name, 1],
-      [`octets ${name}`, frame.length],
-      ...(sent === undefined ? [] : [[`sent_${sent.what} ${endpointName(endpoint)}`, 1] as const]),
-    ],
-  };
+function wantedDrop(outcome: Extract<Outcome, { kind: 'drop' }>, frame: Buffer, tables: Tables): Wanted {
+  const { reason, session, endpoint, sent } = outcome;
+  const at = session === undefined ? `endpoint ${endpointName(endpoint)}` : `session ${session.local} ${session.id}`;
+  const counted = [[`${reason} ${at}`, 1] as const, [`octets ${reason} ${at}`, frame.length] as const];
+  if (sent === undefined) return { verdict: 'drop', packet: undefined, counted };
+  return withSent([...counted, [`sent_${sent.what} ${endpointName(endpoint)}`, 1]], sent.packet, frame, tables);
 }
 
 /** What is wrong with what the program made of a frame, counters apart; undefined if nothing is. */

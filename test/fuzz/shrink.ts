@@ -19,11 +19,11 @@ export function shrink(datapath: Datapath, finding: Finding): Finding {
       const shorter = Buffer.concat([best.frame.subarray(0, at), best.frame.subarray(at + size)]);
       void (isBetter(shorter) || isBetter(mend(shorter, true)) || isBetter(mend(shorter, false)));
     }
-  for (let at = ETHERNET; at < best.frame.length; at++) {
-    if (best.frame[at] === 0) continue;
-    const plainer = Buffer.from(best.frame);
-    plainer[at] = 0;
-    void (isBetter(plainer) || isBetter(mend(plainer, false)));
-  }
+  for (const size of [64, 16, 4, 1])
+    for (let at = ETHERNET; at < best.frame.length; at += size) {
+      if (best.frame.subarray(at, at + size).every((octet) => octet === 0)) continue;
+      const plainer = Buffer.from(best.frame).fill(0, at, Math.min(at + size, best.frame.length));
+      void (isBetter(plainer) || isBetter(mend(plainer, false)));
+    }
   return best;
 }

@@ -8,14 +8,11 @@ export type Element = Buffer;
 const FIXED: Readonly<Record<number, number>> = { 14: 1, 16: 4 };
 const EXTENSION_TYPES = 141;
 
-/** Reads elements, types ascending; of repeated ones the first counts (G26). */
+/** Reads elements in any order; of repeated ones the first counts (G26). */
 export function readElements(octets: Buffer, name: string): ReadonlyMap<number, Element> | Fault {
   const elements = new Map<number, Element>();
-  let last = 0;
   for (let at = 0; at < octets.length; ) {
     const type = octets[at] ?? 0;
-    if (type < last) return fault('bad_message', `order of IEs, ${name}`);
-    last = type;
     const value = valueAt(octets, at, type);
     if (value === undefined) return fault('bad_message', `unknown TV, ${name}`);
     const [from, size] = value;

@@ -66,9 +66,9 @@ export function behindExtensions({ version, flags, body }: Message, mustUndersta
   let type = (flags & E) !== 0 ? (body[3] ?? 0) : 0;
   for (let count = 0; type !== 0; count++) {
     if (count === LONGEST_CHAIN) return fault('bad_extension', 'more than eight');
-    if (mustUnderstand && type >= 0x80 && !KNOWN.has(type)) return fault('unknown_extension', 'must be understood');
     const end = endOfExtension(body, at);
     if (typeof end !== 'number') return end;
+    if (mustUnderstand && type >= 0x80 && !KNOWN.has(type)) return fault('unknown_extension', 'must be understood');
     type = body[end - 1] ?? 0;
     at = end;
   }

@@ -116,10 +116,10 @@ function readUdp(frame: Buffer, ip: Ip, tables: Tables): Pass | BadDatagram | Da
   const endpoint = tables.endpoint(ip.destination.toString('hex'), frame.readUInt16BE(udpAt + 2));
   if (endpoint === undefined) return pass('no endpoint');
   const bad = (reason: string, rule: string): BadDatagram => ({ ...fault(reason, rule), endpoint });
-  if (end > frame.length) return bad('bad_length', 'IP longer than the frame');
-  if (end < udpAt + 8) return pass('IP shorter than its headers');
   if (!ip.isHeaderSound) return bad('bad_checksum', 'IP header');
   if (!isHost(ip.source)) return bad('bad_source', 'no host');
+  if (end > frame.length) return bad('bad_length', 'IP longer than the frame');
+  if (end < udpAt + 8) return bad('bad_length', 'IP shorter than its headers');
   const length = frame.readUInt16BE(udpAt + 4);
   if (length < 8) return bad('bad_length', 'UDP shorter than its header');
   if (udpAt + length > end) return bad('bad_length', 'UDP longer than IP');
