@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { type Outcome, outcomeName } from '../rules/outcome';
 import { receive } from '../rules/receive';
+import type { Counts } from './counters';
 import type { Datapath, Made } from './datapath';
 import { addCounts, countsText, difference, raised, sameCounts, type Wanted, wantedOf } from './opinion';
 import { tables } from './places';
@@ -25,7 +26,7 @@ export function compareOne(datapath: Datapath, frame: Buffer, hasTokens: boolean
   const made = datapath.run(frame);
   if (made === undefined) return undefined;
   const counted = raised(before, datapath.counters());
-  const sums = new Map<string, bigint>();
+  const sums: Counts = new Map();
   addCounts(sums, wanted);
   const differs = difference(wanted, made) ?? (sameCounts(counted, sums) ? undefined : 'counters differ');
   if (differs === undefined) return undefined;
@@ -59,7 +60,7 @@ export interface Batch {
 export function startBatch(datapath: Datapath, hasTokens: boolean): Batch {
   datapath.setTokens(hasTokens);
   const before = datapath.counters();
-  const sums = new Map<string, bigint>();
+  const sums: Counts = new Map();
   const frames: Buffer[] = [];
   const suspects: Buffer[] = [];
   const runOne = (frame: Buffer, wanted: Wanted): void => {

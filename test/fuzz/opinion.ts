@@ -2,7 +2,8 @@
 import type { Outcome } from '../rules/outcome';
 import { receive } from '../rules/receive';
 import type { Tables } from '../rules/tables';
-import { endpointName, type Made, sessionName } from './datapath';
+import { type Counts, endpointName, sessionName } from './counters';
+import type { Made } from './datapath';
 
 const ETHERNET = 14;
 
@@ -92,23 +93,23 @@ export function difference(wanted: Wanted, made: Made): string | undefined {
 }
 
 /** Adds what a frame has to count to the sums of a batch. */
-export function addCounts(sums: Map<string, bigint>, { counted }: Wanted): void {
+export function addCounts(sums: Counts, { counted }: Wanted): void {
   for (const [name, count] of counted) if (count > 0) sums.set(name, (sums.get(name) ?? 0n) + BigInt(count));
 }
 
 /** How much each counter was raised. */
-export function raised(before: ReadonlyMap<string, bigint>, after: ReadonlyMap<string, bigint>): Map<string, bigint> {
+export function raised(before: Readonly<Counts>, after: Readonly<Counts>): Counts {
   const names = [...after.keys()].filter((name) => after.get(name) !== (before.get(name) ?? 0n));
   return new Map(names.map((name) => [name, (after.get(name) ?? 0n) - (before.get(name) ?? 0n)]));
 }
 
 /** Whether two sets of counters say the same. */
-export function sameCounts(a: ReadonlyMap<string, bigint>, b: ReadonlyMap<string, bigint>): boolean {
+export function sameCounts(a: Readonly<Counts>, b: Readonly<Counts>): boolean {
   return a.size === b.size && [...a].every(([name, count]) => b.get(name) === count);
 }
 
 /** Counters as one line of text, sorted. */
-export function countsText(counts: ReadonlyMap<string, bigint>): string {
+export function countsText(counts: Readonly<Counts>): string {
   return (
     [...counts]
       .map(([name, count]) => `${name}: ${count}`)

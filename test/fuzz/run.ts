@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { outcomeName } from '../rules/outcome';
-import { type Finding, startBatch } from './compare';
+import { type Batch, type Finding, startBatch } from './compare';
 import type { Datapath } from './datapath';
 import { makeFrame } from './frames';
 import { OUTCOMES } from './outcomes';
@@ -20,6 +20,8 @@ const BATCH = 512;
 // Every eighth batch has no tokens.
 const DRY = 8;
 const ENOUGH_FINDINGS = 20;
+// The frames of a bad batch are run again one by one, which takes a while.
+const ENOUGH_BAD_BATCHES = 40;
 
 /** Throws so many frames at both. The same seed makes the same frames. */
 export function fuzz(datapath: Datapath, seed: number, count: number): Result {
@@ -44,22 +46,29 @@ function throwAll(datapath: Datapath, source: Generator<Buffer>): Result {
   const start = performance.now();
   const reached = new Map<string, number>();
   const findings = new Map<string, Finding>();
-  let frames = 0;
-  for (let isMore = true; isMore && findings.size < ENOUGH_FINDINGS; ) {
+  let [frames, bad] = [0, 0];
+  for (let isMore = true; isMore && findings.size < ENOUGH_FINDINGS && bad < ENOUGH_BAD_BATCHES; ) {
     const batch = startBatch(datapath, Math.floor(frames / BATCH) % DRY !== DRY - 1);
-    for (let i = 0; i < BATCH; i++) {
-      const { value, done } = source.next();
-      isMore = !done;
-      if (done) break;
-      const name = outcomeName(batch.add(value));
-      reached.set(name, (reached.get(name) ?? 0) + 1);
-      frames++;
-    }
-    for (const finding of batch.finish())
+    const count = fillBatch(batch, source, reached);
+    isMore = count === BATCH;
+    frames += count;
+    const found = batch.finish();
+    if (found.length > 0) bad++;
+    for (const finding of found)
       if (findings.size < ENOUGH_FINDINGS && !findings.has(finding.kind))
         findings.set(finding.kind, shrink(datapath, finding));
   }
   return { findings: [...findings.values()], reached, frames, seconds: (performance.now() - start) / 1000 };
+}
+
+function fillBatch(batch: Batch, source: Generator<Buffer>, reached: Map<string, number>): number {
+  for (let count = 0; count < BATCH; count++) {
+    const { value, done } = source.next();
+    if (done) return count;
+    const name = outcomeName(batch.add(value));
+    reached.set(name, (reached.get(name) ?? 0) + 1);
+  }
+  return BATCH;
 }
 
 /** Findings as text, with everything that is needed to look into them. */
