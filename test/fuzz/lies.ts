@@ -43,7 +43,7 @@ export type Lies = ReadonlySet<Lie>;
 
 // What few frames can show, as it concerns one kind of message or takes several steps.
 const RARE = [
-  ...(['chain', 'chain', 'chain', 'chain', 'chain type', 'chain type'] as const),
+  ...(['chain', 'chain', 'chain', 'chain', 'chain type', 'chain type', 'chain type', 'source'] as const),
   ...(['elements', 'elements', 'inner', 'headers', 'TEID', 'flags'] as const),
 ] as const;
 const CHOICE: readonly Lie[] = [...LIES, ...RARE];
