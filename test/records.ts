@@ -24,11 +24,15 @@ export const sessionKeys = [
   'version',
   'local_teid',
   'remote_teid',
+  'tid',
+  'flow',
+  'remote_flow',
   'remote',
   'local',
   'ue',
   'qfi',
   'psc',
+  'seq',
   'peer',
   'name',
   'state',
@@ -39,6 +43,14 @@ export interface Count {
   readonly bytes: number;
 }
 
+/** Answers that went out, by kind. */
+export interface Sent {
+  readonly echo: number;
+  readonly errind: number;
+  readonly extnotify: number;
+  readonly icmp: number;
+}
+
 export interface Stats {
   readonly encap: Count;
   readonly decap: Count;
@@ -46,6 +58,7 @@ export interface Stats {
   readonly answered: number | Count;
   readonly passed: number | Count;
   readonly received?: { readonly end_marker: number; readonly errind: number; readonly reordered: number };
+  readonly sent: Sent;
 }
 
 export interface LinkRecord {
@@ -82,6 +95,14 @@ export interface SessionRecord {
   readonly stats: Stats;
 }
 
+/** A local address (`remote` null) or a peer of it. */
+export interface PathRecord {
+  readonly local: string;
+  readonly remote: string | null;
+  readonly port: number;
+  readonly stats: Stats;
+}
+
 /** A count of no fixed shape. */
 export const packets = (count: number | Count): number => (typeof count === 'number' ? count : count.packets);
 
@@ -110,6 +131,12 @@ export function addUp(list: readonly Stats[]): Stats {
     decap: both('decap'),
     answered: sum((stats) => packets(stats.answered)),
     passed: sum((stats) => packets(stats.passed)),
+    sent: {
+      echo: sum(({ sent }) => sent.echo),
+      errind: sum(({ sent }) => sent.errind),
+      extnotify: sum(({ sent }) => sent.extnotify),
+      icmp: sum(({ sent }) => sent.icmp),
+    },
     drops,
   };
 }

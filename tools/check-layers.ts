@@ -8,7 +8,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'commands', 'netns'],
   cli: [],
   commands: ['wiring', 'tunnels', 'netlink', 'datapath', 'udp', 'netns', 'undo', 'cli'],
-  wiring: ['tunnels', 'netlink', 'datapath', 'netns', 'sysctl', 'undo'],
+  wiring: ['tunnels', 'netlink', 'datapath', 'udp', 'netns', 'sysctl', 'undo'],
   tunnels: [],
   netlink: ['netns', 'sysctl', 'bindings'],
   datapath: ['netns', 'undo', 'bindings'],

@@ -15,6 +15,7 @@ export const SO_RCVTIMEO = 20;
 export const SO_NETNS_COOKIE = 71;
 export const IPPROTO_IP = 0;
 export const IPPROTO_IPV6 = 41;
+export const IPPROTO_RAW = 255;
 export const IP_RECVERR = 11;
 export const IPV6_RECVERR = 25;
 export const SIOCGSTAMPNS = 0x8907;

@@ -7,6 +7,7 @@ import type { Request } from '../grammar';
 import { fromMapped, hex } from '../tunnels/address';
 import { ECHO_PORT, type Version } from '../tunnels/echo';
 import { checkEnds } from '../tunnels/gtp';
+import { loadId, portOf } from '../tunnels/id';
 import { listen } from '../udp/inbox';
 import { connectUdp } from '../udp/socket';
 import { type Address, address, sameAddress } from '../values';
@@ -18,12 +19,10 @@ import { errorLine, headLine, pingRecord, replyLine, summary } from './ping-text
 
 type Words = Request<'ping', 'run'>;
 
-const KINDS = { 0: kind.gtp0, 1: kind.gtp } as const;
-
 export const commands: Commands<'ping'> = {
   run: (words, { options, note }) => {
-    const version: Version = words.version === 0 ? 0 : 1;
-    const target = words.dev === undefined ? targetOf(words, version) : targetOfLink(words.dev, words, version, note);
+    const target = words.dev === undefined ? targetOf(words, words.version ?? 1) : targetOfLink(words.dev, words, note);
+    const { version } = target;
     const socket = connectUdp({ address: target.peer, port: target.port }, target.local);
     const plan = {
       version,
@@ -53,22 +52,27 @@ export const commands: Commands<'ping'> = {
   },
 };
 
-type Target = { readonly peer: Address; readonly port: number; readonly local: Address | undefined };
+type Target = {
+  readonly version: Version;
+  readonly peer: Address;
+  readonly port: number;
+  readonly local: Address | undefined;
+};
 
 function targetOf({ addr, local, port }: Words, version: Version): Target {
   if (addr === undefined) throw new Error('neither an address nor a link');
   checkEnds(local, addr, 'ADDR');
-  return { peer: addr, port: port ?? ECHO_PORT[version], local };
+  return { version, peer: addr, port: port ?? ECHO_PORT[version], local };
 }
 
-function targetOfLink(dev: string, words: Words, version: Version, note: Note): Target {
+function targetOfLink(dev: string, words: Words, note: Note): Target {
   return viewState(note, (state) => {
     const live = findLink(state, dev);
     if (state === undefined) throw new Error('a link without state');
-    const { key, txConfig } = chooseSession(state, live, words);
-    const { local, remote, dport } = txConfig;
-    const port = words.port ?? (key.kind === KINDS[version] ? dport : ECHO_PORT[version]);
-    return { peer: fromMapped(remote), local: fromMapped(local), port };
+    const { txConfig } = chooseSession(state, live, words);
+    const version = words.version ?? loadId(txConfig).version;
+    const port = words.port ?? portOf(version, live.link.port);
+    return { version, peer: fromMapped(txConfig.remote), local: fromMapped(txConfig.local), port };
   });
 }
 
@@ -89,7 +93,8 @@ function chooseSession(state: State, live: LiveLink, { local_teid, tid, local }:
     });
   }
   const ends = new Set(sessions.map(({ txConfig }) => `${hex(txConfig.local)} ${hex(txConfig.remote)}`));
-  if (ends.size === 1) return first;
+  // Both versions between the same two addresses: the newer one is asked.
+  if (ends.size === 1) return sessions.find(({ key }) => key.kind === kind.gtp) ?? first;
   throw new UsageError(
     `the sessions of ${name} have several remotes or local addresses: expected "local-teid" or "tid" to name one`,
     {

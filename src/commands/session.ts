@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 import type { Commands, Context, OutputRecord } from '../cli/command';
 import { readSession, readSessions, type Stored } from '../datapath/sessions';
+import { UsageError } from '../errors';
 import type { Request } from '../grammar';
 import type { SessionWords } from '../tunnels/gtp';
 import { type ReceiveId, rxKey } from '../tunnels/id';
 import type { Undo } from '../undo';
 import { type Address, type Prefix, sameAddress } from '../values';
+import { sendEndMarker } from '../wiring/endmarker';
 import { findLink, type LiveLink, listLinks } from '../wiring/links';
 import {
   createSession,
@@ -47,9 +49,18 @@ export const commands: Commands<'session'> = {
   del: (words, context) =>
     onLink(context, words.dev, (state, live, undo) => {
       const id = receiveId(words);
+      const last = words.endmarker ? endMarkerOf(id) : undefined;
       const key = rxKey(words.local ?? live.link.local, id, live.link.port);
-      const isHalf = state.maps.rx.get(key) !== undefined && forgetHalf(state, key);
-      if (!isHalf) deleteSessions(state, live, [findSession(state, live, id, words.local)], undo);
+      const isHalf = last === undefined && state.maps.rx.get(key) !== undefined && forgetHalf(state, key);
+      if (!isHalf) deleteSessions(state, live, [findSession(state, live, id, words.local)], undo, last);
+      return [];
+    }),
+
+  endmarker: (words, { note }) =>
+    viewState(note, (state) => {
+      const send = endMarkerOf(receiveId(words));
+      const live = findLink(state, words.dev);
+      if (state !== undefined) send(findSession(state, live, receiveId(words), words.local));
       return [];
     }),
 
@@ -86,6 +97,11 @@ export function addSessionTo(state: State, live: LiveLink, words: NewSession, un
   createSession(state, live, fresh(words, id, local), undo);
   setLabel(state, rxKey(local, id, live.link.port), words.name, undo);
   return id;
+}
+
+function endMarkerOf({ version }: ReceiveId): (stored: Stored) => void {
+  if (version === 1) return sendEndMarker;
+  throw new UsageError('"tid": GTP version 0 has no End Marker: expected local-teid');
 }
 
 function add(state: State, live: LiveLink, words: NewSession, undo: Undo, context: Context): OutputRecord {

@@ -101,9 +101,10 @@ export function changeSession(maps: OpenMaps, run: Control, was: Stored, wanted:
   for (const place of gone) carry(maps, wanted.key, removePlace(maps, run, place));
 }
 
-/** Removes a session, the send half first, and what was counted about it. */
-export function removeSession(maps: OpenMaps, run: Control, was: Stored): void {
+/** Removes a session, the send half first, and what was counted about it; `between` the halves nothing is sent any more. */
+export function removeSession(maps: OpenMaps, run: Control, was: Stored, between?: () => void): void {
   for (const place of was.places) removePlace(maps, run, place);
+  between?.();
   forgetReceived(maps, was.key);
   forgetDrops(maps, { id: was.key.id, local: was.key.local, ifindex: was.rxConfig.ifindex });
 }

@@ -124,12 +124,18 @@ export function rewriteSession(
   changeSession(state.maps, state.control, was, wanted, undo);
 }
 
-/** Removes sessions of one link. */
-export function deleteSessions(state: State, live: LiveLink, gone: readonly Stored[], undo: Undo): void {
+/** Removes sessions of one link; `last` is told of each as soon as nothing is sent through it any more. */
+export function deleteSessions(
+  state: State,
+  live: LiveLink,
+  gone: readonly Stored[],
+  undo: Undo,
+  last?: (stored: Stored) => void,
+): void {
   for (const stored of gone) {
     keepSession(state, stored, undo);
     keepDrops(state, stored, undo);
-    removeSession(state.maps, state.control, stored);
+    removeSession(state.maps, state.control, stored, () => last?.(stored));
     forgetFarEnd(state, stored, undo);
   }
   refresh(state, live, undo, 'gone');
