@@ -91,15 +91,6 @@ export function* sendHalves(maps: OpenMaps, ifindex?: number, teid?: number): Ge
   if (select & link_flag.prefix) yield* scanned(maps, 'tx_prefix', PREFIX_KEY_IFINDEX, ifindex, teid);
 }
 
-/** Every send half, also those that the flags of their link hide. */
-export function* everyHalf(maps: OpenMaps): Generator<[Place, TxSession]> {
-  for (const [ifindex, { config, fallback }] of maps.links.entries()) {
-    if (config.flags & link_flag.default) yield [{ in: 'fallback', ifindex }, fallback];
-  }
-  yield* scanned(maps, 'tx', TX_KEY_IFINDEX);
-  yield* scanned(maps, 'tx_prefix', PREFIX_KEY_IFINDEX);
-}
-
 /** The configuration of a send half that is in force. */
 export function activeTx(tx: TxSession): TxConfig {
   return tx.config[tx.active & 1 ? 1 : 0];

@@ -80,15 +80,12 @@ export function receiversOf(maps: OpenMaps): Receiver[] {
     if (isDeleted(entry)) continue;
     const { keys, key } = entry;
     const ifindex = linkOfRx(entry);
-    const at = (part: { readonly from: number; readonly to: number }) => keys.subarray(key + part.from, key + part.to);
-    const id = `${ifindex} ${at(LOCAL).toString('latin1')} ${at(PORT_AND_KIND).toString('latin1')}`;
+    const [port, kind] = [keys.readUInt16LE(key + RX_PORT), keys.readUInt8(key + RX_KIND)];
+    const local = keys.toString('latin1', key + RX_LOCAL, key + RX_LOCAL + ADDRESS);
+    const id = `${local}${ifindex} ${port} ${kind}`;
     const known = found.get(id) ?? {
-      ifindex,
-      local: Uint8Array.from(at(LOCAL)),
-      port: at(PORT_AND_KIND).readUInt16LE(0),
-      kind: at(PORT_AND_KIND).readUInt8(2),
-      zeroCsum: false,
-      sessions: 0,
+      ...{ ifindex, local: Buffer.from(local, 'latin1'), port, kind },
+      ...{ zeroCsum: false, sessions: 0 },
     };
     known.zeroCsum ||= (flagsOfRx(entry) & rx_flag.zero_csum) !== 0;
     known.sessions += 1;
@@ -176,8 +173,10 @@ const RX = [offsetOf('rx_session', 'packets'), offsetOf('rx_session', 'bytes')] 
 const END_MARKERS = offsetOf('rx_session', 'end_markers');
 const ERRINDS = offsetOf('rx_session', 'errinds');
 const REORDERED = offsetOf('rx_session', 'reordered');
-const LOCAL = { from: offsetOf('rx_key', 'local'), to: offsetOf('rx_key', 'local') + 16 } as const;
-const PORT_AND_KIND = { from: offsetOf('rx_key', 'port'), to: offsetOf('rx_key', 'kind') + 1 } as const;
+const ADDRESS = 16;
+const RX_LOCAL = offsetOf('rx_key', 'local');
+const RX_PORT = offsetOf('rx_key', 'port');
+const RX_KIND = offsetOf('rx_key', 'kind');
 const RX_STATE = offsetOf('rx_session', 'state');
 const TX_LOCAL_DEV = offsetOf('tx_session', 'local_dev');
 const RX_ACTIVE = offsetOf('rx_session', 'active');

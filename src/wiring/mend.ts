@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-import { encode, type StructName } from '../datapath/codec';
 import { control } from '../datapath/control';
 import { forgetDrops } from '../datapath/drops';
 import { type Structs, sweep_cause } from '../datapath/layout.gen';
-import { activeTx, everyHalf, linkOf, type Place, removePlace } from '../datapath/places';
-import { activeRx, forgetReceived, keyOf, readSession, type Stored } from '../datapath/sessions';
+import { type Outline, outlines, peerOf, peerText, receivedText, remoteOf, remoteText } from '../datapath/outline';
+import { type Place, removePlace } from '../datapath/places';
+import { activeRx, forgetReceived, readSession, type Stored } from '../datapath/sessions';
 import { deletedSessions } from '../datapath/tally';
 import type { Undo } from '../undo';
-import { countPeer, type FarEnd, peerKey, remoteKey } from './farends';
+import { countPeer } from './farends';
 import { listLinks, setSelectFlags } from './links';
 import { deleteSessions, refresh } from './sessions';
 import { settle } from './settle';
@@ -56,13 +56,14 @@ export function endedSessions({ maps }: State): Structs['peer_key'][] {
 
 type Where = { select: boolean; prefix: boolean };
 
-/** What there has to be. Keys are the octets of map keys. */
+/** What there has to be, as texts of outlines. */
 type Stock = {
+  /** Sessions that have both halves. */
   readonly whole: Set<string>;
-  /** Of remotes: the key with its value, and for each key the first session. */
+  /** Keys of `remotes` with their values, and for each key the first of these. */
   readonly owners: Set<string>;
-  readonly remotes: Map<string, FarEnd>;
-  readonly peers: Map<string, { readonly end: FarEnd; count: number }>;
+  readonly remotes: Map<string, bigint>;
+  readonly peers: Map<string, number>;
   readonly places: Map<number, Where>;
 };
 
@@ -71,27 +72,23 @@ const NOWHERE: Where = { select: false, prefix: false };
 // What is mended is not to be undone.
 const forGood: Undo = () => undefined;
 
+// Halves go on the way.
 function takeStock(state: State): Stock {
   const { maps } = state;
-  const received = new Set([...maps.rx.scan()].map(({ keys, key }) => keys.toString('latin1', key, key + RX_KEY)));
+  const received = new Set<string>();
+  for (const entry of maps.rx.scan()) received.add(receivedText(entry));
   const stock: Stock = {
-    whole: new Set(),
-    owners: new Set(),
-    remotes: new Map(),
-    peers: new Map(),
-    places: new Map(),
+    ...{ whole: new Set<string>(), owners: new Set<string>(), remotes: new Map<string, bigint>() },
+    ...{ peers: new Map<string, number>(), places: new Map<number, Where>() },
   };
   const lost: Place[] = [];
-  for (const [place, tx] of everyHalf(maps)) {
-    const txConfig = activeTx(tx);
-    const end = { key: keyOf(txConfig), txConfig };
-    if (received.has(octets('rx_key', end.key))) enter(stock, place, end);
-    else lost.push(place);
+  for (const outline of outlines(maps)) {
+    if (received.has(outline.session)) enter(stock, outline);
+    else lost.push(outline.place());
   }
   for (const place of lost) removePlace(maps, state.control, place);
   for (const entry of maps.rx.scan()) {
-    const { keys, key: at } = entry;
-    if (stock.whole.has(keys.toString('latin1', at, at + RX_KEY))) continue;
+    if (stock.whole.has(receivedText(entry))) continue;
     const [key, rx] = maps.rx.decode(entry);
     forgetReceived(maps, key);
     forgetDrops(maps, { id: key.id, local: key.local, ifindex: activeRx(rx).ifindex });
@@ -99,45 +96,35 @@ function takeStock(state: State): Stock {
   return stock;
 }
 
-function enter({ whole, owners, remotes, peers, places }: Stock, place: Place, end: FarEnd): void {
-  const where = places.get(linkOf(place)) ?? { ...NOWHERE };
-  where.select ||= place.in !== 'fallback';
-  where.prefix ||= place.in === 'tx_prefix';
-  places.set(linkOf(place), where);
-  const id = octets('rx_key', end.key);
-  if (whole.has(id)) return;
-  whole.add(id);
-  const remote = octets('remote_key', remoteKey(end));
-  owners.add(`${remote}${end.key.id}`);
-  if (!remotes.has(remote)) remotes.set(remote, end);
-  const peer = peers.get(octets('peer_key', peerKey(end)));
-  if (peer === undefined) peers.set(octets('peer_key', peerKey(end)), { end, count: 1 });
-  else peer.count += 1;
+function enter({ whole, owners, remotes, peers, places }: Stock, outline: Outline): void {
+  const { session, remote, own, peer } = outline;
+  const where = places.get(outline.ifindex) ?? { ...NOWHERE };
+  where.select ||= outline.in !== 'fallback';
+  where.prefix ||= outline.in === 'tx_prefix';
+  places.set(outline.ifindex, where);
+  if (whole.has(session)) return;
+  whole.add(session);
+  owners.add(`${remote} ${own}`);
+  if (!remotes.has(remote)) remotes.set(remote, own);
+  peers.set(peer, (peers.get(peer) ?? 0) + 1);
 }
 
 function mendRemotes({ maps }: State, { owners, remotes }: Stock): void {
-  for (const [key, id] of maps.remotes.entries()) {
-    const remote = octets('remote_key', key);
-    if (owners.has(`${remote}${id}`)) remotes.delete(remote);
-    else maps.remotes.delete(key);
+  for (const entry of maps.remotes.scan()) {
+    const remote = remoteText(entry);
+    if (owners.has(`${remote} ${entry.values.readBigUInt64LE(entry.value)}`)) remotes.delete(remote);
+    else maps.remotes.delete(maps.remotes.decode(entry)[0]);
   }
-  for (const end of remotes.values()) maps.remotes.put(remoteKey(end), end.key.id);
+  for (const [remote, own] of remotes) maps.remotes.put(remoteOf(remote), own);
 }
 
 function mendPeers(state: State, { peers }: Stock): void {
   const { maps } = state;
   for (const [key, { sessions }] of maps.peers.entries()) {
-    const id = octets('peer_key', key);
-    const wanted = peers.get(id)?.count ?? 0;
+    const wanted = peers.get(peerText(key)) ?? 0;
     if (wanted === 0) maps.peers.delete(key);
     else if (wanted !== sessions) countPeer(state, key, wanted - sessions);
-    peers.delete(id);
+    peers.delete(peerText(key));
   }
-  for (const { end, count } of peers.values()) countPeer(state, peerKey(end), count);
-}
-
-const RX_KEY = 32;
-
-function octets<N extends StructName>(name: N, value: Structs[N]): string {
-  return encode(name, value).toString('latin1');
+  for (const [peer, count] of peers) countPeer(state, peerOf(peer), count);
 }

@@ -259,10 +259,18 @@ export function setMtu(state: State, { device }: LiveLink, mtu: number, undo: Un
   setLink(state.route, peer, { mtu }, where);
 }
 
-/** The least MTU of the underlays; of lo only where there is no other. */
+/** The least MTU of the underlays, of lo only where there is no other; looked up once in a command. */
 export function underlayMtu(state: State, { link }: LiveLink): number {
-  const mtus = link.dev.map((index) => getLink(state.route, { index })?.mtu ?? 65535);
-  const others = mtus.filter((_, at) => link.dev[at] !== 1);
+  const known = underlayMtus.get(link) ?? leastMtu(state, link.dev);
+  underlayMtus.set(link, known);
+  return known;
+}
+
+const underlayMtus = new WeakMap<LiveLink['link'], number>();
+
+function leastMtu(state: State, underlays: readonly number[]): number {
+  const mtus = underlays.map((index) => getLink(state.route, { index })?.mtu ?? 65535);
+  const others = mtus.filter((_, at) => underlays[at] !== 1);
   return Math.min(...(others.length > 0 ? others : mtus));
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import test from 'ava';
+import { zero } from '../../src/datapath/codec';
 import { kind, session_state, sweep_cause } from '../../src/datapath/layout.gen';
 import { fromMapped } from '../../src/tunnels/address';
 import { address } from '../../src/values';
@@ -200,5 +201,35 @@ test.serial(
     await route('replace 198.51.100.0/24');
     await gtpIn(m.m1, 'link set gtp0 ttl 64');
     t.deepEqual(seen(), [0]);
+  }),
+);
+
+test.serial(
+  'what a killed command left of sessions is mended by the next change',
+  inMachines(async (t, m) => {
+    await gtpIn(m.m1, one(m));
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 2, there)} ue 10.45.0.3 ue 10.47.0.0/16`);
+    await gtpIn(m.m1, `session add dev gtp0 version 0 tid 0xfedcba9876543210 remote ${there} ue 10.45.0.4`);
+    await gtpIn(m.m1, `link add gtp1 local 192.0.2.1 netns ${m.ue2} ${ends(5, 6, '192.0.2.3')}`);
+    const was = [farEnds(m.m1), endpoints(m.m1), (await sessions(m.m1)).length];
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(7, 8, '192.0.2.3')} ue 10.45.0.7`);
+    withMaps(m.m1, (maps) => {
+      const find = (teid: bigint) => [...maps.rx.entries()].find(([{ id }]) => id === teid)?.[0];
+      const [seven, five] = [find(7n), find(5n)];
+      if (seven === undefined || five === undefined) return t.fail();
+      const [remote] = [...maps.remotes.entries()].find(([, own]) => own === 2n ** 64n - 0x123456789abcdf0n) ?? [];
+      if (remote === undefined) return t.fail();
+      maps.rx.delete(seven); // a send half without its other half
+      maps.rx.put({ ...five, id: 99n }, maps.rx.get(five) ?? zero('rx_session'));
+      maps.remotes.delete(remote);
+      maps.remotes.put({ ...remote, id: 77n }, 78n);
+      for (const [key, peer] of [...maps.peers.entries()]) maps.peers.put(key, { ...peer, sessions: 9 });
+      maps.peers.put({ local: remote.local, remote: remote.local }, zero('peer'));
+      maps.unswept.put(sweep_cause.command, 1);
+    });
+    await gtpIn(m.m1, 'session change dev gtp0 local-teid 1 name one');
+    t.deepEqual([farEnds(m.m1), endpoints(m.m1), (await sessions(m.m1)).length], was);
+    const left = withMaps(m.m1, (maps) => [maps.rx, maps.tx, maps.tx_prefix].map((map) => [...map.entries()].length));
+    t.deepEqual(left, [4, 3, 1]);
   }),
 );

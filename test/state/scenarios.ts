@@ -26,6 +26,7 @@ const there = '192.0.2.2';
 const one = (m: TwoMachines): string =>
   `link add gtp0 local 192.0.2.1 netns ${m.ue1} address 10.45.0.1/24 ${ends(1, 2, there)} ue 10.45.0.1 name one`;
 const three = `session add dev gtp0 ${ends(3, 4, there)} ue 10.45.0.3 ue 10.47.0.0/16 ue fd47::/64 name three`;
+const zero = `session add dev gtp0 version 0 tid 3 remote ${there} ue 10.45.0.3`;
 const own = `session add dev gtp0 ${ends(5, 6, '127.0.0.7')} local 127.0.0.5 ue 10.45.0.5`;
 
 /** A link that keeps programs and maps there while others come and go; to load them takes most of a first command's time. */
@@ -78,6 +79,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     before: (m) => [one(m)],
     command: () => `session add dev gtp0 ${ends(3, 2, there)} ue 10.45.0.3`,
   },
+  'session add of version 0': { before: (m) => [one(m)], command: () => zero },
+  'session del of version 0': { before: (m) => [one(m), zero], command: () => 'session del dev gtp0 tid 3' },
   'link add with an inner end that stays here': {
     before: (m) => [one(m)],
     command: () => 'link add gtp1 local 192.0.2.1',
