@@ -57,6 +57,7 @@ export interface Stats {
   readonly drops: Readonly<Record<string, number>>;
   readonly answered: number | Count;
   readonly passed: number | Count;
+  readonly received?: { readonly end_marker: number; readonly errind: number; readonly reordered: number };
   readonly sent: Sent;
 }
 

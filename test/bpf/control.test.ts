@@ -112,6 +112,32 @@ test('link: flags and MTU change, the session and the counters stay', (t) => {
   t.is(world.control('link', { tx_key: { ...tx_key, ifindex: 99 }, link: { flags: 3, mtu: 1 } }), ENOENT);
 });
 
+test('peer: sessions are counted, what was counted of it stays, and the last one takes it along', (t) => {
+  const peer_key = { local: mapped('192.0.2.1'), remote: mapped('192.0.2.2') };
+  const add = (sessions: number): number => world.control('peer', { peer_key, sessions });
+  const count = (): number | undefined => world.maps.peers.get(peer_key)?.sessions;
+  t.is(add(-1), ENOENT);
+  for (const [more, wanted] of [
+    [1, 1],
+    [1, 2],
+    [5, 7],
+    [-4, 3],
+  ] as const) {
+    t.is(add(more), 0);
+    t.is(count(), wanted);
+  }
+  const peer = world.maps.peers.get(peer_key) ?? zero('peer');
+  world.maps.peers.put(peer_key, { ...peer, echo_requests: 9n });
+  t.is(add(-1), 0);
+  t.deepEqual(world.maps.peers.get(peer_key), { ...peer, sessions: 2, echo_requests: 9n });
+  t.is(add(-2), 0);
+  t.is(count(), undefined);
+  t.is(add(1), 0);
+  t.deepEqual(world.maps.peers.get(peer_key), { ...zero('peer'), sessions: 1 });
+  t.is(add(-3), 0, 'more than there are');
+  t.is(count(), undefined);
+});
+
 test('epoch: raised by one, and nothing else of the configuration', (t) => {
   const old = world.maps.config.get(0);
   for (let i = 1; i < 4; i++) {

@@ -95,6 +95,8 @@ test(
       prefsrc: to('192.0.2.1'),
     });
     t.is(routeTo(left.route, to('10.9.1.1')).mtu, 1280);
+    t.is(routeTo(left.route, to('10.9.1.1'), { entry: true }).mtu, 1280);
+    t.is(routeTo(left.route, to('10.1.1.1'), { entry: true }).mtu, undefined);
     t.like(routeTo(left.route, to('10.8.1.1')).gateway, { family: 6 });
   }),
 );
