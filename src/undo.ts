@@ -6,15 +6,18 @@ import { KernelError } from './errors';
 export type Undo = (back: () => void) => void;
 
 /**
- * Runs steps that belong together. When one throws, those before it are undone in reverse, and the error goes on; what
- * could not be undone is told behind it.
+ * Runs steps that belong together, and `settled` when they are all done or all undone. When one throws, those before it
+ * are undone in reverse, and the error goes on; what could not be undone is told behind it.
  */
-export function withUndo<T>(steps: (undo: Undo) => T): T {
+export function withUndo<T>(steps: (undo: Undo) => T, settled: () => void = () => undefined): T {
   const done: (() => void)[] = [];
   try {
-    return steps((back) => done.push(back));
+    const result = steps((back) => done.push(back));
+    settled();
+    return result;
   } catch (error) {
-    const failures = done.reverse().flatMap(failureOf);
+    const undone = done.reverse().flatMap(failureOf);
+    const failures = undone.length > 0 ? undone : failureOf(settled);
     if (failures.length === 0) throw error;
     throw joined(error, failures);
   }

@@ -16,12 +16,18 @@ export function wordLine(object: RecordObject, record: OutputRecord, palette: Pa
 
 /** What a record holds besides words, counters and details: state, ifindex, hooks. For -d. */
 export function restLine(object: RecordObject, record: OutputRecord, palette: Palette): string {
-  const { minor = [] } = LAYOUTS[object];
+  const { minor = [], told = [] } = LAYOUTS[object];
   const words = new Set(orderedRows(object).flatMap(([word]) => (minor.includes(word) ? [] : [keyOf(word)])));
   const rest = Object.entries(record).filter(
-    ([key, value]) => !words.has(key) && key !== 'stats' && key !== 'details' && value !== null,
+    ([key, value]) => !words.has(key) && ![...told, 'stats', 'details'].includes(key) && value !== null,
   );
   return rest.map(([key, value]) => `${key} ${tellPlain(key, value, palette)}`).join(' ');
+}
+
+/** What is told of a record in a second line: what was seen of a peer. */
+export function toldLine(object: RecordObject, record: OutputRecord): string {
+  const told = (LAYOUTS[object].told ?? []).flatMap((key) => tellCounts(key, record[key] ?? null));
+  return told.join(' ');
 }
 
 /** The cells of -br, one string a column. */
@@ -51,6 +57,8 @@ type Layout = {
   readonly usual?: readonly string[];
   /** Words that nobody has to give and that tell little: for -d. */
   readonly minor?: readonly string[];
+  /** What no word says and is told even without -d, unless it is nothing. */
+  readonly told?: readonly string[];
   /** Defaults that depend on the record. */
   readonly computed: { readonly [word: string]: (record: OutputRecord) => OutputValue };
   readonly brief: readonly string[];
@@ -84,6 +92,7 @@ const LAYOUTS: { readonly [O in RecordObject]: Layout } = {
       sessions: { kind: port, help: '' },
     },
     lead: ['local', 'remote', 'port', 'sessions'],
+    told: ['echo', 'errinds', 'extnotifies', 'last_seen', 'mtu'],
     computed: {},
     brief: ['local', 'remote', 'port', 'state', 'sessions'],
   },
@@ -126,6 +135,14 @@ function paint(row: Row, text: string, palette: Palette): string {
   if (ADDRESSES.includes(row.kind)) return text.includes(':') ? palette.v6(text) : palette.v4(text);
   if (row.kind === mac) return palette.mac(text);
   return row.kind !== undefined && row.kind.source === 'interface' ? palette.name(text) : text;
+}
+
+// "echo requests 3 responses 3": without what is 0 or not known; seconds may well be 0.
+function tellCounts(key: string, value: OutputValue): string[] {
+  const isNone = (each: OutputValue): boolean => each === null || (key !== 'last_seen' && Number(each) === 0);
+  if (typeof value !== 'object' || value === null) return isNone(value) ? [] : [`${key} ${value}`];
+  const parts = Object.entries(value).filter(([, each]) => !isNone(each));
+  return parts.length === 0 ? [] : [key, ...parts.map(([name, each]) => `${name} ${each}`)];
 }
 
 function tellPlain(key: string, value: OutputValue, palette: Palette): string {

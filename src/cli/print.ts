@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { GlobalOptions, OutputRecord, OutputValue } from './command';
-import { briefCells, localTeidLine, type RecordObject, restLine, wordLine } from './lines';
+import { briefCells, localTeidLine, type RecordObject, restLine, toldLine, wordLine } from './lines';
 import type { Palette } from './palette';
 
 /** What to print a command's records as. */
@@ -54,6 +54,7 @@ function printTable(rows: readonly string[][]): string {
 function recordLines(record: OutputRecord, object: RecordObject, options: GlobalOptions, palette: Palette): string[] {
   const { stats, details } = record;
   const indented = [
+    toldLine(object, record),
     ...(options.details ? [] : [troubleLine(record, palette)]),
     ...(options.details ? [restLine(object, record, palette), ...entries(details).map(detailLine)] : []),
     ...(options.statistics > 0 ? entries(stats).map(([key, value]) => countLine(key, value, options)) : []),

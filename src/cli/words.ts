@@ -163,9 +163,7 @@ function incomplete(reading: Reading, needed: Rows, [first, ...others]: Rows): U
   const form = formOf(reading.spec, reading.given);
   const isEither = (entry: Rows[number] | undefined): boolean => form === undefined && entry?.[1].of !== undefined;
   const missing = isEither(first) ? [first, ...others.filter(isEither)] : [first];
-  const names = missing.flatMap((entry) =>
-    entry === undefined ? [] : [entry[1].positional ? notation(...entry) : entry[0]],
-  );
+  const names = missing.flatMap((entry) => (entry === undefined ? [] : [nameOf(reading, entry[0])]));
   const ways = needed.filter(isEither).map((entry) => notation(...entry));
   const chosen = reading.given.has(CHOOSER) && form !== undefined ? [form] : [];
   const id = needed.find(([, { of }]) => of !== undefined);

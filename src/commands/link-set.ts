@@ -14,7 +14,8 @@ import { sameAddress } from '../values';
 import { addEndpoints } from '../wiring/endpoints';
 import { type LiveLink, linkFlags } from '../wiring/links';
 import { moveSession } from '../wiring/move';
-import { giveAddresses, readPeer } from '../wiring/pair';
+import { giveAddresses, noteInnerEnd, readPeer } from '../wiring/pair';
+import { wayTo } from '../wiring/routes';
 import { configs, refresh, rewriteSession, setMtu, wordsOf } from '../wiring/sessions';
 import { endpointOf, settle } from '../wiring/settle';
 import type { State } from '../wiring/state';
@@ -31,6 +32,7 @@ export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): v
   for (const index of link.dev.filter((each) => !gone.has(each))) listenOn(state, index, link.gso === 'keep', undo);
   addEndpoints(state, [endpointOf(link)], undo);
   setConfig(state, live, next, undo);
+  noteInnerEnd(state, live.device, undo);
   for (const stored of readSessions(state.maps, live.device.index)) follow(state, live, next, stored, undo);
   if (words.mtu !== undefined) setMtu(state, next, words.mtu, undo);
   else if (link.mtu === undefined) refresh(state, next, undo);
@@ -86,7 +88,8 @@ function follow(state: State, live: LiveLink, next: LiveLink, stored: Stored, un
   const was = wordsOf(stored);
   const words = { ...was, local: sameAddress(was.local, live.link.local) ? next.link.local : was.local };
   const { tx, rx } = configs(next, words);
-  if (isDeepStrictEqual(tx, stored.txConfig) && isDeepStrictEqual(rx, stored.rxConfig)) return;
+  const isSameRoute = (wayTo(state, words.remote, words.local)?.routeMtu ?? 0) === stored.tx.route_mtu;
+  if (isSameRoute && isDeepStrictEqual(tx, stored.txConfig) && isDeepStrictEqual(rx, stored.rxConfig)) return;
   const moves = next.link.port !== live.link.port || !sameAddress(words.local, was.local);
   if (moves) moveSession(state, next, stored, words, undo);
   else rewriteSession(state, next, stored, words, stored.key, undo);

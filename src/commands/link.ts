@@ -13,8 +13,8 @@ import type { Undo } from '../undo';
 import type { Address } from '../values';
 import { addEndpoints } from '../wiring/endpoints';
 import { BEING_MADE, findLink, type LiveLink, linkFlags, linkPin, listLinks } from '../wiring/links';
-import { configureInner, makePair, planPair } from '../wiring/pair';
-import { sourceTowards } from '../wiring/routes';
+import { configureInner, makePair, noteInnerEnd, planPair } from '../wiring/pair';
+import { refuseLoop, sourceTowards } from '../wiring/routes';
 import { findSession, refresh } from '../wiring/sessions';
 import { endpointOf, retire } from '../wiring/settle';
 import { ensureShim, removeLostShim } from '../wiring/shim';
@@ -118,6 +118,8 @@ function addLink(state: State, words: Add & { readonly inner: string }, undo: Un
   const id = session === undefined ? undefined : addSessionTo(state, live, session, undo);
   if (session === undefined) refresh(state, live, undo);
   configureInner(state, live, words, undo);
+  // Only now its routes are there, and the session's remote may lie behind one of them.
+  if (words.remote !== undefined) refuseLoop(state, live, words.remote, local);
   maps.link_words.delete(BEING_MADE);
   return id;
 }
@@ -186,6 +188,7 @@ function register(state: State, live: LiveLink, undo: Undo): void {
   undo(() => void maps.links.delete(index));
   maps.devices.put(index, index);
   undo(() => void maps.devices.delete(index));
+  noteInnerEnd(state, live.device, undo);
 }
 
 // The devices first: with them all traffic ends, and what a killed command leaves behind is swept by the next.

@@ -1,67 +1,88 @@
 // SPDX-License-Identifier: MIT
 import type { Commands, OutputRecord } from '../cli/command';
-import type { Structs } from '../datapath/layout.gen';
-import { readSessions, type Stored } from '../datapath/sessions';
+import { kind, type Structs } from '../datapath/layout.gen';
+import { type Receiver, receiversOf } from '../datapath/tally';
 import type { Request } from '../grammar';
 import { fromMapped, hex } from '../tunnels/address';
 import { address, sameAddress } from '../values';
-import { sessionState } from '../wiring/routes';
+import { coarseNow, secondsSince } from '../wiring/coarse';
+import { endedSessions } from '../wiring/mend';
+import { pathState } from '../wiring/routes';
 import { type State, viewState } from '../wiring/state';
-import { endpointStats, NO_STATS } from '../wiring/stats';
+import { endpointStats, peerStats } from '../wiring/stats';
 
 export const commands: Commands<'path'> = {
   show: (filter, { options, note }) =>
     viewState(note, (state) => {
       if (state === undefined) return [];
-      const sessions = readSessions(state.maps);
-      const endpoints = [...state.maps.endpoints.entries()].map(([key, value]) =>
-        endpointRecord(state, key, value, sessions, options.statistics > 0),
-      );
-      return [...endpoints, ...peerRecords(state, sessions, options.statistics > 0)]
+      const statistics = options.statistics > 0;
+      return [...endpointRecords(state, statistics), ...peerRecords(state, statistics)]
         .filter((record) => isWanted(record, filter))
         .sort(byAddress);
     }),
 };
 
 // What came to a local address and belongs to no session is counted here, so the counters of it all add up.
-function endpointRecord(
-  state: State,
-  key: Structs['endpoint_key'],
-  endpoint: Structs['endpoint'],
-  sessions: readonly Stored[],
-  statistics: boolean,
-): OutputRecord {
-  const own = sessions.filter((stored) => hex(stored.key.local) === hex(key.local) && stored.key.port === key.port);
-  return {
-    local: address.format(fromMapped(key.local)),
-    remote: null,
-    port: key.port,
-    sessions: own.length,
-    state: null,
-    ...(statistics ? { stats: endpointStats(state, key, endpoint) } : {}),
-  };
-}
-
-// Sessions count for themselves (session show -s), so nothing is left to count for their peer.
-function peerRecords(state: State, sessions: readonly Stored[], statistics: boolean): OutputRecord[] {
-  const peers = new Map<string, Stored[]>();
-  for (const stored of sessions) {
-    const id = `${hex(stored.txConfig.local)} ${hex(stored.txConfig.remote)} ${stored.txConfig.dport}`;
-    const list = peers.get(id) ?? [];
-    if (list.length === 0) peers.set(id, list);
-    list.push(stored);
-  }
-  return [...peers.values()].map((list) => {
-    const { local, remote, dport } = (list[0] as Stored).txConfig;
+function endpointRecords(state: State, statistics: boolean): OutputRecord[] {
+  const receivers = receiversOf(state.maps);
+  const all = [...state.maps.endpoints.entries()];
+  return all.map(([key, endpoint]) => {
+    // Drops are counted by address and port alone.
+    const isFirst = key.kind === kind.gtp || !all.some(([other]) => isSamePort(key, other) && other.kind === kind.gtp);
     return {
-      local: address.format(fromMapped(local)),
-      remote: address.format(fromMapped(remote)),
-      port: dport,
-      sessions: list.length,
-      state: sessionState(state, fromMapped(remote), fromMapped(local), true),
-      ...(statistics ? { stats: NO_STATS } : {}),
+      local: address.format(fromMapped(key.local)),
+      remote: null,
+      port: key.port,
+      version: key.kind === kind.gtp0 ? 0 : 1,
+      sessions: sessionsAt(receivers, key),
+      echo: null,
+      errinds: null,
+      extnotifies: null,
+      last_seen: null,
+      mtu: null,
+      state: null,
+      ...(statistics ? { stats: endpointStats(state, key, endpoint, isFirst) } : {}),
     };
   });
+}
+
+function isSamePort(a: Structs['endpoint_key'], b: Structs['endpoint_key']): boolean {
+  return a.port === b.port && hex(a.local) === hex(b.local);
+}
+
+function sessionsAt(receivers: readonly Receiver[], key: Structs['endpoint_key']): number {
+  const own = receivers.filter((each) => isSamePort(each, key) && each.kind === key.kind);
+  return own.reduce((sum, { sessions }) => sum + sessions, 0);
+}
+
+// Sessions count for themselves (session show -s); a peer counts what is about none of them.
+function peerRecords(state: State, statistics: boolean): OutputRecord[] {
+  const ended = endedSessions(state);
+  const isSame = (a: Structs['peer_key'], b: Structs['peer_key']): boolean =>
+    hex(a.local) === hex(b.local) && hex(a.remote) === hex(b.remote);
+  return [...state.maps.peers.entries()].flatMap(([key, peer]) => {
+    const sessions = peer.sessions - ended.filter((each) => isSame(each, key)).length;
+    return sessions > 0 ? [peerRecord(state, key, { ...peer, sessions }, statistics)] : [];
+  });
+}
+
+function peerRecord(state: State, key: Structs['peer_key'], peer: Structs['peer'], statistics: boolean): OutputRecord {
+  const [local, remote] = [fromMapped(key.local), fromMapped(key.remote)];
+  const isBelieved = peer.mtu !== 0 && peer.mtu_until >= coarseNow();
+  return {
+    local: address.format(local),
+    remote: address.format(remote),
+    port: null,
+    version: null,
+    sessions: peer.sessions,
+    echo: { requests: peer.echo_requests, responses: peer.echo_responses },
+    errinds: peer.errinds,
+    extnotifies: peer.extnotifies,
+    last_seen: secondsSince(peer.seen),
+    mtu: isBelieved ? peer.mtu : null,
+    state: pathState(state, remote, local),
+    ...(statistics ? { stats: peerStats(peer) } : {}),
+  };
 }
 
 function isWanted(record: OutputRecord, { local, remote }: Request<'path', 'show'>): boolean {
@@ -72,8 +93,9 @@ function isWanted(record: OutputRecord, { local, remote }: Request<'path', 'show
   return is('local', local) && is('remote', remote);
 }
 
+// A local address, its endpoints, its peers.
 function byAddress(a: OutputRecord, b: OutputRecord): number {
-  const key = ({ local, port, remote }: OutputRecord): string =>
-    `${String(local)} ${String(port)} ${String(remote ?? '')}`;
+  const key = ({ local, port, version, remote }: OutputRecord): string =>
+    `${String(local)} ${String(remote ?? '')} ${String(port ?? '')} ${String(version ?? '')}`;
   return key(a) < key(b) ? -1 : 1;
 }

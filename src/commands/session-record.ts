@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 import type { OutputRecord } from '../cli/command';
+import { session_state } from '../datapath/layout.gen';
 import type { Stored } from '../datapath/sessions';
+import { IFF_UP } from '../netlink/link';
 import { headerOf, mtuArithmetic, type SessionWords } from '../tunnels/gtp';
 import type { SessionId } from '../tunnels/id';
 import { address, prefix } from '../values';
+import { secondsSince } from '../wiring/coarse';
 import type { LiveLink } from '../wiring/links';
-import { sessionState, wayTo } from '../wiring/routes';
+import { isLoop, pathState, wayTo } from '../wiring/routes';
 import { wordsOf } from '../wiring/sessions';
 import type { State } from '../wiring/state';
 import { sessionStats } from '../wiring/stats';
@@ -35,19 +38,22 @@ export function sessionRecord(state: State, live: LiveLink, stored: Stored, exte
     tos: words.tos ?? null,
     udpcsum: words.udpcsum ?? null,
     name: state.maps.labels.get(stored.key)?.name ?? null,
-    state: sessionState(state, words.remote, words.local, isUp(live)),
+    state: stateOf(state, live, stored, words),
     ...(extent.details ? { details: details(state, stored, words) } : {}),
     ...(extent.statistics > 0 ? { stats: sessionStats(state, stored) } : {}),
   };
 }
 
-const IFF_UP = 1;
 const NONE_SEEN = 255;
 // Every key is there, whatever the version.
 const NO_ID = { version: 1, local_teid: null, remote_teid: null, tid: null, flow: null, remote_flow: null } as const;
 
-function isUp(live: LiveLink): boolean {
-  return (live.device.flags & IFF_UP) !== 0;
+// What the peer told comes before what this machine knows of the way to it.
+function stateOf(state: State, live: LiveLink, { rx }: Stored, { remote, local }: SessionWords): string {
+  if (!(live.device.flags & IFF_UP)) return 'down';
+  if (rx.state === session_state.error_indicated) return 'error_indicated';
+  if (rx.state === session_state.ended) return 'ended';
+  return isLoop(state, live, remote, local) ? 'no_route' : pathState(state, remote, local);
 }
 
 function idRecord(id: SessionId): OutputRecord {
@@ -62,5 +68,6 @@ function details(state: State, stored: Stored, words: SessionWords): OutputRecor
     ...(way?.gateway === undefined ? {} : { gateway: address.format(way.gateway) }),
     ...(rx.qfi === NONE_SEEN ? {} : { seen_qfi: rx.qfi, seen_rqi: rx.rqi }),
     ...(rx.ppi === NONE_SEEN ? {} : { seen_ppi: rx.ppi }),
+    ...(rx.seen === 0 ? {} : { last_seen: secondsSince(rx.seen) }),
   };
 }

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: MIT
-import { drop_reason, link_flag, structs } from './layout.gen';
+import { drop_reason, link_flag, rx_flag, type Structs, session_state, structs } from './layout.gen';
 import { type OpenMaps, type RawEntry, total } from './maps';
 import { offsetOf } from './offset';
 import { activeRx, type Count, forgetReceived } from './sessions';
 
+/** Signalling about sessions: End Markers and Error Indications received, and packets whose number came late. */
+export type Received = { readonly end_marker: bigint; readonly errind: bigint; readonly reordered: bigint };
+
 /** What all sessions of a link have counted together, and all drops of link and sessions by the name of the reason. */
-export type Tally = { readonly encap: Count; readonly decap: Count; readonly drops: Readonly<Record<string, bigint>> };
+export type Tally = {
+  readonly encap: Count;
+  readonly decap: Count;
+  readonly received: Received;
+  readonly drops: Readonly<Record<string, bigint>>;
+};
 
 /** The links' tallies by ifindex. One pass over each map, without decoding: there may be very many sessions. */
 export function tallyLinks(maps: OpenMaps): Map<number, Tally> {
-  const all = new Map<number, { encap: Sum; decap: Sum; drops: Record<string, bigint> }>();
+  const all = new Map<number, ReturnType<typeof emptyTally>>();
   const of = (ifindex: number) => {
-    const known = all.get(ifindex) ?? {
-      encap: { packets: 0n, bytes: 0n },
-      decap: { packets: 0n, bytes: 0n },
-      drops: {},
-    };
+    const known = all.get(ifindex) ?? emptyTally();
     all.set(ifindex, known);
     return known;
   };
@@ -25,7 +29,9 @@ export function tallyLinks(maps: OpenMaps): Map<number, Tally> {
   for (const entry of maps.tx.scan()) addAt(of(linkOf(entry, TX_KEY)).encap, entry, TX);
   for (const entry of maps.tx_prefix.scan()) addAt(of(linkOf(entry, PREFIX_KEY)).encap, entry, TX);
   for (const entry of maps.rx.scan()) {
-    addAt(of(linkOfRx(entry)).decap, entry, RX);
+    const { decap, received } = of(linkOfRx(entry));
+    addAt(decap, entry, RX);
+    addReceived(received, entry);
   }
   for (const [key, count] of maps.carried.entries()) {
     const rx = maps.rx.get(key);
@@ -44,27 +50,55 @@ export function tallyLinks(maps: OpenMaps): Map<number, Tally> {
 export function countSessions(maps: OpenMaps): Map<number, number> {
   const counts = new Map<number, number>();
   for (const entry of maps.rx.scan()) {
+    if (isDeleted(entry)) continue;
     const ifindex = linkOfRx(entry);
     counts.set(ifindex, (counts.get(ifindex) ?? 0) + 1);
   }
   return counts;
 }
 
-/** The local addresses of sessions, once for each link, and the devices of this machine that their remotes are on. */
-export type Uses = {
-  readonly locals: readonly { readonly ifindex: number; readonly local: Uint8Array }[];
-  readonly localDevs: ReadonlySet<number>;
+/** The sessions that an Error Indication has ended and nobody has swept away. */
+export function deletedSessions(maps: OpenMaps): Structs['rx_key'][] {
+  return [...maps.rx.scan()].filter(isDeleted).map((entry) => maps.rx.decode(entry)[0]);
+}
+
+/** Where sessions receive: once for each link, address, port and kind. */
+export type Receiver = Structs['endpoint_key'] & {
+  readonly ifindex: number;
+  /** One of them takes datagrams without UDP checksum over IPv6. */
+  readonly zeroCsum: boolean;
+  readonly sessions: number;
 };
+
+/** Where sessions receive, and the devices of this machine that their remotes are on. */
+export type Uses = { readonly receivers: readonly Receiver[]; readonly localDevs: ReadonlySet<number> };
+
+/** Where sessions receive. One pass, without decoding. */
+export function receiversOf(maps: OpenMaps): Receiver[] {
+  const found = new Map<string, Receiver & { zeroCsum: boolean; sessions: number }>();
+  for (const entry of maps.rx.scan()) {
+    if (isDeleted(entry)) continue;
+    const { keys, key } = entry;
+    const ifindex = linkOfRx(entry);
+    const at = (part: { readonly from: number; readonly to: number }) => keys.subarray(key + part.from, key + part.to);
+    const id = `${ifindex} ${at(LOCAL).toString('latin1')} ${at(PORT_AND_KIND).toString('latin1')}`;
+    const known = found.get(id) ?? {
+      ifindex,
+      local: Uint8Array.from(at(LOCAL)),
+      port: at(PORT_AND_KIND).readUInt16LE(0),
+      kind: at(PORT_AND_KIND).readUInt8(2),
+      zeroCsum: false,
+      sessions: 0,
+    };
+    known.zeroCsum ||= (flagsOfRx(entry) & rx_flag.zero_csum) !== 0;
+    known.sessions += 1;
+    found.set(id, known);
+  }
+  return [...found.values()];
+}
 
 /** What the sessions use that links share. One pass over each map, without decoding. */
 export function usesOf(maps: OpenMaps): Uses {
-  const locals = new Map<string, { ifindex: number; local: Uint8Array }>();
-  for (const entry of maps.rx.scan()) {
-    const ifindex = linkOfRx(entry);
-    const local = entry.keys.subarray(entry.key + RX_KEY_LOCAL, entry.key + RX_KEY_LOCAL + ADDRESS);
-    const id = `${ifindex} ${local.toString('latin1')}`;
-    if (!locals.has(id)) locals.set(id, { ifindex, local: Uint8Array.from(local) });
-  }
   const localDevs = new Set<number>();
   for (const [, { config, fallback }] of maps.links.entries()) {
     if (config.flags & link_flag.default) localDevs.add(fallback.local_dev);
@@ -72,25 +106,59 @@ export function usesOf(maps: OpenMaps): Uses {
   for (const { values, value } of maps.tx.scan()) localDevs.add(values.readUInt32LE(value + TX_LOCAL_DEV));
   for (const { values, value } of maps.tx_prefix.scan()) localDevs.add(values.readUInt32LE(value + TX_LOCAL_DEV));
   localDevs.delete(0);
-  return { locals: [...locals.values()], localDevs };
+  return { receivers: receiversOf(maps), localDevs };
 }
 
-/** Removes everything that the maps hold of the sessions of some links, labels and drops included. */
-export function dropSessions(maps: OpenMaps, gone: ReadonlySet<number>): void {
+/**
+ * Removes everything that the maps hold of the sessions of some links, labels, far ends and drops included. Gives how many
+ * sessions went of each peer.
+ */
+export function dropSessions(maps: OpenMaps, gone: ReadonlySet<number>): [Structs['peer_key'], number][] {
   for (const entry of maps.tx.scan()) {
     if (gone.has(linkOf(entry, TX_KEY))) maps.tx.delete(maps.tx.decode(entry)[0]);
   }
   // A trie is walked from key to key, so none may go meanwhile.
   const prefixes = [...maps.tx_prefix.scan()].filter((entry) => gone.has(linkOf(entry, PREFIX_KEY)));
   for (const entry of prefixes) maps.tx_prefix.delete(maps.tx_prefix.decode(entry)[0]);
+  const peers = dropReceived(maps, gone);
+  for (const [key] of maps.drops.entries()) if (gone.has(key.ifindex)) maps.drops.delete(key);
+  return peers;
+}
+
+function dropReceived(maps: OpenMaps, gone: ReadonlySet<number>): [Structs['peer_key'], number][] {
+  const received = new Set<string>();
+  const peers = new Map<string, [Structs['peer_key'], number]>();
   for (const entry of maps.rx.scan()) {
     if (!gone.has(linkOfRx(entry))) continue;
-    forgetReceived(maps, maps.rx.decode(entry)[0]);
+    const [key, rx] = maps.rx.decode(entry);
+    const peer = { local: key.local, remote: activeRx(rx).remote };
+    const id = Buffer.concat([peer.local, peer.remote]).toString('latin1');
+    received.add(ownerText(key, key.id));
+    peers.set(id, [peer, (peers.get(id)?.[1] ?? 0) + 1]);
+    forgetReceived(maps, key);
   }
-  for (const [key] of maps.drops.entries()) if (gone.has(key.ifindex)) maps.drops.delete(key);
+  for (const [key, id] of received.size > 0 ? maps.remotes.entries() : []) {
+    if (received.has(ownerText(key, id))) maps.remotes.delete(key);
+  }
+  return [...peers.values()];
 }
 
 type Sum = { packets: bigint; bytes: bigint };
+
+function emptyTally() {
+  return {
+    encap: { packets: 0n, bytes: 0n },
+    decap: { packets: 0n, bytes: 0n },
+    received: { end_marker: 0n, errind: 0n, reordered: 0n },
+    drops: {} as Record<string, bigint>,
+  };
+}
+
+function addReceived(sum: { -readonly [K in keyof Received]: bigint }, { values, value }: RawEntry): void {
+  sum.end_marker += BigInt(values.readUInt32LE(value + END_MARKERS));
+  sum.errind += BigInt(values.readUInt32LE(value + ERRINDS));
+  sum.reordered += BigInt(values.readUInt32LE(value + REORDERED));
+}
 
 function add(sum: Sum, { packets, bytes }: Count): void {
   sum.packets += packets;
@@ -105,17 +173,39 @@ const TX_KEY = offsetOf('tx_key', 'ifindex');
 const PREFIX_KEY = offsetOf('prefix_key', 'ifindex');
 const TX = [offsetOf('tx_session', 'packets'), offsetOf('tx_session', 'bytes')] as const;
 const RX = [offsetOf('rx_session', 'packets'), offsetOf('rx_session', 'bytes')] as const;
-const ADDRESS = 16;
-const RX_KEY_LOCAL = offsetOf('rx_key', 'local');
+const END_MARKERS = offsetOf('rx_session', 'end_markers');
+const ERRINDS = offsetOf('rx_session', 'errinds');
+const REORDERED = offsetOf('rx_session', 'reordered');
+const LOCAL = { from: offsetOf('rx_key', 'local'), to: offsetOf('rx_key', 'local') + 16 } as const;
+const PORT_AND_KIND = { from: offsetOf('rx_key', 'port'), to: offsetOf('rx_key', 'kind') + 1 } as const;
+const RX_STATE = offsetOf('rx_session', 'state');
 const TX_LOCAL_DEV = offsetOf('tx_session', 'local_dev');
 const RX_ACTIVE = offsetOf('rx_session', 'active');
 const RX_LINK = offsetOf('rx_session', 'config') + offsetOf('rx_config', 'ifindex');
+const RX_FLAGS = offsetOf('rx_session', 'config') + offsetOf('rx_config', 'flags');
 
 function linkOf({ keys, key }: RawEntry, at: number): number {
   return keys.readUInt32LE(key + at);
 }
 
-function linkOfRx({ values, value }: RawEntry): number {
+function linkOfRx(entry: RawEntry): number {
+  return activeWord(entry, RX_LINK);
+}
+
+function flagsOfRx(entry: RawEntry): number {
+  return activeWord(entry, RX_FLAGS);
+}
+
+function activeWord({ values, value }: RawEntry, at: number): number {
   const half = values.readUInt32LE(value + RX_ACTIVE) & 1;
-  return values.readUInt32LE(value + RX_LINK + half * structs.rx_config.size);
+  return values.readUInt32LE(value + at + half * structs.rx_config.size);
+}
+
+function isDeleted({ values, value }: RawEntry): boolean {
+  return values[value + RX_STATE] === session_state.deleted;
+}
+
+// The session that an entry of remotes leads to.
+function ownerText({ local, port, kind }: Structs['endpoint_key'], id: bigint): string {
+  return `${Buffer.from(local).toString('latin1')}${id} ${port} ${kind}`;
 }

@@ -29,7 +29,13 @@ export type RouteResult = {
 };
 
 /** What else decides on the way of a packet: its source, a device that it is bound to, its mark (fwmark rules). */
-export type RouteQuery = { readonly from?: Address; readonly oif?: number; readonly mark?: number };
+export type RouteQuery = {
+  readonly from?: Address;
+  readonly oif?: number;
+  readonly mark?: number;
+  /** The entry of the table as it stands there, without a path MTU that was learned; of several next hops none is chosen. */
+  readonly entry?: boolean;
+};
 
 /** Adds a route to the main table. Throws KernelError, EEXIST when there is such a route. */
 export function addRoute(sock: RouteSocket, route: NewRoute): void {
@@ -51,9 +57,10 @@ export function deleteRoute(sock: RouteSocket, route: NewRoute): void {
  * none: ENETUNREACH as a rule, EHOSTUNREACH or EACCES where a route says so.
  */
 export function routeTo(sock: RouteSocket, dst: Address, query: RouteQuery = {}): RouteResult {
-  const { from, oif, mark } = query;
+  const { from, oif, mark, entry } = query;
   const bits = dst.bytes.length * 8;
-  const header = { family: FAMILIES[dst.family], dstLength: bits, srcLength: from ? bits : 0 };
+  const flags = entry ? RTM_F_FIB_MATCH : 0;
+  const header = { family: FAMILIES[dst.family], dstLength: bits, srcLength: from ? bits : 0, flags };
   const body = encodeRoute(header, { dst: dst.bytes, src: from?.bytes, oif, mark });
   const [message] = sock.request(`find route to ${addressKind.format(dst)}`, RTM_GETROUTE, body);
   if (message === undefined) throw new Error('RTM_GETROUTE was acknowledged without an answer');
@@ -63,6 +70,7 @@ export function routeTo(sock: RouteSocket, dst: Address, query: RouteQuery = {})
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
+const RTM_F_FIB_MATCH = 0x2000;
 const RT_TABLE_MAIN = 254;
 const RTPROT_STATIC = 4;
 const RT_SCOPE_LINK = 253;

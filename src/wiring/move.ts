@@ -8,6 +8,7 @@ import type { SessionWords } from '../tunnels/gtp';
 import { formatId, portOf, rxKey } from '../tunnels/id';
 import type { Undo } from '../undo';
 import { address as addressKind } from '../values';
+import { forgetFarEnd, learnFarEnd } from './farends';
 import type { LiveLink } from './links';
 import { configs, forgetHalf, rewriteSession, wordsOf } from './sessions';
 import type { State } from './state';
@@ -23,7 +24,8 @@ export function moveSession(state: State, next: LiveLink, stored: Stored, words:
   const all = moved === undefined ? stored : { ...stored, places: [...stored.places, ...moved.places] };
   const ue = wordsOf(all).ue;
   if (moved === undefined) {
-    const { rx } = configs(next, { ...words, ue });
+    const { rx, tx } = configs(next, { ...words, ue });
+    learnFarEnd(state, { key, txConfig: tx }, undo);
     undo(() => void maps.rx.delete(key));
     maps.rx.put(key, { ...stored.rx, config: [rx, rx] }, 'noexist');
   }
@@ -31,6 +33,7 @@ export function moveSession(state: State, next: LiveLink, stored: Stored, words:
   moveBeside(maps.carried, stored.key, key, undo);
   rewriteSession(state, next, all, { ...words, ue }, key, undo);
   forgetReceived(maps, stored.key);
+  forgetFarEnd(state, stored, undo);
   moveDrops(state, stored, key, undo);
 }
 

@@ -135,6 +135,16 @@ export function readPeer(state: State, device: LinkInfo): LinkInfo | undefined {
   return getLink(state.route, { index: device.peerIndex as number }, { netnsid: device.netnsid });
 }
 
+/** Remembers where a link's inner end is if that is in this namespace: no packet may leave by it for a peer of the link (X12). */
+export function noteInnerEnd({ maps }: State, { index, peerIndex = 0, netnsid }: LinkInfo, undo: Undo): void {
+  const was = maps.inner_ends.get(peerIndex);
+  const stays = netnsid === undefined;
+  if (stays ? was === index : was !== index) return;
+  undo(() => (was === undefined ? void maps.inner_ends.delete(peerIndex) : maps.inner_ends.put(peerIndex, was)));
+  if (stays) maps.inner_ends.put(peerIndex, index);
+  else maps.inner_ends.delete(peerIndex);
+}
+
 /** Runs `act` in the namespace that a link's inner end went to. */
 export function within(netns: NetnsWord | undefined, act: () => void): void {
   if (netns === undefined) act();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { control } from '../datapath/control';
 import { drop_reason, link_flag } from '../datapath/layout.gen';
-import { type Place, readPlace, type Stored } from '../datapath/sessions';
+import { type Place, readPlace } from '../datapath/places';
+import type { Stored } from '../datapath/sessions';
 import type { Undo } from '../undo';
 import type { State } from './state';
 

@@ -2,21 +2,39 @@
 import { errno, isErrno, KernelError } from '../errors';
 import { getLink } from '../netlink/link';
 import { neighbour } from '../netlink/neighbour';
-import { type RouteResult, routeTo } from '../netlink/route';
+import { type RouteQuery, type RouteResult, routeTo } from '../netlink/route';
 import { hex } from '../tunnels/address';
 import { type Address, address as addressKind } from '../values';
+import type { LiveLink } from './links';
 import type { State } from './state';
 import { holderOf, LOOPBACK } from './underlay';
 
-/** The way to a peer as it is now: the outer MTU, and the device that holds the peer's address if this machine does. */
-export type Way = { readonly mtu: number; readonly localDev: number; readonly oif: number; readonly gateway?: Address };
+/** The way to a peer as it is now. */
+export type Way = {
+  /** Octets of an outer packet: what device, route and learned path MTU allow. */
+  readonly mtu: number;
+  /** What the route itself says, 0 when it does not. */
+  readonly routeMtu: number;
+  /** The device that holds the peer's address if this machine does, else 0. */
+  readonly localDev: number;
+  readonly oif: number;
+  readonly gateway?: Address;
+};
 
-/**
- * The way to a peer, or undefined when there is no route; looked up once in a command. Throws KernelError when it leads
- * into a tunnel (X12).
- */
+/** The way to a peer, or undefined when there is no route; looked up once in a command. */
 export function wayTo(state: State, remote: Address, local: Address): Way | undefined {
   return once(ways, state, remote, local, () => findWay(state, remote, local));
+}
+
+/** Throws KernelError when the route to a peer of a link leads into a tunnel (X12); looked up anew. */
+export function refuseLoop(state: State, live: LiveLink, remote: Address, local: Address): void {
+  const route = findRoute(state, remote, local);
+  const where = route === undefined ? undefined : tunnelAt(state, live.device, route.oif);
+  if (where === undefined) return;
+  throw new KernelError(`reach ${addressKind.format(remote)}`, {
+    said: `the route leads into the tunnel ${where}`,
+    hint: 'a packet would be encapsulated for ever: route the remote through an underlay',
+  });
 }
 
 /** The address that the kernel would send from towards a peer. Throws KernelError when there is no route. */
@@ -38,9 +56,15 @@ function findSource(state: State, remote: Address): Address | undefined {
   }
 }
 
-/** How a session stands: up, no_route, no_neighbour, or down when its link is; looked up once for each peer. */
-export function sessionState(state: State, remote: Address, local: Address, isUp: boolean): string {
-  return isUp ? once(standings, state, remote, local, () => findStanding(state, remote, local)) : 'down';
+/** How a peer can be reached: up, no_route or no_neighbour; looked up once for each. */
+export function pathState(state: State, remote: Address, local: Address): string {
+  return once(standings, state, remote, local, () => findStanding(state, remote, local));
+}
+
+/** Whether a link's packets to a peer would come in again by a tunnel: they are dropped (X12). */
+export function isLoop(state: State, { device }: LiveLink, remote: Address, local: Address): boolean {
+  const way = wayTo(state, remote, local);
+  return way !== undefined && tunnelAt(state, device, way.oif) !== undefined;
 }
 
 type Memo<T> = WeakMap<State, Map<string, T>>;
@@ -61,15 +85,23 @@ function findWay(state: State, remote: Address, local: Address): Way | undefined
   const route = findRoute(state, remote, local);
   if (route === undefined) return undefined;
   const device = getLink(state.route, { index: route.oif });
-  if (state.maps.links.get(route.oif) !== undefined) {
-    throw new KernelError(`reach ${addressKind.format(remote)}`, {
-      said: `the route leads into the tunnel ${device?.name ?? `#${route.oif}`}`,
-      hint: 'a packet would be encapsulated for ever: route the remote through an underlay',
-    });
-  }
-  const mtu = Math.min(route.mtu ?? 65535, device?.mtu ?? 65535);
+  const mtu = Math.min(route.mtu ?? LONGEST, device?.mtu ?? LONGEST);
+  const routeMtu = route.mtu === undefined ? 0 : Math.min(findRoute(state, remote, local, ENTRY)?.mtu ?? 0, LONGEST);
   const localDev = route.type === 'local' ? (holderOf(state, remote) ?? LOOPBACK) : 0;
-  return { mtu, localDev, oif: route.oif, ...(route.gateway === undefined ? {} : { gateway: route.gateway }) };
+  return {
+    mtu,
+    routeMtu,
+    localDev,
+    oif: route.oif,
+    ...(route.gateway === undefined ? {} : { gateway: route.gateway }),
+  };
+}
+
+// What goes out by the end of any link, or by the inner end of this one that is in the same namespace, comes in again.
+function tunnelAt(state: State, { peerIndex, netnsid }: LiveLink['device'], oif: number): string | undefined {
+  const isInner = netnsid === undefined && oif === peerIndex;
+  if (!isInner && state.maps.links.get(oif) === undefined) return undefined;
+  return getLink(state.route, { index: oif })?.name ?? `#${oif}`;
 }
 
 function findStanding(state: State, remote: Address, local: Address): string {
@@ -79,11 +111,11 @@ function findStanding(state: State, remote: Address, local: Address): string {
   return neighbour(state.route, route.oif, route.gateway ?? remote)?.state === 'failed' ? 'no_neighbour' : 'up';
 }
 
-function findRoute(state: State, remote: Address, local: Address): RouteResult | undefined {
+function findRoute(state: State, remote: Address, local: Address, more: RouteQuery = {}): RouteResult | undefined {
   const tries = [{ from: local }, {}] as const;
   for (const query of tries) {
     try {
-      return routeTo(state.route, remote, query);
+      return routeTo(state.route, remote, { ...query, ...more });
     } catch (error) {
       // EINVAL: `local` is no address of this machine; then the route without it is what counts.
       const code = error instanceof KernelError ? error.errno : undefined;
@@ -93,4 +125,6 @@ function findRoute(state: State, remote: Address, local: Address): RouteResult |
   return undefined;
 }
 
+const ENTRY = { entry: true } as const;
+const LONGEST = 65535;
 const NO_ROUTE = ['ENETUNREACH', 'EHOSTUNREACH', 'EINVAL', 'EACCES', 'ENETDOWN', 'EADDRNOTAVAIL', 'EAGAIN'].map(errno);

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: MIT
 import { control } from '../datapath/control';
-import { link_flag } from '../datapath/layout.gen';
+import { kind, link_flag, rx_flag } from '../datapath/layout.gen';
+import { activeTx, type Place, placeOf, prefixOf, readPlace, sendHalves } from '../datapath/places';
 import {
   activeRx,
-  activeTx,
   addSession,
   changeSession,
   forgetReceived,
   isOf,
-  type Place,
-  placeOf,
-  prefixOf,
-  readPlace,
   readSession,
   removeSession,
   type Stored,
-  sendHalves,
+  type Wanted,
 } from '../datapath/sessions';
 import { errno, KernelError } from '../errors';
 import { getLink, setLink } from '../netlink/link';
@@ -35,9 +31,10 @@ import { formatId, loadId, type ReceiveId, rxKey } from '../tunnels/id';
 import type { Undo } from '../undo';
 import { type Address, type Prefix, prefix as prefixKind } from '../values';
 import { addEndpoints } from './endpoints';
+import { forgetFarEnd, isSameFarEnd, learnFarEnd } from './farends';
 import { type LiveLink, setSelectFlags } from './links';
 import { keepDrops, keepSession } from './restore';
-import { wayTo } from './routes';
+import { refuseLoop, wayTo } from './routes';
 import { endpointOf, settle } from './settle';
 import type { State } from './state';
 import { listenOn, loopOut, underlaysOf } from './underlay';
@@ -88,14 +85,12 @@ export function createSession(state: State, live: LiveLink, words: SessionWords,
     });
   }
   checkPlaces(state, live, words, tried);
+  refuseLoop(state, live, words.remote, words.local);
   const way = wayTo(state, words.remote, words.local);
-  prepare(state, live, words.local, way?.localDev ?? 0, undo);
-  addSession(
-    state.maps,
-    state.control,
-    { key, ...configs(live, words), places: placesOf(live, words.ue), localDev: way?.localDev ?? 0 },
-    undo,
-  );
+  const wanted = { key, ...configs(live, words), places: placesOf(live, words.ue), ...sendingBy(way) };
+  prepare(state, live, wanted, undo);
+  learnFarEnd(state, { key, txConfig: wanted.tx }, undo);
+  addSession(state.maps, state.control, wanted, undo);
   refreshAfterAdd(state, live, words, way?.mtu, undo);
 }
 
@@ -103,9 +98,14 @@ export function createSession(state: State, live: LiveLink, words: SessionWords,
 export function updateSession(state: State, live: LiveLink, was: Stored, words: SessionWords, undo: Undo): void {
   const tried = `change session ${formatId(words.id)} of ${live.device.name}`;
   checkPlaces(state, live, words, tried, was);
+  const next = { key: was.key, txConfig: txConfig(live.link, words) };
+  if (hex(next.txConfig.remote) !== hex(was.txConfig.remote)) refuseLoop(state, live, words.remote, words.local);
+  const isElsewhere = !isSameFarEnd(was, next);
+  if (isElsewhere) learnFarEnd(state, next, undo);
   rewriteSession(state, live, was, words, was.key, undo);
-  refresh(state, live, undo, txConfig(live.link, words));
-  if (was.tx.local_dev !== 0) settle(state, undo);
+  if (isElsewhere) forgetFarEnd(state, was, undo);
+  refresh(state, live, undo, next.txConfig);
+  if (!isAlone(live, was)) settle(state, undo);
 }
 
 /** Writes both halves of a session anew in place; `key` may be another, at which a receive half is. Checks nothing. */
@@ -117,10 +117,10 @@ export function rewriteSession(
   key: Stored['key'],
   undo: Undo,
 ): void {
-  const localDev = wayTo(state, words.remote, words.local)?.localDev ?? 0;
-  prepare(state, live, words.local, localDev, undo);
+  const way = sendingBy(wayTo(state, words.remote, words.local));
+  const wanted = { key, ...configs(live, words), places: placesOf(live, words.ue), ...way };
+  prepare(state, live, wanted, undo);
   keepSession(state, was, undo);
-  const wanted = { key, ...configs(live, words), places: placesOf(live, words.ue), localDev };
   changeSession(state.maps, state.control, was, wanted, undo);
 }
 
@@ -136,11 +136,24 @@ export function deleteSessions(
     keepSession(state, stored, undo);
     keepDrops(state, stored, undo);
     removeSession(state.maps, state.control, stored, () => last?.(stored));
+    forgetFarEnd(state, stored, undo);
   }
   refresh(state, live, undo, 'gone');
-  const isAlone = ({ key, tx }: Stored): boolean =>
-    tx.local_dev === 0 && hex(key.local) === hex(toMapped(live.link.local));
-  if (!gone.every(isAlone)) settle(state, undo);
+  if (!gone.every((stored) => isAlone(live, stored))) settle(state, undo);
+}
+
+// Whether nothing that links share is there for this session: it receives where its link does, and sends elsewhere.
+function isAlone(live: LiveLink, { key, tx, rxConfig }: Stored): boolean {
+  return tx.local_dev === 0 && isOwnEndpoint(live, { key, rx: rxConfig });
+}
+
+function isOwnEndpoint({ link }: LiveLink, { key, rx }: Pick<Wanted, 'key' | 'rx'>): boolean {
+  const isPlain = key.kind === kind.gtp && !(rx.flags & rx_flag.zero_csum);
+  return isPlain && hex(key.local) === hex(toMapped(link.local));
+}
+
+function sendingBy(way: ReturnType<typeof wayTo>): { localDev: number; routeMtu: number } {
+  return { localDev: way?.localDev ?? 0, routeMtu: way?.routeMtu ?? 0 };
 }
 
 /**
@@ -270,11 +283,16 @@ function placesOf({ device }: LiveLink, ue: readonly Prefix[]): Place[] {
 }
 
 // A session may come from a local address of its own, and its remote may be an address of this machine.
-function prepare(state: State, live: LiveLink, local: Address, localDev: number, undo: Undo): void {
+function prepare(state: State, live: LiveLink, wanted: Wanted, undo: Undo): void {
+  const { key, rx, localDev } = wanted;
   if (localDev !== 0) loopOut(state, localDev, undo);
-  if (Buffer.from(toMapped(local)).equals(toMapped(live.link.local))) return;
-  for (const index of underlaysOf(state, undefined, local)) listenOn(state, index, live.link.gso === 'keep', undo);
-  addEndpoints(state, [endpointOf(live.link, local)], undo);
+  if (isOwnEndpoint(live, wanted)) return;
+  if (hex(key.local) !== hex(toMapped(live.link.local))) {
+    const devices = underlaysOf(state, undefined, fromMapped(key.local));
+    for (const index of devices) listenOn(state, index, live.link.gso === 'keep', undo);
+  }
+  const at = { local: key.local, port: key.port, kind: key.kind, zeroCsum: (rx.flags & rx_flag.zero_csum) !== 0 };
+  addEndpoints(state, [endpointOf(live.link, at)], undo);
 }
 
 function checkPlaces(state: State, live: LiveLink, words: SessionWords, tried: string, own?: Stored): void {

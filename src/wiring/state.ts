@@ -2,6 +2,7 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { bpffs, listCookies, lock, programsPath, removeState, stateDir } from '../datapath/bpffs';
 import type { Control } from '../datapath/control';
+import { sweep_cause } from '../datapath/layout.gen';
 import { type OpenMaps, openMaps } from '../datapath/maps';
 import {
   type Attachment,
@@ -35,6 +36,8 @@ export type State = {
   detach(pin: string): void;
   isAttached(pin: string): boolean;
   attached(): readonly Attachment[];
+  /** Says that a command is at work, until it has ended or undone what it did. */
+  begin(): void;
   /** Removes maps, programs and their directory. Call it when no link is left. */
   remove(): void;
 };
@@ -67,6 +70,8 @@ export function changeState<T>(note: Note, steps: (state: State, undo: Undo) => 
   const run = steps as (state: State | undefined, undo: Undo) => T;
   if (make === undefined && !exists(dir)) return withUndo((undo) => run(undefined, undo));
   const held = lock(dir);
+  let state: Changing | undefined;
+  const settled = (): void => state?.end();
   try {
     return withUndo((undo) => {
       if (!isMade(dir)) {
@@ -75,8 +80,9 @@ export function changeState<T>(note: Note, steps: (state: State, undo: Undo) => 
         else undo(() => dismantle(dir));
       }
       if (make !== undefined) ensureLoaded(dir);
-      return run(isMade(dir) ? stateIn(dir, note) : undefined, undo);
-    });
+      state = isMade(dir) ? stateIn(dir, note) : undefined;
+      return run(state, undo);
+    }, settled);
   } finally {
     held.release();
   }
@@ -129,13 +135,18 @@ function dismantle(dir: string): void {
   removeState(dir);
 }
 
-function stateIn(dir: string, note: Note): State {
+// `end` takes back what `begin` said.
+type Changing = State & { end(): void };
+
+function stateIn(dir: string, note: Note): Changing {
+  const maps = openMaps(dir);
+  let isAtWork = false;
   let generic: GenericSocket | undefined;
   let route: RouteSocket | undefined;
   let control: number | undefined;
   return {
     dir,
-    maps: openMaps(dir),
+    maps,
     get control(): Control {
       control ??= openProgram(dir, 'control');
       return { fd: control };
@@ -153,6 +164,13 @@ function stateIn(dir: string, note: Note): State {
     detach: (pin) => void detach(dir, pin),
     isAttached: (pin) => isAttached(dir, pin),
     attached: () => attached(dir),
+    begin: () => {
+      isAtWork = true;
+      maps.unswept.put(sweep_cause.command, 1);
+    },
+    end: () => {
+      if (isAtWork) maps.unswept.put(sweep_cause.command, 0);
+    },
     remove: () => dismantle(dir),
   };
 }

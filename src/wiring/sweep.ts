@@ -1,18 +1,35 @@
 // SPDX-License-Identifier: MIT
-import type { Structs } from '../datapath/layout.gen';
+import { type Structs, sweep_cause } from '../datapath/layout.gen';
 import { dropSessions } from '../datapath/tally';
 import { deleteLink, IFF_NOARP, type LinkInfo, listLinks } from '../netlink/link';
 import { hex } from '../tunnels/address';
+import { countPeer } from './farends';
 import { BEING_MADE, linkPin } from './links';
+import { forgetDeleted, mend } from './mend';
 import { retire, settle } from './settle';
 import type { State } from './state';
 
 /**
  * Removes what links left behind whose device has gone, with its namespace or by another hand, and a link that a killed
  * command left half made. The kernel took a device that went out of the map `devices` at that moment, so nothing was
- * delivered since. Returns whether there was anything.
+ * delivered since. Then mends what a killed command left of sessions, and removes those that Error Indications have ended.
+ * Begins a change. Returns whether any link has gone.
  */
 export function sweep(state: State): boolean {
+  const { maps } = state;
+  const wasKilled = maps.unswept.get(sweep_cause.command) !== 0;
+  const hasEnded = maps.unswept.get(sweep_cause.errind) !== 0;
+  state.begin();
+  const isGone = sweepLinks(state);
+  if (wasKilled) mend(state);
+  if (wasKilled || hasEnded) {
+    maps.unswept.put(sweep_cause.errind, 0); // before the look: another one may end meanwhile
+    forgetDeleted(state);
+  }
+  return isGone;
+}
+
+function sweepLinks(state: State): boolean {
   const { maps } = state;
   const half = maps.link_words.get(BEING_MADE);
   if (half !== undefined) {
@@ -35,7 +52,11 @@ export function sweepOrRetire(state: State): void {
  * command left undone is done by the next.
  */
 export function forgetLinks(state: State, gone: readonly number[]): void {
-  dropSessions(state.maps, new Set(gone.filter((index) => index !== BEING_MADE)));
+  const peers = dropSessions(state.maps, new Set(gone.filter((index) => index !== BEING_MADE)));
+  for (const [key, sessions] of peers) countPeer(state, key, -sessions);
+  for (const [inner, index] of state.maps.inner_ends.entries()) {
+    if (gone.includes(index)) state.maps.inner_ends.delete(inner);
+  }
   for (const index of gone) {
     state.detach(linkPin(index));
     state.maps.links.delete(index);

@@ -3,7 +3,7 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { datagram, datagramOf, fragment, fragments, orders, type Piece } from './fragments';
-import { delivered, type Family, gtp, ours, theirs } from './gtp';
+import { delivered, gtp, ours, theirs } from './gtp';
 import { sameFrame } from './harness';
 import { bare, eth, type Packet, SERVER, UE } from './packet';
 import { octetsOf } from './receive';

@@ -50,6 +50,7 @@ export const kinds: { readonly [name: string]: readonly [values.Kind<unknown>, f
   ownTeid: [values.ownTeid, fc.integer({ min: 1, max: 0xffffffff })],
   ownTeidOrAuto: [values.ownTeidOrAuto, orWord(values.ownTeidOrAuto, 1, 0xffffffff)],
   tid: [values.tid, fc.bigInt({ min: 1n, max: 0xffffffffffffffffn })],
+  version: [values.version, fc.constantFrom(0, 1)],
   flow: [values.flow, fc.integer({ min: 0, max: 65535 })],
   restartCount: [values.restartCount, fc.integer({ min: 0, max: 255 })],
   port: [values.port, fc.integer({ min: 1, max: 65535 })],
@@ -59,7 +60,6 @@ export const kinds: { readonly [name: string]: readonly [values.Kind<unknown>, f
   srcport: [values.srcport, orWord(values.srcport, 1, 65535)],
   ttl: [values.ttl, orWord(values.ttl, 1, 255)],
   count: [values.count, fc.integer({ min: 1, max: 0xffffffff })],
-  version: [values.version, fc.constantFrom(0, 1)],
   seconds: [values.seconds, fc.double({ min: 0.01, max: 86400, noNaN: true })],
   tos: [values.tos, orWord(values.tos, 0, 255)],
   onOff: [values.onOff, fc.constantFrom('on', 'off')],
@@ -87,27 +87,24 @@ export type GivenWord = { readonly word: string; readonly row: Row; readonly val
 
 /** A random complete request of a command, in random order but for a positional word. */
 export function request(spec: CommandSpec): fc.Arbitrary<readonly GivenWord[]> {
-  return fc.constantFrom(...(spec.either ?? [undefined])).chain((way) => requestBy(spec, way));
-}
-
-// `way`: which of the words that exclude each other is given.
-function requestBy(spec: CommandSpec, way: string | undefined): fc.Arbitrary<readonly GivenWord[]> {
-  const rows = Object.entries(spec.words)
-    .filter((entry): entry is [string, Row] => !isLater(entry[1]))
-    .filter(([word, row]) => word === way || !(spec.either?.includes(word) || (row.with ?? way) !== way));
+  const rows = Object.entries(spec.words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
   const forms = [...new Set(rows.flatMap(([, { of }]) => of ?? []))];
-  return forms.length === 0
-    ? requestOf(spec, rows, way)
-    : fc.constantFrom(...forms).chain((form) => requestOf(spec, rows, way, form));
+  const [ways, shapes] = [spec.either ?? [undefined], forms.length === 0 ? [undefined] : forms];
+  return fc
+    .tuple(fc.constantFrom(...ways), fc.constantFrom(...shapes))
+    .chain(([way, form]) => requestBy(spec, rows, way, form));
 }
 
-function requestOf(
+// `way`: which of the words that exclude each other is given; `form`: the version whose words they are.
+function requestBy(
   spec: CommandSpec,
   all: [string, Row][],
   way: string | undefined,
-  form?: Form,
+  form: Form | undefined,
 ): fc.Arbitrary<readonly GivenWord[]> {
-  const rows = all.filter(([, { of }]) => of === undefined || of === form);
+  const rows = all
+    .filter(([, { of }]) => of === undefined || of === form)
+    .filter(([word, row]) => word === way || !(spec.either?.includes(word) || (row.with ?? way) !== way));
   const words = rows.map(([word, row]) => {
     if (form === undefined || word !== CHOOSER) return givenWord(word, row, row.required === true || word === way);
     const value = Number(form.split(' ')[1]);

@@ -2,7 +2,7 @@
 import { zero } from '../../src/datapath/codec';
 import { link_flag } from '../../src/datapath/layout.gen';
 import type { OpenMaps } from '../../src/datapath/maps';
-import { placeOf } from '../../src/datapath/sessions';
+import { placeOf } from '../../src/datapath/places';
 import { mappedLength, toMapped } from '../../src/tunnels/address';
 import { rxConfig, type SessionWords, txConfig } from '../../src/tunnels/gtp';
 import { rxKey } from '../../src/tunnels/id';

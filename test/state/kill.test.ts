@@ -11,8 +11,9 @@ test.after.always(closeFixture);
 
 const inMachines = using(machines);
 const chosen = [
+  'link add with an inner end that stays here',
   ...['link add, the second one', 'link add on another underlay', 'link set local and port', 'session add'],
-  ...['session change', 'session replace', 'session del', 'link del'],
+  ...['session change of the far end', 'session replace', 'session del', 'link del'],
 ];
 
 for (const what of chosen) {

@@ -70,6 +70,18 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     before: (m) => [one(m), three],
     command: () => 'session change dev gtp0 local-teid 3 remote-teid 9 ue 10.45.0.3 ue 10.48.0.0/16 qfi 5 name drei',
   },
+  'session change of the far end': {
+    before: (m) => [one(m), three],
+    command: () => 'session change dev gtp0 local-teid 3 remote-teid 9 remote 192.0.2.77 ue 10.45.0.3',
+  },
+  'session add to a TEID that another sends to': {
+    before: (m) => [one(m)],
+    command: () => `session add dev gtp0 ${ends(3, 2, there)} ue 10.45.0.3`,
+  },
+  'link add with an inner end that stays here': {
+    before: (m) => [one(m)],
+    command: () => 'link add gtp1 local 192.0.2.1',
+  },
   'session replace': {
     before: (m) => [one(m), three],
     command: () => `session replace dev gtp0 ${ends(3, 4, there)} ue fd48::/64`,

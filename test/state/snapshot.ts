@@ -2,7 +2,8 @@
 import { stateDir } from '../../src/datapath/bpffs';
 import { type OpenMaps, openMaps } from '../../src/datapath/maps';
 import { attached } from '../../src/datapath/object';
-import { activeRx, activeTx } from '../../src/datapath/sessions';
+import { activeTx } from '../../src/datapath/places';
+import { activeRx } from '../../src/datapath/sessions';
 import { listAddresses } from '../../src/netlink/address';
 import { getFeatures } from '../../src/netlink/ethtool';
 import { findLink, getLink, IFF_NOARP, IFF_UP, listLinks } from '../../src/netlink/link';
@@ -54,8 +55,8 @@ function stateOf(ns: string): object | undefined {
 // Without what the datapath writes by itself, and without the half of a configuration that is not in force.
 function entriesOf(maps: OpenMaps): object {
   const tx = (value: Parameters<typeof activeTx>[0]): object => {
-    const { packets, bytes, local_dev } = value;
-    return { packets, bytes, local_dev, config: activeTx(value) };
+    const { packets, bytes, local_dev, route_mtu } = value;
+    return { packets, bytes, local_dev, route_mtu, config: activeTx(value) };
   };
   return {
     devices: text(maps.devices, (value) => value),
@@ -65,8 +66,14 @@ function entriesOf(maps: OpenMaps): object {
     tx_prefix: text(maps.tx_prefix, tx),
     rx: text(maps.rx, (value) => ({ ...value, active: 0, config: activeRx(value) })),
     labels: text(maps.labels, (value) => value),
+    carried: text(maps.carried, (value) => value),
+    remotes: text(maps.remotes, (value) => value),
+    peers: text(maps.peers, ({ sessions }) => sessions),
+    locals: text(maps.locals, (value) => value),
+    inner_ends: text(maps.inner_ends, (value) => value),
+    unswept: text(maps.unswept, (value) => value),
     underlays: text(maps.underlays, (value) => value),
-    endpoints: text(maps.endpoints, ({ flags }) => flags),
+    endpoints: text(maps.endpoints, ({ flags, restart_count }) => [flags, restart_count]),
     drops: text(maps.drops, (value) => value),
     config: text(maps.config, ({ shim_in, shim_out, ports }) => ({
       shim_in,

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+import { errno, KernelError } from '../errors';
+import type { Undo } from '../undo';
+import { zero } from './codec';
+import { type Control, control } from './control';
+import { link_flag, type Structs, structs } from './layout.gen';
+import type { OpenMaps, RawEntry } from './maps';
+import { offsetOf } from './offset';
+
+type TxSession = Structs['tx_session'];
+type TxConfig = Structs['tx_config'];
+
+/** Where the send half of a session stands: one entry for each of its prefixes, or the link's fallback. */
+export type Place =
+  | { readonly in: 'fallback'; readonly ifindex: number }
+  | { readonly in: 'tx'; readonly key: Structs['tx_key'] }
+  | { readonly in: 'tx_prefix'; readonly key: Structs['prefix_key'] };
+
+/** How a place sends, the device that holds `remote` if this machine does, and the MTU that the route has, else 0. */
+export type Sending = { readonly tx: TxConfig; readonly localDev: number; readonly routeMtu: number };
+
+/** The place of a prefix (`length` in the 128 bits of a mapped address) on a link. */
+export function placeOf(ifindex: number, addr: Uint8Array, length: number): Place {
+  if (length === 128) return { in: 'tx', key: { ifindex, addr } };
+  const version = isMapped(addr) && length >= MAPPED_BITS ? 4 : 6;
+  return { in: 'tx_prefix', key: { prefixlen: KEY_BITS + length, ifindex, version, addr } };
+}
+
+/** The prefix of a place: mapped address and length; undefined for the fallback. */
+export function prefixOf(place: Place): { readonly addr: Uint8Array; readonly length: number } | undefined {
+  if (place.in === 'fallback') return undefined;
+  return { addr: place.key.addr, length: place.in === 'tx' ? 128 : place.key.prefixlen - KEY_BITS };
+}
+
+/** What stands at a place, or undefined. */
+export function readPlace(maps: OpenMaps, place: Place): TxSession | undefined {
+  if (place.in === 'tx') return maps.tx.get(place.key);
+  if (place.in === 'fallback') {
+    const link = maps.links.get(place.ifindex);
+    return link !== undefined && link.config.flags & link_flag.default ? link.fallback : undefined;
+  }
+  return readPrefix(maps, place.key);
+}
+
+/** Writes a send half where none may be. */
+export function addPlace(maps: OpenMaps, run: Control, place: Place, sending: Sending, undo: Undo): void {
+  const { tx: config, localDev: local_dev, routeMtu: route_mtu } = sending;
+  const tx = { ...zero('tx_session'), local_dev, route_mtu, config: [config, config] as const };
+  if (place.in === 'tx') maps.tx.put(place.key, tx, 'noexist');
+  else if (place.in === 'tx_prefix') maps.tx_prefix.put(place.key, tx, 'noexist');
+  else {
+    const link = linkState(maps, place.ifindex);
+    maps.links.put(place.ifindex, { ...link, fallback: tx }, 'exist');
+    setLink(run, place.ifindex, { ...link.config, flags: link.config.flags | link_flag.default });
+  }
+  undo(() => void removePlace(maps, run, place));
+}
+
+/** Changes a send half in place. */
+export function changePlace(run: Control, place: Place, { tx, localDev, routeMtu }: Sending): void {
+  const change = { tx, local_dev: localDev, route_mtu: routeMtu };
+  if (place.in === 'tx') control(run, { what: 'tx', tx_key: place.key, ...change });
+  else if (place.in === 'tx_prefix') control(run, { what: 'prefix', prefix_key: place.key, ...change });
+  else control(run, { what: 'fallback', tx_key: { ifindex: place.ifindex, addr: new Uint8Array(16) }, ...change });
+}
+
+/** Takes a send half away; returns what it had counted. */
+export function removePlace(maps: OpenMaps, run: Control, place: Place): Pick<TxSession, 'packets' | 'bytes'> {
+  const last = readPlace(maps, place);
+  if (place.in === 'tx') maps.tx.delete(place.key);
+  else if (place.in === 'tx_prefix') maps.tx_prefix.delete(place.key);
+  else {
+    const config = maps.links.get(place.ifindex)?.config;
+    if (config !== undefined) setLink(run, place.ifindex, { ...config, flags: config.flags & ~link_flag.default });
+  }
+  return { packets: last?.packets ?? 0n, bytes: last?.bytes ?? 0n };
+}
+
+/**
+ * The send halves of all links or one, and there of all sessions or those with one TEID (of a TID the lower half); each
+ * prefix of a session is one.
+ */
+export function* sendHalves(maps: OpenMaps, ifindex?: number, teid?: number): Generator<[Place, TxSession]> {
+  const links = ifindex === undefined ? maps.links.entries() : oneLink(maps, ifindex);
+  let select = 0;
+  for (const [index, link] of links) {
+    select |= link.config.flags;
+    if (link.config.flags & link_flag.default) yield [{ in: 'fallback', ifindex: index }, link.fallback];
+  }
+  if (select & link_flag.select) yield* scanned(maps, 'tx', TX_KEY_IFINDEX, ifindex, teid);
+  if (select & link_flag.prefix) yield* scanned(maps, 'tx_prefix', PREFIX_KEY_IFINDEX, ifindex, teid);
+}
+
+/** Every send half, also those that the flags of their link hide. */
+export function* everyHalf(maps: OpenMaps): Generator<[Place, TxSession]> {
+  for (const [ifindex, { config, fallback }] of maps.links.entries()) {
+    if (config.flags & link_flag.default) yield [{ in: 'fallback', ifindex }, fallback];
+  }
+  yield* scanned(maps, 'tx', TX_KEY_IFINDEX);
+  yield* scanned(maps, 'tx_prefix', PREFIX_KEY_IFINDEX);
+}
+
+/** The configuration of a send half that is in force. */
+export function activeTx(tx: TxSession): TxConfig {
+  return tx.config[tx.active & 1 ? 1 : 0];
+}
+
+/** The link of a place. */
+export function linkOf(place: Place): number {
+  return place.in === 'fallback' ? place.ifindex : place.key.ifindex;
+}
+
+/** A place as text, to compare. */
+export function placeId(place: Place): string {
+  const prefix = prefixOf(place);
+  return `${linkOf(place)} ${prefix === undefined ? '' : `${hexOf(prefix.addr)}/${prefix.length}`}`;
+}
+
+// ifindex and version
+const KEY_BITS = 64;
+const MAPPED_BITS = 96;
+
+// Where the fields stand that are looked at in entries that are not decoded.
+const TX_KEY_IFINDEX = offsetOf('tx_key', 'ifindex');
+const PREFIX_KEY_IFINDEX = offsetOf('prefix_key', 'ifindex');
+const TX = {
+  active: offsetOf('tx_session', 'active'),
+  config: offsetOf('tx_session', 'config'),
+  half: structs.tx_config.size,
+  local_teid: offsetOf('tx_config', 'local_teid'),
+} as const;
+
+function linkState(maps: OpenMaps, ifindex: number): Structs['link_state'] {
+  const link = maps.links.get(ifindex);
+  if (link === undefined) throw new KernelError(`read link #${ifindex}`, { errno: errno('ENOENT') });
+  return link;
+}
+
+function setLink(run: Control, ifindex: number, link: Structs['link_config']): void {
+  control(run, { what: 'link', tx_key: { ifindex, addr: new Uint8Array(16) }, link });
+}
+
+function oneLink(maps: OpenMaps, ifindex: number): [number, Structs['link_state']][] {
+  const link = maps.links.get(ifindex);
+  return link === undefined ? [] : [[ifindex, link]];
+}
+
+function* scanned(
+  maps: OpenMaps,
+  name: 'tx' | 'tx_prefix',
+  at: number,
+  ifindex?: number,
+  teid?: number,
+): Generator<[Place, TxSession]> {
+  const map = maps[name];
+  for (const entry of map.scan()) {
+    if (!isWanted(entry, at, ifindex, teid)) continue;
+    const [key, value] = map.decode(entry);
+    yield [{ in: name, key } as Place, value];
+  }
+}
+
+// Looks at the octets: to decode each entry of a large map takes twenty times as long.
+function isWanted({ keys, key, values, value }: RawEntry, at: number, ifindex?: number, teid?: number): boolean {
+  if (ifindex !== undefined && keys.readUInt32LE(key + at) !== ifindex) return false;
+  if (teid === undefined) return true;
+  const half = values.readUInt32LE(value + TX.active) & 1;
+  return values.readUInt32LE(value + TX.config + half * TX.half + TX.local_teid) === teid;
+}
+
+// A look-up finds the longest match, which may be a shorter prefix: then only a look at all tells.
+function readPrefix(maps: OpenMaps, wanted: Structs['prefix_key']): TxSession | undefined {
+  if (maps.tx_prefix.get(wanted) === undefined) return undefined;
+  for (const [place, value] of scanned(maps, 'tx_prefix', PREFIX_KEY_IFINDEX, wanted.ifindex)) {
+    if (place.in === 'tx_prefix' && samePrefix(place.key, wanted)) return value;
+  }
+  return undefined;
+}
+
+function samePrefix(a: Structs['prefix_key'], b: Structs['prefix_key']): boolean {
+  return (
+    a.prefixlen === b.prefixlen && a.ifindex === b.ifindex && a.version === b.version && hexOf(a.addr) === hexOf(b.addr)
+  );
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+function isMapped(addr: Uint8Array): boolean {
+  return hexOf(addr).startsWith('00000000000000000000ffff');
+}

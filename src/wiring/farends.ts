@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+import { zero } from '../datapath/codec';
+import { control } from '../datapath/control';
+import { kind, type Structs } from '../datapath/layout.gen';
+import type { Stored } from '../datapath/sessions';
+import { isErrno } from '../errors';
+import { hex } from '../tunnels/address';
+import type { Undo } from '../undo';
+import type { State } from './state';
+
+/** What tells the far end of a session: its receive key and how it sends. */
+export type FarEnd = Pick<Stored, 'key' | 'txConfig'>;
+
+/** What an Error Indication or an ICMP error names of a session: the peer, and the TEID that we send to it (v0: the TID). */
+export function remoteKey({ key, txConfig }: FarEnd): Structs['remote_key'] {
+  const { local, id, port } = key;
+  const theirs = key.kind === kind.gtp0 ? id : BigInt(txConfig.teid);
+  return { ...zero('remote_key'), local, remote: txConfig.remote, id: theirs, port, kind: key.kind };
+}
+
+/**
+ * Makes the far end of a session known, before the session is there. Of several sessions that send to one TEID of one peer
+ * the first is the one that an Error Indication means.
+ */
+export function learnFarEnd(state: State, end: FarEnd, undo: Undo): void {
+  countPeer(state, peerKey(end), 1);
+  undo(() => countPeer(state, peerKey(end), -1));
+  const at = remoteKey(end);
+  try {
+    state.maps.remotes.put(at, end.key.id, 'noexist');
+    undo(() => void state.maps.remotes.delete(at));
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+  }
+}
+
+/** Forgets the far end of a session that is there no more. */
+export function forgetFarEnd(state: State, end: FarEnd, undo: Undo): void {
+  const { remotes } = state.maps;
+  const at = remoteKey(end);
+  if (remotes.get(at) === end.key.id) {
+    undo(() => remotes.put(at, end.key.id));
+    remotes.delete(at);
+  }
+  countPeer(state, peerKey(end), -1);
+  undo(() => countPeer(state, peerKey(end), 1));
+}
+
+/** Whether an Error Indication names both alike. */
+export function isSameFarEnd(a: FarEnd, b: FarEnd): boolean {
+  const text = (end: FarEnd): string => {
+    const { local, remote, id, port } = remoteKey(end);
+    return `${hex(local)} ${hex(remote)} ${id} ${port} ${end.key.kind}`;
+  };
+  return text(a) === text(b);
+}
+
+/** Adds to how many sessions a local address has with a peer; the last one takes along what was counted of it. */
+export function countPeer(state: State, peer_key: Structs['peer_key'], sessions: number): void {
+  try {
+    control(state.control, { what: 'peer', peer_key, sessions });
+  } catch (error) {
+    // Who is no peer has no sessions: there is nothing to take away.
+    if (sessions > 0 || !isErrno(error, 'ENOENT')) throw error;
+  }
+}
+
+/** The peer of a session. */
+export function peerKey({ key, txConfig }: FarEnd): Structs['peer_key'] {
+  return { local: key.local, remote: txConfig.remote };
+}
