@@ -230,6 +230,19 @@ test.serial(
 );
 
 test.serial(
+  'a frame with VLAN id 0, which is a priority alone, is ours',
+  using(machine)(async (t, m) => {
+    for (const vlan of [0, 0xe000, 0x1000]) {
+      await m.wire.send(eth({ vlan }).ip4(A, B).udp(PORT, PORT).payload(gtp(plain[4])).bytes());
+      const [got] = await m.user.receive({ contains: plain[4].subarray(20) });
+      sameFrame(t, got?.data ?? Buffer.alloc(0), delivered(plain[4]));
+    }
+    t.is(await m.count(), 3n);
+    t.deepEqual([...m.world.maps.drops.entries()], []);
+  }),
+);
+
+test.serial(
   "frames that are shorter than an IP header do no harm, and are nobody's",
   using(machine)(async (t, m) => {
     for (const family of [4, 6] as const) {
