@@ -12,6 +12,8 @@ export interface Finding {
   readonly hasTokens: boolean;
   /** How the two differ, without octets and numbers: findings with the same words have one cause. */
   readonly kind: string;
+  /** The outcome by the rules. */
+  readonly outcome: string;
   readonly rules: string;
   readonly program: string;
 }
@@ -34,6 +36,7 @@ export function compareOne(datapath: Datapath, frame: Buffer, hasTokens: boolean
   return {
     frame,
     hasTokens,
+    outcome: outcomeName(outcome),
     kind: `${outcomeName(outcome)} | ${differs} | counted ${reasons}`,
     rules: `${outcomeName(outcome)}; counted ${countsText(sums)}${octetsText(wanted.packet)}`,
     program: `${made.verdict}; counted ${countsText(counted)}${octetsText(seenPacket(made))}`,
