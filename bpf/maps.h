@@ -199,6 +199,7 @@ enum link_flag {
 	LINK_SELECT = 1 << 2,		/* there are sessions in tx or tx_prefix */
 	LINK_PREFIX = 1 << 3,		/* there are sessions in tx_prefix */
 	LINK_HERE = 1 << 4,		/* the inner end is in this network namespace */
+	LINK_IPV6 = 1 << 5,		/* it has had an IPv6 address or a session with one: an MTU of 1280 at least */
 };
 
 struct link_config {
