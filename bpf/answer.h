@@ -88,14 +88,21 @@ INLINE void answer_udp(struct udphdr *udp, const struct outer *o, const struct a
 }
 
 /*
- * Makes a frame of `len` octets behind its link header, of whatever it was. What a device shall do about checksums goes
- * with the old UDP header: the cut goes beyond it (CHECKSUM_PARTIAL would break the new one).
+ * Makes a frame of `len` octets behind an Ethernet header, of whatever it was. What a device shall do about checksums goes
+ * with the old UDP header: the cut goes beyond it (CHECKSUM_PARTIAL would break the new one). A frame of a link of ours that
+ * came over lo or a veth still counts as encapsulated, and its tail may not be changed: of such a one the tail is kept.
  */
 INLINE int answer_room(struct __sk_buff *skb, const struct outer *o, __u32 len)
 {
 	__u32 cut = o->udp + sizeof(struct udphdr);
+	int more = -(int)cut;
 
-	return bpf_skb_change_tail(skb, o->l3 + cut + len, 0) || bpf_skb_adjust_room(skb, -(int)cut, BPF_ADJ_ROOM_MAC, 0);
+	if (bpf_skb_change_tail(skb, o->l3 + cut + len, 0))
+		more = (int)(o->l3 + len) - (int)skb->len;
+	if (more && bpf_skb_adjust_room(skb, more, BPF_ADJ_ROOM_MAC, 0))
+		return -1;
+	/* redirect_neigh wants an Ethernet header to take off, also where none came */
+	return o->l3 ? 0 : bpf_skb_change_head(skb, ETH_HLEN, 0);
 }
 
 /* Turns the frame into the answer. Returns 0, or -1 when the kernel makes no room. */
@@ -110,15 +117,15 @@ INLINE int answer_write(struct __sk_buff *skb, const struct outer *o, const stru
 
 		answer_header_v4(&h, o, a);
 		answer_udp(&h.udp, o, a);
-		return answer_room(skb, o, sizeof(h) + len) || bpf_skb_store_bytes(skb, o->l3, &h, sizeof(h), 0) ||
-		       bpf_skb_store_bytes(skb, o->l3 + sizeof(h), a->octets, len, 0);
+		return answer_room(skb, o, sizeof(h) + len) || bpf_skb_store_bytes(skb, ETH_HLEN, &h, sizeof(h), 0) ||
+		       bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(h), a->octets, len, 0);
 	} else {
 		struct answer_v6 h = {};
 
 		answer_header_v6(&h, o, a);
 		answer_udp(&h.udp, o, a);
-		return answer_room(skb, o, sizeof(h) + len) || bpf_skb_store_bytes(skb, o->l3, &h, sizeof(h), 0) ||
-		       bpf_skb_store_bytes(skb, o->l3 + sizeof(h), a->octets, len, 0);
+		return answer_room(skb, o, sizeof(h) + len) || bpf_skb_store_bytes(skb, ETH_HLEN, &h, sizeof(h), 0) ||
+		       bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(h), a->octets, len, 0);
 	}
 }
 

@@ -3,6 +3,7 @@
 #include "maps.h"
 #include "packet.h"
 #include "control.h"
+#include "fragment.h"
 #include "icmp_error.h"
 #include "link.h"
 #include "reassemble.h"
@@ -39,6 +40,8 @@ int shim(struct __sk_buff *skb)
 		verdict = underlay_receive(skb, ETH_HLEN);
 		return verdict == TC_ACT_UNSPEC ? TC_ACT_SHOT : verdict;
 	}
+	if (t.ifindex == SHIM_PIECE)
+		return piece_leave(skb, cfg->shim_in);
 	pending_done(skb, t.ifindex);
 	return link_send(skb, cfg, &t);
 }
@@ -77,6 +80,13 @@ SEC("tc")
 int reassemble(struct __sk_buff *skb)
 {
 	return fragment_receive(skb, skb->cb[0] ? ETH_HLEN : 0);
+}
+
+/* By a tail call of `shim`: an outer packet that its path does not take whole. cb[0] is what it takes. */
+SEC("tc")
+int cut_out(struct __sk_buff *skb)
+{
+	return cut_send(skb, skb->cb[0]);
 }
 
 /* tcx egress of a device that holds an IPv4 address which a session on this machine has as its remote. The route

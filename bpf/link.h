@@ -5,6 +5,7 @@
 
 #include "deliver.h"
 #include "drop.h"
+#include "fragment.h"
 #include "gtpu.h"
 #include "icmp.h"
 #include "maps.h"
@@ -19,6 +20,7 @@ struct trip {
 	__u32 packets;		/* on the wire */
 	__u64 bytes;		/* inner octets of all of them */
 	__u8 in_shim;
+	__u8 cut;		/* sent in outer fragments */
 };
 
 /* The session of an inner address: exact first, prefixes only where the link has some. */
@@ -163,9 +165,14 @@ INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_s
 	if (skb->gso_size)
 		in->segment = in->headers + skb->gso_size;
 	if (in->segment + gtpu_header_len(c) + sizeof(struct udphdr) +
-	    (addr_is_v4(c->remote) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) > s->mtu)
-		return too_big(skb, l, s, c, in, t);
-	if (path == PATH_LOCAL ? !t->in_shim : needs_shim(skb, cfg, s, c, in, t)) {
+	    (addr_is_v4(c->remote) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) > s->mtu) {
+		if (path == PATH_LOCAL || !must_cut(in))
+			return too_big(skb, l, s, c, in, t);
+		if (!can_cut(in->segment + OUTER_MAX, s->mtu))
+			return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_NO_ROOM, t->packets);
+		t->cut = 1;
+	}
+	if (path == PATH_LOCAL || t->cut ? !t->in_shim : needs_shim(skb, cfg, s, c, in, t)) {
 		verdict = shim_send(skb, cfg, t->ifindex, t->packets);
 		if (verdict < 0)
 			return drop_session(skb, t->ifindex, c->local, tx_own_id(c), -verdict, t->packets);
@@ -174,6 +181,8 @@ INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_s
 	if (gtpu_encap(skb, c, in))
 		return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_NO_ROOM, t->packets);
 	count(&s->packets, &s->bytes, t->packets, t->bytes);
+	if (t->cut)
+		return cut_tail(skb, s->mtu);
 	if (path != PATH_LOCAL)
 		return path_send(s);
 	bpf_skb_change_type(skb, PACKET_HOST); /* it was for nobody when it came: a link's frames have no address */

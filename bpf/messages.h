@@ -102,9 +102,11 @@ INLINE __u32 ie_size(struct __sk_buff *skb, __u32 at, __u8 type)
 		return 2;
 	if (type == IE_TEID_DATA_I)
 		return 5;
+	if (type == IE_EXT_TYPES) /* its length has one octet, which may be the last of all */
+		return bpf_skb_load_bytes(skb, at + 1, len, 1) ? 0 : 2 + len[0];
 	if (!(type & IE_TLV) || bpf_skb_load_bytes(skb, at + 1, len, 2))
 		return 0;
-	return type == IE_EXT_TYPES ? 2 + len[0] : 3 + (len[0] << 8 | len[1]);
+	return 3 + (len[0] << 8 | len[1]);
 }
 
 /* Takes note of an element of an Error Indication of `size` octets; of repeated ones the first counts. */

@@ -33,6 +33,17 @@
 #define ECN_ECT1 1
 #define ECN_ECT0 2
 
+/* Keeps the compiler from testing the terms that `x` was made of in the place of it: the verifier would learn nothing of `x`. */
+#define OPAQUE(x) asm volatile("" : "+r"(x))
+
+/* Of IPv6. */
+struct fragment_header {
+	__u8 next;
+	__u8 reserved;
+	__be16 offset;		/* and bit 0: more follow */
+	__be32 id;
+};
+
 /* One look at a packet. Offsets count from the start of the frame. */
 struct inner {
 	__u32 total;		/* octets of the packet */
@@ -68,6 +79,23 @@ INLINE void linear(struct __sk_buff *skb, __u32 want)
 		want = skb->len;
 	if (data(skb) + want > data_end(skb))
 		bpf_skb_pull_data(skb, want);
+}
+
+/* Makes a frame longer or shorter behind its link header, whatever it holds. Not at its tail, as the kernel refuses that for a packet
+ * that is marked as encapsulated; and it takes 4095 octets at most at once. */
+INLINE int resize(struct __sk_buff *skb, __u32 want)
+{
+	for (int i = 0; i < 5 && skb->len != want; i++) {
+		int more = want - skb->len;
+
+		if (more > 4095)
+			more = 4095;
+		if (more < -4095)
+			more = -4095;
+		if (bpf_skb_adjust_room(skb, more, BPF_ADJ_ROOM_MAC, 0))
+			return -1;
+	}
+	return skb->len != want;
 }
 
 /* Copies `len` octets at `offset`: in place where they are linear, as headers are, else by the helper. */

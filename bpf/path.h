@@ -17,12 +17,7 @@
 /* The kernel makes no room in a frame that would be longer than 16064 octets (SKB_MAX_ALLOC), GSO aside. */
 #define PATH_MTU_MAX 16000
 
-/*
- * Asks the routing table for the way from `local` to `remote`. The look-up enters by `fib->ifindex`, the shim's far end, the one
- * device of ours on which forwarding is on: bpf_fib_lookup refuses to look up from any other. Returns 0, or -1 when
- * there is no way to another machine. `fib` then has device, next hop and MTU.
- */
-INLINE int route_lookup(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const void *local, const void *remote)
+INLINE int route_ask(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const void *local, const void *remote, __u32 flags)
 {
 	fib->tot_len = 1; /* asks for the route's MTU */
 	if (addr_is_v4(remote)) {
@@ -34,7 +29,17 @@ INLINE int route_lookup(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const
 		addr_copy(fib->ipv6_src, local);
 		addr_copy(fib->ipv6_dst, remote);
 	}
-	return bpf_fib_lookup(skb, fib, sizeof(*fib), BPF_FIB_LOOKUP_SKIP_NEIGH) == BPF_FIB_LKUP_RET_SUCCESS ? 0 : -1;
+	return bpf_fib_lookup(skb, fib, sizeof(*fib), flags);
+}
+
+/*
+ * Asks the routing table for the way from `local` to `remote`. The look-up enters by `fib->ifindex`, the shim's far end, the one
+ * device of ours on which forwarding is on: bpf_fib_lookup refuses to look up from any other. Returns 0, or -1 when
+ * there is no way to another machine. `fib` then has device, next hop and MTU.
+ */
+INLINE int route_lookup(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const void *local, const void *remote)
+{
+	return route_ask(skb, fib, local, remote, BPF_FIB_LOOKUP_SKIP_NEIGH) == BPF_FIB_LKUP_RET_SUCCESS ? 0 : -1;
 }
 
 /* Sends a finished packet to the next hop that route_lookup found. */

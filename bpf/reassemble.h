@@ -15,13 +15,6 @@
 #define FRAGMENT_MAX_EXT 4
 #define GTP_PORT 2152
 
-struct fragment_header {
-	__u8 next;
-	__u8 reserved;
-	__be16 offset;		/* and bit 0: more follow */
-	__be32 id;
-};
-
 INLINE int is_extension(__u8 next)
 {
 	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS;
@@ -184,7 +177,9 @@ GLOBAL int whole_packet(struct __sk_buff *skb, __u32 l2, const struct whole *w)
 	if (!p || ecn < 0 || !head || head > sizeof(p->head) || !total || total > DATAGRAM_MAX)
 		return -1;
 	whole_head(p, w, ecn);
-	if (bpf_skb_change_tail(skb, l2 + head + total, 0) ||
+	/* a checksum over the frame, as some devices give it, ends with the tail's change; a frame with a link header alone can be
+	 * resized at its front */
+	if ((bpf_skb_change_tail(skb, l2 + head + total, 0) && resize(skb, l2 + head + total)) ||
 	    bpf_skb_store_bytes(skb, l2, p->head, head, BPF_F_RECOMPUTE_CSUM) ||
 	    bpf_skb_store_bytes(skb, l2 + head, p->octets, total, BPF_F_RECOMPUTE_CSUM))
 		return -1;
@@ -198,7 +193,7 @@ INLINE int fragment_copy(struct __sk_buff *skb, __u32 l3, const struct fragment 
 	__u32 len = f->end - f->start, start = f->start, head = f->head;
 	struct pieces *p;
 
-	asm volatile("" : "+r"(len)); /* else the test below is made of its terms, which tells the verifier nothing of it */
+	OPAQUE(len);
 	p = bpf_map_lookup_elem(&pieces, &slot);
 	if (!p || start > DATAGRAM_MAX || !len || len > DATAGRAM_MAX)
 		return -1;

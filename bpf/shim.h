@@ -10,6 +10,7 @@
 #include "packet.h"
 
 #define SHIM_DECAP 0xffffffffU	/* skb->mark of a train of outer packets; else the link's ifindex */
+#define SHIM_PIECE 0xfffffffeU	/* of an outer fragment that is to be sent on */
 #define LOCAL_MARK 0x67747075U	/* `local_out` sends packets with this mark in by lo */
 #define PENDING_JIFFIES 3	/* a flow's packets have left the shim by then, or were lost there */
 

@@ -9,7 +9,7 @@
 #include "maps.h"
 #include "packet.h"
 
-enum tail { TAIL_SIGNAL, TAIL_UNDERLAY, TAIL_UNDERLAY_L3, TAIL_REASSEMBLE, TAIL_ICMP_ERROR, TAILS };
+enum tail { TAIL_SIGNAL, TAIL_UNDERLAY, TAIL_UNDERLAY_L3, TAIL_REASSEMBLE, TAIL_ICMP_ERROR, TAIL_CUT, TAILS };
 
 enum ask {
 	ASK_ALL,		/* what the frame says */
@@ -21,6 +21,7 @@ int underlay(struct __sk_buff *skb);
 int underlay_l3(struct __sk_buff *skb);
 int icmp_error(struct __sk_buff *skb);
 int reassemble(struct __sk_buff *skb);
+int cut_out(struct __sk_buff *skb);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -35,6 +36,7 @@ struct {
 		[TAIL_UNDERLAY_L3] = (void *)&underlay_l3,
 		[TAIL_REASSEMBLE] = (void *)&reassemble,
 		[TAIL_ICMP_ERROR] = (void *)&icmp_error,
+		[TAIL_CUT] = (void *)&cut_out,
 	},
 };
 

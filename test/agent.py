@@ -6,6 +6,7 @@ One JSON object a line on stdin ({"op": NAME, ...}), one a line on stdout ({"ok"
 """
 import ctypes
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -82,6 +83,34 @@ def op_packet(ns, dev, vnet=False):
         made.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     made.bind((dev, 0 if vnet else 3))
     return keep(made)
+
+
+class Tun:
+    """The user's end of a tun device: whole IP packets without a link header, as if it were a socket."""
+
+    TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
+    family = None
+
+    def __init__(self, dev):
+        self.fd = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(self.fd, self.TUNSETIFF, struct.pack("16sH22x", dev.encode(), self.IFF_TUN | self.IFF_NO_PI))
+
+    def fileno(self):
+        return self.fd
+
+    def send(self, octets):
+        os.write(self.fd, octets)
+
+    def recvfrom(self, size):
+        return os.read(self.fd, size), ("", 0)
+
+    def close(self):
+        os.close(self.fd)
+
+
+def op_tun(ns, dev):
+    """Makes a tun device and holds it; it goes when the handle is closed."""
+    return keep(in_netns(ns, lambda: Tun(dev)))
 
 
 def op_connect(id, address, port):

@@ -54,6 +54,10 @@ export const udpSocket = async (ns: string, address: string, port: number): Prom
 export const packetSocket = async (ns: string, dev: string, vnet = false): Promise<Socket> =>
   socket(await call<number>({ op: 'packet', ns, dev, vnet }));
 
+/** A tun device, which is there until it is closed: what is sent comes in by it, what it sends is received. */
+export const tunDevice = async (ns: string, dev: string): Promise<Socket> =>
+  socket(await call<number>({ op: 'tun', ns, dev }));
+
 /** Moves `size` octets over TCP and compares digests. */
 export const transfer = ({ from, to, address, size, chunk = 131072, nodelay = false, port = 5001 }: Transfer) =>
   call<{ equal: boolean; received: number }>({

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { resetAgent, stopAgent } from './agent';
-import { addUp, type LinkRecord, type SessionRecord, type Stats } from './records';
+import { addUp, type LinkRecord, type PathRecord, type SessionRecord, type Stats } from './records';
 import { must, type Result, run, stopAll, waitFor, within } from './run';
 
 /** Starts the names of everything that this test process makes. */
@@ -65,10 +65,18 @@ export async function linkStats(ns: string, name = 'gtp0'): Promise<Stats> {
 export const linkStatsWhen = (ns: string, wanted: (stats: Stats) => boolean, name = 'gtp0'): Promise<Stats> =>
   waitFor(() => linkStats(ns, name), wanted);
 
+/** What came to a local address (port 2152 unless said otherwise) and belongs to no session. */
+export async function addressStats(ns: string, local: string, port = 2152): Promise<Stats> {
+  const records = JSON.parse(await gtpIn(ns, '-j -s path show')) as PathRecord[];
+  const own = records.find((each) => each.local === local && each.port === port && each.remote === null);
+  if (own === undefined) throw new Error(`no path record of ${local} port ${port}: ${JSON.stringify(records)}`);
+  return own.stats;
+}
+
 /** All counters of a machine: its links, and what came to its local addresses and belongs to no link (`gtp path show`). */
 export async function machineStats(ns: string): Promise<Stats> {
   const paths = await gtpIn(ns, '-j -s path show');
-  const more = (JSON.parse(paths) as { stats?: Stats }[]).flatMap(({ stats }) => stats ?? []);
+  const more = (JSON.parse(paths) as PathRecord[]).map(({ stats }) => stats);
   return addUp([...(await links(ns)).map(({ stats }) => stats), ...more]);
 }
 

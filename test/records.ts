@@ -43,12 +43,21 @@ export interface Count {
   readonly bytes: number;
 }
 
+/** Answers that went out, by kind. */
+export interface Sent {
+  readonly echo: number;
+  readonly errind: number;
+  readonly extnotify: number;
+  readonly icmp: number;
+}
+
 export interface Stats {
   readonly encap: Count;
   readonly decap: Count;
   readonly drops: Readonly<Record<string, number>>;
   readonly answered: number | Count;
   readonly passed: number | Count;
+  readonly sent: Sent;
 }
 
 export interface LinkRecord {
@@ -85,6 +94,14 @@ export interface SessionRecord {
   readonly stats: Stats;
 }
 
+/** A local address (`remote` null) or a peer of it. */
+export interface PathRecord {
+  readonly local: string;
+  readonly remote: string | null;
+  readonly port: number;
+  readonly stats: Stats;
+}
+
 /** A count of no fixed shape. */
 export const packets = (count: number | Count): number => (typeof count === 'number' ? count : count.packets);
 
@@ -113,6 +130,12 @@ export function addUp(list: readonly Stats[]): Stats {
     decap: both('decap'),
     answered: sum((stats) => packets(stats.answered)),
     passed: sum((stats) => packets(stats.passed)),
+    sent: {
+      echo: sum(({ sent }) => sent.echo),
+      errind: sum(({ sent }) => sent.errind),
+      extnotify: sum(({ sent }) => sent.extnotify),
+      icmp: sum(({ sent }) => sent.icmp),
+    },
     drops,
   };
 }

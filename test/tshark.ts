@@ -8,14 +8,26 @@ export type Dissection<Field extends string> = Record<Field, string[]>;
 const warning = 0x600000;
 
 /** Dissects a capture with every checksum validated and nothing reassembled. */
-export async function dissect<Field extends string>(
+export function dissect<Field extends string>(file: string, ...fields: readonly Field[]): Promise<Dissection<Field>[]> {
+  return dissectBy(file, false, fields);
+}
+
+/** As dissect, but fragments of IP are put together: the last one shows the whole packet. */
+export function dissectWhole<Field extends string>(
   file: string,
   ...fields: readonly Field[]
 ): Promise<Dissection<Field>[]> {
+  return dissectBy(file, true, fields);
+}
+
+async function dissectBy<Field extends string>(
+  file: string,
+  defragment: boolean,
+  fields: readonly Field[],
+): Promise<Dissection<Field>[]> {
   const checks = ['ip', 'udp', 'tcp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
   const alone = [
-    'ip.defragment:FALSE',
-    'ipv6.defragment:FALSE',
+    ...['ip', 'ipv6'].map((protocol) => `${protocol}.defragment:${defragment ? 'TRUE' : 'FALSE'}`),
     'tcp.analyze_sequence_numbers:FALSE',
     'tcp.desegment_tcp_streams:FALSE',
   ];
@@ -38,8 +50,8 @@ export async function dissect<Field extends string>(
   );
 }
 
-/** What tshark has to complain about in a capture, one text a frame and complaint. */
-export async function complaints(file: string): Promise<string[]> {
+/** What tshark has to complain about in a capture, one text a frame and complaint; `take` is dissect or dissectWhole. */
+export async function complaints(file: string, take: typeof dissect = dissect): Promise<string[]> {
   const sums = [
     'ip.checksum.status',
     'udp.checksum.status',
@@ -47,7 +59,7 @@ export async function complaints(file: string): Promise<string[]> {
     'icmp.checksum.status',
     'icmpv6.checksum.status',
   ] as const;
-  const list = await dissect(
+  const list = await take(
     file,
     'frame.number',
     'frame.protocols',

@@ -167,6 +167,30 @@ export interface scratch {
   readonly octets: Uint8Array;
 }
 
+export interface config {
+  readonly epoch: number;
+  readonly shim_out: number;
+  readonly shim_in: number;
+  readonly shim_used: number;
+  readonly ports: readonly bigint[];
+}
+
+export interface endpoint_key {
+  readonly local: Uint8Array;
+  readonly port: number;
+  readonly kind: number;
+}
+
+export interface endpoint {
+  readonly flags: number;
+  readonly restart_count: number;
+  readonly answered: bigint;
+  readonly passed: bigint;
+  readonly sent_echo: bigint;
+  readonly sent_errind: bigint;
+  readonly sent_extnotify: bigint;
+}
+
 export interface drop_key {
   readonly id: bigint;
   readonly local: Uint8Array;
@@ -218,30 +242,6 @@ export interface prefix_key {
   readonly ifindex: number;
   readonly version: number;
   readonly addr: Uint8Array;
-}
-
-export interface config {
-  readonly epoch: number;
-  readonly shim_out: number;
-  readonly shim_in: number;
-  readonly shim_used: number;
-  readonly ports: readonly bigint[];
-}
-
-export interface endpoint_key {
-  readonly local: Uint8Array;
-  readonly port: number;
-  readonly kind: number;
-}
-
-export interface endpoint {
-  readonly flags: number;
-  readonly restart_count: number;
-  readonly answered: bigint;
-  readonly passed: bigint;
-  readonly sent_echo: bigint;
-  readonly sent_errind: bigint;
-  readonly sent_extnotify: bigint;
 }
 
 export interface bpf_spin_lock {
@@ -425,15 +425,15 @@ export interface control {
 
 export interface Structs {
   scratch: scratch;
+  config: config;
+  endpoint_key: endpoint_key;
+  endpoint: endpoint;
   drop_key: drop_key;
   drop_count: drop_count;
   tx_key: tx_key;
   tx_config: tx_config;
   tx_session: tx_session;
   prefix_key: prefix_key;
-  config: config;
-  endpoint_key: endpoint_key;
-  endpoint: endpoint;
   bpf_spin_lock: bpf_spin_lock;
   fragment_key: fragment_key;
   piece: piece;
@@ -461,11 +461,11 @@ export interface Structs {
 
 export interface MapTypes {
   scratch: { key: number; value: readonly scratch[] };
+  config: { key: number; value: config };
+  endpoints: { key: endpoint_key; value: endpoint };
   drops: { key: drop_key; value: readonly drop_count[] };
   tx: { key: tx_key; value: tx_session };
   tx_prefix: { key: prefix_key; value: tx_session };
-  config: { key: number; value: config };
-  endpoints: { key: endpoint_key; value: endpoint };
   datagrams: { key: number; value: datagrams };
   pieces: { key: number; value: pieces };
   devices: { key: number; value: number };
@@ -491,6 +491,37 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     size: 520,
     fields: {
       octets: [0, 'u8[520]'],
+    },
+  },
+  config: {
+    size: 8208,
+    fields: {
+      epoch: [0, 'u32'],
+      shim_out: [4, 'u32'],
+      shim_in: [8, 'u32'],
+      shim_used: [12, 'u32'],
+      ports: [16, 'u64[1024]'],
+    },
+  },
+  endpoint_key: {
+    size: 20,
+    fields: {
+      local: [0, 'u8[16]'],
+      port: [16, 'u16'],
+      kind: [18, 'u8'],
+      pad: [19, 'u8'],
+    },
+  },
+  endpoint: {
+    size: 48,
+    fields: {
+      flags: [0, 'u32'],
+      restart_count: [4, 'u32'],
+      answered: [8, 'u64'],
+      passed: [16, 'u64'],
+      sent_echo: [24, 'u64'],
+      sent_errind: [32, 'u64'],
+      sent_extnotify: [40, 'u64'],
     },
   },
   drop_key: {
@@ -558,37 +589,6 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       ifindex: [4, 'u32'],
       version: [8, 'u32'],
       addr: [12, 'u8[16]'],
-    },
-  },
-  config: {
-    size: 8208,
-    fields: {
-      epoch: [0, 'u32'],
-      shim_out: [4, 'u32'],
-      shim_in: [8, 'u32'],
-      shim_used: [12, 'u32'],
-      ports: [16, 'u64[1024]'],
-    },
-  },
-  endpoint_key: {
-    size: 20,
-    fields: {
-      local: [0, 'u8[16]'],
-      port: [16, 'u16'],
-      kind: [18, 'u8'],
-      pad: [19, 'u8'],
-    },
-  },
-  endpoint: {
-    size: 48,
-    fields: {
-      flags: [0, 'u32'],
-      restart_count: [4, 'u32'],
-      answered: [8, 'u64'],
-      passed: [16, 'u64'],
-      sent_echo: [24, 'u64'],
-      sent_errind: [32, 'u64'],
-      sent_extnotify: [40, 'u64'],
     },
   },
   bpf_spin_lock: {
@@ -825,11 +825,11 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
 
 export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   scratch: { type: 6, key: 'u32', value: 'scratch' },
+  config: { type: 2, key: 'u32', value: 'config' },
+  endpoints: { type: 1, key: 'endpoint_key', value: 'endpoint' },
   drops: { type: 5, key: 'drop_key', value: 'drop_count' },
   tx: { type: 1, key: 'tx_key', value: 'tx_session' },
   tx_prefix: { type: 11, key: 'prefix_key', value: 'tx_session' },
-  config: { type: 2, key: 'u32', value: 'config' },
-  endpoints: { type: 1, key: 'endpoint_key', value: 'endpoint' },
   datagrams: { type: 2, key: 'u32', value: 'datagrams' },
   pieces: { type: 2, key: 'u32', value: 'pieces' },
   devices: { type: 25, key: 'u32', value: 'u32' },

@@ -51,10 +51,16 @@ const strangers: Readonly<Record<string, Packet | Buffer>> = {
     .ip6(A6, B6, { next: 0 })
     .payload(Buffer.concat([Buffer.from('3a00050200000100', 'hex'), pattern(24)])),
   'five IPv6 extension headers': behind([60, 60, 60, 60, 60]),
-  'a later IPv4 fragment': eth().ip4(A, B, { protocol: 17, offset: 1480 }).payload(gpdu),
-  'a later IPv4 fragment that looks like UDP to us': eth().ip4(A, B, { offset: 8 }).udp(PORT, PORT).payload(gpdu),
+  'a later IPv4 fragment to an address that is not ours': eth()
+    .ip4(A, '192.0.2.9', { offset: 8 })
+    .udp(PORT, PORT)
+    .payload(gpdu),
   'a first IPv4 fragment to another port': eth().ip4(A, B, { more: true }).udp(PORT, 53).payload(gpdu),
-  'a later IPv6 fragment': eth().ip6(A6, B6).fragment6({ offset: 8 }).udp(PORT, PORT).payload(gpdu),
+  'a later IPv6 fragment to an address that is not ours': eth()
+    .ip6(A6, '2001:db8::9')
+    .fragment6({ offset: 8 })
+    .udp(PORT, PORT)
+    .payload(gpdu),
   'a first IPv6 fragment to another port': eth().ip6(A6, B6).fragment6({ more: true }).udp(PORT, 53).payload(gpdu),
   'an IPv6 fragment of TCP': eth().ip6(A6, B6).fragment6({ more: true }).tcp(PORT, PORT).payload(gpdu),
 };
@@ -94,20 +100,22 @@ test('versions other than 1 and PT 0 are not taken apart (G1)', (t) => {
   }
 });
 
-test('a message that is not a G-PDU is dropped under its own name (G25)', (t) => {
+test('a message of a type that is not known is dropped under its own name, and in silence (G25)', (t) => {
+  const known: readonly number[] = [1, 2, 26, 31, 254];
   for (let type = 0; type < 255; type++)
-    dropsAtEndpoint(t, arriving(type % 2 === 0 ? 4 : 6, gtp(plain[4], { type })), 'unknown_message');
+    if (!known.includes(type))
+      for (const family of families)
+        for (const teid of [0, 9, LOCAL_TEID]) {
+          const run = world.send(t, 'underlay', arriving(family, gtp(plain[4], { type, teid })));
+          t.deepEqual([run.verdict, run.beside], ['shot', []]);
+          t.regex(run.counted[0] ?? '', /^unknown_message endpoint 2152: 1 /);
+        }
 });
 
 test('a datagram too short for a GTP header is dropped (G3)', (t) => {
   for (const family of families)
     for (let length = 0; length < 8; length++)
       dropsAtEndpoint(t, arriving(family, gpdu.subarray(0, length)), 'bad_length');
-});
-
-test('the first fragment of a datagram to us is dropped under its own name (X8)', (t) => {
-  dropsAtEndpoint(t, arriving(4, gpdu, { ip4: { more: true } }), 'fragment');
-  dropsAtEndpoint(t, eth().ip6(A6, B6).fragment6({ more: true }).udp(PORT, PORT).payload(gpdu), 'fragment');
 });
 
 test('an IPv6 fragment that is all there is is a packet (RFC 6946)', (t) => {
@@ -151,7 +159,7 @@ test('what is not ours is left to a program of this machine that has a socket th
     await once(socket, 'listening');
     const { port } = socket.address();
     world.maps.config.put(0, { ...zero('config'), ports: portBits(port) });
-    world.endpoint(local, port);
+    world.endpoint(local, port, { flags: 0 });
     const around = { source: local, destination: local, dport: port };
     const counted = [`passed ${local}: 1 0`];
     for (const datagram of [

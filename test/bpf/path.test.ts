@@ -1,54 +1,21 @@
 // SPDX-License-Identifier: MIT
-import { execFileSync } from 'node:child_process';
 import test, { type ExecutionContext } from 'ava';
 import { zero } from '../../src/datapath/codec';
 import { path_kind, rx_flag, tx_flag, type tx_session } from '../../src/datapath/layout.gen';
-import { inNetns } from '../../src/netns';
-import { deleteNamespace, namespace, prefix } from '../fixture';
 import { sameFrame } from './harness';
 import { etherType, plain } from './inners';
-import { A6, B, B6, eth, mapped, UE, UE6 } from './packet';
+import { network } from './network';
+import { A, A6, B, B6, eth, mapped, UE, UE6 } from './packet';
 import { hex, LINK, LOCAL_TEID, NEVER, type Path, PORT, portBits, REMOTE_TEID, type TxWords } from './session';
 import { type Counted, makeWorld } from './world';
 
-const netns = `/run/netns/${prefix}-path`;
 const world = makeWorld();
-const devices = new Map<string, number>();
-
-test.before(async () => {
-  await namespace('path');
-  inNetns(netns, () => {
-    ip(`link add ul type veth peer name ul-far
-      link add shim0 type veth peer name shim1
-      link add gtp0 type veth peer name gtp0-far
-      link add gtp9 type veth peer name gtp9-far
-      addr add 192.0.2.1/24 dev ul
-      addr add 2001:db8::a/64 dev ul nodad
-      ${['lo', 'ul', 'ul-far', 'shim0', 'shim1', 'gtp0', 'gtp0-far', 'gtp9', 'gtp9-far'].map((dev) => `link set ${dev} up`).join('\n')}`);
-    execFileSync('sysctl', ['-qw', 'net.ipv4.conf.shim1.forwarding=1', 'net.ipv6.conf.shim1.forwarding=1']);
-    const listed = JSON.parse(execFileSync('ip', ['-j', 'link'], { encoding: 'utf8' })) as {
-      ifname: string;
-      ifindex: number;
-    }[];
-    for (const { ifname, ifindex } of listed) devices.set(ifname, ifindex);
-  });
-});
-test.after.always(async () => {
-  world.close();
-  await deleteNamespace(`${prefix}-path`);
-});
+const { dev, ip, inside } = network(test, 'path', { 4: A, 6: A6 });
+test.after.always(() => world.close());
 test.beforeEach(() => {
   world.reset();
   configure(0);
 });
-
-function ip(lines: string): void {
-  execFileSync('ip', ['-b', '-'], { input: `${lines.replace(/^\s+/gm, '')}\n` });
-}
-
-function dev(name: string): number {
-  return devices.get(name) ?? -1;
-}
 
 function configure(epoch: number): void {
   world.maps.config.put(0, {
@@ -68,7 +35,7 @@ const stale: Path = { expires: PAST, path: path_kind.none, mtu: 0, oif: 0, gatew
 const local6: TxWords = { local: A6, remote: B6, flags: tx_flag.csum };
 
 function send(t: ExecutionContext, program = 'link', counters = 1): Counted {
-  return inNetns(netns, () => world.send(t, program, inner, { mark: program === 'shim' ? LINK : 0 }, counters));
+  return inside(() => world.send(t, program, inner, { mark: program === 'shim' ? LINK : 0 }, counters));
 }
 
 function found(): tx_session {
@@ -122,9 +89,9 @@ const rows: readonly Row[] = [
 for (const [title, words, route, wanted] of rows)
   test(title, (t) => {
     world.fallback(words, stale);
-    inNetns(netns, () => ip(route));
+    ip(route);
     const run = send(t);
-    inNetns(netns, () => ip(route.replace('add', 'del')));
+    ip(route.replace('add', 'del'));
     t.is(run.verdict, 'redirect');
     t.deepEqual(run.counted, [`tx ${hex(REMOTE_TEID)}: 1 ${plain[4].length}`]);
     const { path, oif, gateway, mtu } = found();
@@ -142,9 +109,9 @@ test('without a route, or with one that forbids, packets are dropped as no_route
     world.reset();
     configure(0);
     world.fallback(remote.includes(':') ? { ...local6, remote } : { remote }, stale);
-    inNetns(netns, () => ip(route));
+    ip(route);
     const run = send(t);
-    inNetns(netns, () => ip(route.replace('add', 'del')));
+    ip(route.replace('add', 'del'));
     t.is(run.verdict, 'shot');
     t.deepEqual(run.counted, [`no_route session ${hex(LOCAL_TEID)}: 1 ${inner.length}`]);
     t.is(found().path, path_kind.none);
@@ -158,9 +125,9 @@ test('a route that leads into a link of ours is a loop (X12)', (t) => {
     ['2001:db8:f::7', local6],
   ] as const) {
     world.fallback({ ...words, remote }, stale);
-    inNetns(netns, () => ip(`route add ${remote} dev gtp9`));
+    ip(`route add ${remote} dev gtp9`);
     const run = send(t);
-    inNetns(netns, () => ip(`route del ${remote} dev gtp9`));
+    ip(`route del ${remote} dev gtp9`);
     t.is(run.verdict, 'shot');
     t.deepEqual(run.counted, [`loop session ${hex(LOCAL_TEID)}: 1 ${inner.length}`]);
   }
@@ -169,19 +136,19 @@ test('a route that leads into a link of ours is a loop (X12)', (t) => {
 test('a path is kept for its time, and looked up anew when the endpoints of the machine change', (t) => {
   const remote = '203.0.113.7';
   world.fallback({ remote }, stale);
-  inNetns(netns, () => ip(`route add ${remote} via 192.0.2.254`));
+  ip(`route add ${remote} via 192.0.2.254`);
   send(t);
   t.deepEqual(Buffer.from(found().gateway), mapped('192.0.2.254'));
   const link = world.maps.links.get(LINK);
   if (link !== undefined) world.maps.links.put(LINK, { ...link, fallback: { ...link.fallback, expires: NEVER } });
-  inNetns(netns, () => ip(`route replace ${remote} via 192.0.2.253`));
+  ip(`route replace ${remote} via 192.0.2.253`);
   send(t);
   t.deepEqual(Buffer.from(found().gateway), mapped('192.0.2.254'), 'believed');
   configure(1);
   send(t);
   t.deepEqual(Buffer.from(found().gateway), mapped('192.0.2.253'), 'asked again');
   t.is(found().epoch, 1);
-  inNetns(netns, () => ip(`route del ${remote}`));
+  ip(`route del ${remote}`);
 });
 
 test('a path is looked up anew when it is too old', (t) => {
@@ -192,10 +159,10 @@ test('a path is looked up anew when it is too old', (t) => {
 });
 
 test('a path longer than the kernel makes room in is cut to that', (t) => {
-  inNetns(netns, () => ip('link set ul mtu 65535'));
+  ip('link set ul mtu 65535');
   world.fallback({}, stale);
   send(t);
-  inNetns(netns, () => ip('link set ul mtu 1500'));
+  ip('link set ul mtu 1500');
   t.is(found().mtu, 16000);
 });
 
@@ -242,7 +209,7 @@ test('a hairpin passes the packet as it is, and counts it on both halves', (t) =
 test('a hairpin keeps super-packets whole and counts what they stand for', (t) => {
   meet();
   const train = eth().ip4(UE, '198.51.100.9').tcp().payload(250).bytes();
-  const run = inNetns(netns, () => world.send(t, 'link', train, { gso_size: 100 }, 2));
+  const run = inside(() => world.send(t, 'link', train, { gso_size: 100 }, 2));
   sameFrame(t, run.frame, train);
   const octets = 290 + 2 * 40;
   t.deepEqual(run.counted.toSorted(), [`rx ${hex(REMOTE_TEID)}: 3 ${octets}`, `tx ${hex(REMOTE_TEID)}: 3 ${octets}`]);
@@ -251,7 +218,7 @@ test('a hairpin keeps super-packets whole and counts what they stand for', (t) =
 test('a hairpin passes packets that are longer than any wire', (t) => {
   meet();
   const long = eth().ip4(UE, '198.51.100.9').udp().payload(3000).bytes();
-  sameFrame(t, inNetns(netns, () => world.send(t, 'link', long, {}, 2)).frame, long);
+  sameFrame(t, inside(() => world.send(t, 'link', long, {}, 2)).frame, long);
 });
 
 const refusals: readonly (readonly [title: string, rx: Parameters<typeof world.rx>[0], reason: string])[] = [

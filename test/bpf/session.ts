@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from 'node:fs';
 import { zero } from '../../src/datapath/codec';
-import type { drop_key, prefix_key, rx_config, rx_key, tx_config, tx_session } from '../../src/datapath/layout.gen';
+import type {
+  drop_key,
+  peer_key,
+  prefix_key,
+  remote_key,
+  rx_config,
+  rx_key,
+  tx_config,
+  tx_session,
+} from '../../src/datapath/layout.gen';
 import { drop_reason, kind, path_kind } from '../../src/datapath/layout.gen';
 import { A, B, mac, mapped, octets } from './packet';
 
@@ -10,6 +19,8 @@ export const LINK = 1;
 export const LOCAL_TEID = 0x1001;
 export const REMOTE_TEID = 0xa0b0c0d0;
 export const PORT = 2152;
+/** Of version 0. */
+export const PORT0 = 3386;
 /** In jiffies of 32 bits, which go round: as far ahead of now as is safe. */
 export const NEVER = (jiffies() + 2 ** 30) >>> 0;
 /** The Ethernet addresses of a frame that is delivered. */
@@ -33,6 +44,17 @@ export interface RxAt {
   readonly local?: string;
   readonly teid?: number;
   readonly port?: number;
+  /** Makes it a session of version 0, on its port. */
+  readonly tid?: bigint;
+}
+
+/** A peer's end of a session, as others name it: by the peer's TEID, or the TID. */
+export interface RemoteAt {
+  readonly local: string;
+  readonly remote: string;
+  readonly id: number | bigint;
+  readonly port?: number;
+  readonly kind?: number;
 }
 
 /** From A to B unless said otherwise, ttl 64, without UDP checksum over IPv4, with a fixed source port. */
@@ -79,8 +101,18 @@ export function rxConfig({ remote = A, ue4, ue6, ...words }: RxWords = {}): rx_c
   } as rx_config;
 }
 
-export function rxKey({ local = B, teid = LOCAL_TEID, port = PORT }: RxAt = {}): rx_key {
-  return { local: mapped(local), id: BigInt(teid), port, kind: kind.gtp, scope: 0 };
+export function rxKey({ local = B, teid = LOCAL_TEID, port, tid }: RxAt = {}): rx_key {
+  const id = tid ?? BigInt(teid);
+  const of = tid === undefined ? kind.gtp : kind.gtp0;
+  return { local: mapped(local), id, port: port ?? (tid === undefined ? PORT : PORT0), kind: of, scope: 0 };
+}
+
+export function peerKey(local: string, remote: string): peer_key {
+  return { local: mapped(local), remote: mapped(remote) };
+}
+
+export function remoteKey({ local, remote, id, port = PORT, kind: of = kind.gtp }: RemoteAt): remote_key {
+  return { ...peerKey(local, remote), id: BigInt(id), port, kind: of };
 }
 
 /** The key of inner addresses `address/length`. */
@@ -95,7 +127,7 @@ export function prefixKey(text: string): prefix_key {
 export function dropName({ id, local, ifindex, reason }: drop_key): string {
   const name = Object.entries(drop_reason).find(([, value]) => value === reason)?.[0] ?? `${reason}`;
   if (ifindex === 0) return `${name} endpoint ${id}`;
-  return local.every((octet) => octet === 0) ? `${name} link ${ifindex}` : `${name} session ${hex(Number(id))}`;
+  return local.every((octet) => octet === 0) ? `${name} link ${ifindex}` : `${name} session ${hex(id)}`;
 }
 
 /** The `ports` of struct config. */
@@ -105,7 +137,7 @@ export function portBits(...ports: readonly number[]): bigint[] {
   return words;
 }
 
-export function hex(value: number): string {
+export function hex(value: number | bigint): string {
   return `0x${value.toString(16)}`;
 }
 

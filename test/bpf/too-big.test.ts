@@ -153,22 +153,25 @@ test('packets of odd length and TCP are answered with right checksums', (t) => {
 test('no answer about multicast or broadcast (RFC 1122 3.2.2)', (t) => {
   world.fallback();
   for (const destination of ['224.0.0.1', '239.255.255.255', '240.0.0.1', '255.255.255.255'])
-    dropsInSilence(t, bare().ip4(UE, destination).udp().payload(1480).bytes());
+    dropsInSilence(t, bare().ip4(UE, destination, { df: true }).udp().payload(1480).bytes());
   for (const destination of ['ff02::1', 'ff0e::1234'])
     dropsInSilence(t, bare().ip6(UE6, destination).udp().payload(1480).bytes());
 });
 
 test('no answer about a fragment that is not the first (RFC 1122 3.2.2)', (t) => {
   world.fallback();
-  dropsInSilence(t, bare().ip4(UE, SERVER, { offset: 8, protocol: 17 }).payload(1480).bytes());
-  dropsInSilence(t, bare().ip4(UE, SERVER, { offset: 65528, more: true, protocol: 17 }).payload(1480).bytes());
+  dropsInSilence(t, bare().ip4(UE, SERVER, { df: true, offset: 8, protocol: 17 }).payload(1480).bytes());
+  dropsInSilence(
+    t,
+    bare().ip4(UE, SERVER, { df: true, offset: 65528, more: true, protocol: 17 }).payload(1480).bytes(),
+  );
   dropsInSilence(t, bare().ip6(UE6, SERVER6).fragment6({ offset: 8, more: true }).payload(1480).bytes());
   dropsInSilence(t, bare().ip6(UE6, SERVER6).fragment6({ offset: 65528 }).payload(1480).bytes());
 });
 
 test('a first fragment is answered', (t) => {
   world.fallback();
-  const v4 = bare().ip4(UE, SERVER, { more: true }).udp().payload(1480).bytes();
+  const v4 = bare().ip4(UE, SERVER, { df: true, more: true }).udp().payload(1480).bytes();
   answers(t, v4, fragNeeded(v4, 1464));
   const v6 = bare().ip6(UE6, SERVER6).fragment6({ more: true }).udp().payload(1480).bytes();
   answers(t, v6, packetTooBig(v6, 1464));

@@ -1,31 +1,42 @@
 // SPDX-License-Identifier: MIT
 import type { ExecutionContext } from 'ava';
 import { encode, zero } from '../../src/datapath/codec';
-import { type control, control_what, link_flag, type Structs } from '../../src/datapath/layout.gen';
-import { type MapHandle, type OpenMaps, total } from '../../src/datapath/maps';
+import {
+  type control,
+  control_what,
+  type endpoint,
+  endpoint_flag,
+  kind,
+  link_flag,
+  type peer,
+  type rx_session,
+} from '../../src/datapath/layout.gen';
+import type { MapHandle, OpenMaps } from '../../src/datapath/maps';
+import { type Count, makeCounters, packets, type Raised } from './counters';
 import { loadPrograms, type Run, type Skb } from './harness';
 import { mapped, type Packet } from './packet';
 import {
-  dropName,
   hex,
   LINK,
   type Path,
   PORT,
+  peerKey,
   portBits,
   prefixKey,
   REMOTE_TEID,
+  type RemoteAt,
   type RxAt,
   type RxWords,
+  remoteKey,
   rxConfig,
   rxKey,
   type TxWords,
   txSession,
 } from './session';
 
-/** A run, and which counters it raised, with packets and octets: `tx 0xa0b0c0d0: 1 84`, `bad_length session 0x1001: 1 94`. */
-export interface Counted extends Run {
-  readonly counted: readonly string[];
-}
+/** A run, and which counters it raised: packets and octets of where the frame went (`tx 0xa0b0c0d0: 1 84`,
+ * `bad_length session 0x1001: 1 94`), and what is told beside (`sent_echo 192.0.2.2: 1`). */
+export type Counted = Run & Raised;
 
 /** The object in the kernel, and the state that a test gives it. */
 export interface World {
@@ -40,14 +51,22 @@ export interface World {
   exact(ue: string, words?: TxWords, path?: Path): void;
   /** A session for inner addresses `address/length`. */
   prefix(ue: string, words?: TxWords, path?: Path): void;
-  /** The receiving half of a session. */
-  rx(words?: RxWords, at?: RxAt): void;
-  /** A local address that is ours. */
-  endpoint(local: string, port?: number): void;
+  /** The receiving half of a session, with what it has seen so far. */
+  rx(words?: RxWords, at?: RxAt, seen?: Partial<rx_session>): void;
+  /** A local address that is ours, with every answer on. */
+  endpoint(local: string, port?: number, words?: EndpointWords): void;
+  /** Somebody with whom a local address has sessions. */
+  peer(local: string, remote: string, words?: Partial<peer>): void;
+  /** Which session of ours, by its own TEID or TID, a peer's TEID or TID belongs to. */
+  remote(at: RemoteAt, own: number | bigint): void;
+  /** When the next answer of a kind may go out at the earliest, in nanoseconds from now; a second ahead none may. */
+  limit(what: keyof typeof LIMITS, next: bigint): void;
   /** Sends a frame, and asserts that it raised so many counters: one, but for frames that are not ours and hairpins. */
   send(t: ExecutionContext, program: string, frame: Buffer | Packet, skb?: Skb, counters?: number): Counted;
   /** Runs a program again on what came out, uncounted. */
-  repeat(program: string, frame: Buffer | Packet, times: number): Run;
+  repeat(program: string, frame: Buffer | Packet, times: number, skb?: Skb): Run;
+  /** What is raised while something is done. */
+  watch<T>(act: () => T): T & Raised;
   /** Runs the program `control`; gives 0 or an errno. */
   control(what: keyof typeof control_what | number, words?: Partial<control>): number;
   /** To attach a program to a device. */
@@ -55,28 +74,32 @@ export interface World {
   close(): void;
 }
 
+export type EndpointWords = Partial<Pick<endpoint, 'flags' | 'restart_count'>> & { kind?: number };
+
+/** Of enum limit in bpf/maps.h. */
+const LIMITS = { echo: 0, errind: 1, extnotify: 2 } as const;
+const ANSWERS = endpoint_flag.echo | endpoint_flag.errind | endpoint_flag.extnotify;
+
 /** Loads the object, once for a test file. */
 export function makeWorld(): World {
   const programs = loadPrograms();
   const { maps } = programs;
-  const readers = new Map<string, Reader>();
+  const counters = makeCounters(maps);
   let isShimUsed = false;
 
   const setFlags = (flags: number): void => {
     const old = maps.links.get(LINK) ?? zero('link_state');
     maps.links.put(LINK, { ...old, config: { flags: old.config.flags | flags, mtu: 1500 } });
   };
-  const reads = (name: string, at: string, read: () => Count | undefined): void =>
-    void readers.set(`${name} ${at}`, { name, read });
   const sends = (words: TxWords | undefined, ue: string, read: () => Count | undefined): void =>
-    reads(`tx ${hex(words?.teid ?? REMOTE_TEID)}`, ue, read);
+    counters.counts(`tx ${hex(words?.teid ?? REMOTE_TEID)}`, ue, read);
 
   return {
     maps,
     reset: () => {
-      readers.clear();
-      for (const name of ['tx', 'tx_prefix', 'rx', 'endpoints', 'locals', 'drops', 'links', 'devices'] as const)
-        clear(maps[name] as Emptied);
+      counters.forget();
+      for (const name of EMPTIED) clear(maps[name] as Emptied);
+      for (const each of Object.values(LIMITS)) maps.limits.put(each, { next: 0n });
       if (isShimUsed) for (let slot = 0; slot < 1024; slot++) maps.pending.put(slot, zero('pending'));
       isShimUsed = false;
       maps.datagrams.put(0, zero('datagrams'));
@@ -102,27 +125,48 @@ export function makeWorld(): World {
       maps.tx_prefix.put(prefixKey(ue), txSession(words, path));
       sends(words, ue, () => maps.tx_prefix.get(prefixKey(ue)));
     },
-    rx: (words, at) => {
+    rx: (words, at, seen) => {
       const key = rxKey(at);
-      maps.rx.put(key, { ...zero('rx_session'), qfi: 255, ppi: 255, config: [rxConfig(words), zero('rx_config')] });
-      reads(`rx ${hex(Number(key.id))}`, `${at?.local} ${at?.port}`, () => maps.rx.get(key));
+      const [id, place] = [hex(key.id), `${at?.local} ${at?.port}`];
+      maps.rx.put(key, {
+        ...zero('rx_session'),
+        qfi: 255,
+        ppi: 255,
+        ...seen,
+        config: [rxConfig(words), zero('rx_config')],
+      });
+      counters.counts(`rx ${id}`, place, () => maps.rx.get(key));
+      for (const name of ['end_markers', 'errinds'] as const)
+        counters.counts(`${name} ${id}`, place, () => packets(maps.rx.get(key)?.[name]));
+      counters.notes(`reordered ${id}`, place, () => maps.rx.get(key)?.reordered);
     },
-    endpoint: (local, port = PORT) => {
-      const key = { local: mapped(local), port, kind: 1 };
-      maps.endpoints.put(key, zero('endpoint'));
+    endpoint: (local, port = PORT, words = {}) => {
+      const { kind: of = kind.gtp, ...rest } = words;
+      const key = { local: mapped(local), port, kind: of };
+      maps.endpoints.put(key, { ...zero('endpoint'), flags: ANSWERS, ...rest });
       maps.locals.put({ octets: mapped(local) }, 1);
-      reads(`passed ${local}`, `${port}`, () => counts(maps.endpoints.get(key)?.passed));
-      reads(`answered ${local}`, `${port}`, () => counts(maps.endpoints.get(key)?.answered));
+      for (const name of ['passed', 'answered'] as const)
+        counters.counts(`${name} ${local}`, `${port} ${of}`, () => packets(maps.endpoints.get(key)?.[name]));
+      for (const name of ['sent_echo', 'sent_errind', 'sent_extnotify'] as const)
+        counters.notes(`${name} ${local}`, `${port} ${of}`, () => maps.endpoints.get(key)?.[name]);
     },
-    send: (t, program, frame, skb = {}, counters = 1) => {
-      const before = readAll(maps, readers.values());
-      const run = programs.run(program, frame, skb);
+    peer: (local, remote, words) => {
+      const key = peerKey(local, remote);
+      maps.peers.put(key, { ...zero('peer'), sessions: 1, ...words });
+      counters.counts(`extnotifies ${remote}`, local, () => packets(maps.peers.get(key)?.extnotifies));
+      for (const name of ['echo_requests', 'echo_responses', 'errinds'] as const)
+        counters.notes(`${name} ${remote}`, local, () => maps.peers.get(key)?.[name]);
+    },
+    remote: (at, own) => maps.remotes.put(remoteKey(at), BigInt(own)),
+    limit: (what, next) => maps.limits.put(LIMITS[what], { next: process.hrtime.bigint() + next }),
+    send: (t, program, frame, skb = {}, wanted = 1) => {
+      const run = counters.around(() => programs.run(program, frame, skb));
       isShimUsed ||= program === 'shim' || run.skb.mark !== 0;
-      const counted = raised(before, readAll(maps, readers.values()));
-      if (counted.length !== counters) t.fail(`counted ${counted.length} times: ${counted.join(', ')}`);
-      return { ...run, counted };
+      if (run.counted.length !== wanted) t.fail(`counted ${run.counted.length} times: ${run.counted.join(', ')}`);
+      return run;
     },
-    repeat: (program, frame, times) => programs.run(program, frame, {}, times),
+    repeat: (program, frame, times, skb = {}) => programs.run(program, frame, skb, times),
+    watch: counters.around,
     control: (what, words = {}) => {
       const number = typeof what === 'number' ? what : control_what[what];
       return programs.run('control', encode('control', { ...zero('control'), ...words, what: number })).value;
@@ -132,40 +176,18 @@ export function makeWorld(): World {
   };
 }
 
-interface Count {
-  readonly packets: bigint;
-  readonly bytes: bigint;
-}
-
-// Halves of sessions that share a TEID share a name, and are added up.
-interface Reader {
-  readonly name: string;
-  read(): Count | undefined;
-}
-
-function counts(packets: bigint | undefined): Count | undefined {
-  return packets === undefined ? undefined : { packets, bytes: 0n };
-}
-
-function readAll(maps: OpenMaps, readers: Iterable<Reader>): Map<string, Count> {
-  const all = new Map<string, Count>();
-  const add = (name: string, { packets, bytes }: Count): void => {
-    const old = all.get(name) ?? { packets: 0n, bytes: 0n };
-    all.set(name, { packets: old.packets + packets, bytes: old.bytes + bytes });
-  };
-  for (const { name, read } of readers) add(name, read() ?? { packets: 0n, bytes: 0n });
-  for (const [key, perCpu] of maps.drops.entries()) add(dropName(key), total<Structs['drop_count']>(perCpu));
-  return all;
-}
-
-function raised(before: ReadonlyMap<string, Count>, after: ReadonlyMap<string, Count>): string[] {
-  return [...after].flatMap(([name, { packets, bytes }]) => {
-    const old = before.get(name) ?? { packets: 0n, bytes: 0n };
-    return packets === old.packets && bytes === old.bytes
-      ? []
-      : [`${name}: ${packets - old.packets} ${bytes - old.bytes}`];
-  });
-}
+const EMPTIED = [
+  'tx',
+  'tx_prefix',
+  'rx',
+  'endpoints',
+  'locals',
+  'drops',
+  'links',
+  'devices',
+  'peers',
+  'remotes',
+] as const;
 
 type Emptied = Pick<MapHandle<unknown, unknown>, 'entries' | 'delete'>;
 

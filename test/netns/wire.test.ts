@@ -73,9 +73,9 @@ for (const family of families) {
     overTheWire(async (t, m) => {
       t.is(await ping(m.ue1, inner[4][1], 5), 5);
       for (const machine of [m.m1, m.m2]) {
-        const { encap, decap, drops } = await linkStats(machine);
-        t.deepEqual(dropped({ encap, decap, drops, answered: 0, passed: 0 }), {});
-        t.true(encap.packets >= 5 && decap.packets >= 5);
+        const stats = await linkStats(machine);
+        t.deepEqual(dropped(stats), {});
+        t.true(stats.encap.packets >= 5 && stats.decap.packets >= 5);
       }
     }, family),
   );

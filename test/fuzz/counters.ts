@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+import { lookup, type RawMap, rawMap } from '../../src/bindings/bpf-map';
+import { encode } from '../../src/datapath/codec';
+import { drop_reason, type Structs, structs } from '../../src/datapath/layout.gen';
+import { type OpenMaps, total } from '../../src/datapath/maps';
+import { offsetOf } from '../../src/datapath/offset';
+import type { Endpoint, Session } from '../rules/tables';
+import { endpointKey, mappedHex, rxKey } from './fill';
+import { endpoints, sessions } from './places';
+
+/** What was counted, by names as `bad_length endpoint c0000202 2152`; without those that are zero. */
+export type Counts = Map<string, bigint>;
+
+/** How a session is called in counters. */
+export function sessionName({ version, local, id }: Session): string {
+  return `v${version} ${local} 0x${id.toString(16)}`;
+}
+
+/** How an endpoint is called in counters. */
+export function endpointName({ local, port }: Endpoint): string {
+  return `${local} ${port}`;
+}
+
+/** Gives a function that reads every counter. It is called very often, so nothing is decoded that is not needed. */
+export function counterReader(maps: OpenMaps): () => Counts {
+  const [rx, ends, peers] = [rawMap(maps.rx.fd), rawMap(maps.endpoints.fd), rawMap(maps.peers.fd)];
+  const entries = [
+    ...sessions.map((one) => entry(rx, encode('rx_key', rxKey(one)), sessionName(one), SESSION)),
+    ...endpoints.flatMap((one) =>
+      one.versions.map((version) =>
+        entry(ends, encode('endpoint_key', endpointKey(one, version)), endpointName(one), ENDPOINT),
+      ),
+    ),
+    ...pairs().map(([local, remote]) => {
+      const key = encode('peer_key', { local: mappedHex(local), remote: mappedHex(remote) });
+      return entry(peers, key, `${local} ${remote}`, PEER);
+    }),
+  ];
+  return () => {
+    const all: Counts = new Map();
+    for (const { map, key, counters } of entries) {
+      const value = lookup(map, key);
+      if (value !== undefined) for (const { name, read } of counters) add(all, name, read(value));
+    }
+    addDrops(all, maps);
+    return all;
+  };
+}
+
+type Fields<N extends keyof Structs> = readonly [struct: N, names: Readonly<Record<string, keyof Structs[N] & string>>];
+
+const SESSION: Fields<'rx_session'> = [
+  'rx_session',
+  { delivered: 'packets', 'delivered octets': 'bytes', end_markers: 'end_markers', errinds: 'errinds' },
+];
+const ENDPOINT: Fields<'endpoint'> = [
+  'endpoint',
+  {
+    answered: 'answered',
+    passed: 'passed',
+    sent_echo: 'sent_echo',
+    sent_errind: 'sent_errind',
+    sent_extnotify: 'sent_extnotify',
+  },
+];
+const PEER: Fields<'peer'> = ['peer', { notifications: 'extnotifies' }];
+
+/** One entry of a map and the counters in it. */
+interface Entry {
+  readonly map: RawMap;
+  readonly key: Buffer;
+  readonly counters: readonly { readonly name: string; read(value: Buffer): bigint }[];
+}
+
+function entry<N extends keyof Structs>(map: RawMap, key: Buffer, of: string, [struct, names]: Fields<N>): Entry {
+  const counters = Object.entries(names).map(([name, field]) => {
+    const at = offsetOf(struct, field);
+    const isWide = structs[struct].fields[field]?.[1] === 'u64';
+    const read = (value: Buffer): bigint => (isWide ? value.readBigUInt64LE(at) : BigInt(value.readUInt32LE(at)));
+    return { name: `${name} ${of}`, read };
+  });
+  return { map, key, counters };
+}
+
+function pairs(): (readonly [local: string, remote: string])[] {
+  const all = sessions.map(({ local, remote }) => [`${local} ${remote}`, [local, remote] as const] as const);
+  return [...new Map(all).values()];
+}
+
+function addDrops(all: Counts, maps: OpenMaps): void {
+  for (const [{ id, local, ifindex, reason }, perCpu] of maps.drops.entries()) {
+    const { packets, bytes } = total(perCpu);
+    const name = `${REASONS.get(reason) ?? reason} ${ifindex === 0 ? 'endpoint' : 'session'} ${hexOfMapped(local)} ${id}`;
+    add(all, name, packets);
+    add(all, `octets ${name}`, bytes);
+  }
+}
+
+function add(all: Counts, name: string, count: bigint): void {
+  if (count > 0n) all.set(name, (all.get(name) ?? 0n) + count);
+}
+
+function hexOfMapped(octets: Uint8Array): string {
+  const text = Buffer.from(octets).toString('hex');
+  return text.startsWith('00000000000000000000ffff') ? text.slice(24) : text;
+}
+
+const REASONS = new Map<number, string>(Object.entries(drop_reason).map(([name, value]) => [value, name]));
