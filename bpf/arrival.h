@@ -83,6 +83,9 @@ INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o)
 	o->end = o->udp + bpf_ntohs(ip->payload_len);
 	addr_copy(o->local, &ip->daddr);
 	addr_copy(o->remote, &ip->saddr);
+	/* ::ffff:a.b.c.d is IPv4 in our keys, and on no wire: who sends it wants to be taken for somebody else */
+	if (addr_is_v4(o->local) || addr_is_v4(o->remote))
+		return OUTER_OTHER;
 	next = ip->nexthdr;
 	for (int i = 0; i <= IPV6_MAX_EXT; i++) {
 		if (next == IPPROTO_UDP)

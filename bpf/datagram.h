@@ -51,10 +51,12 @@ struct whole {
 
 enum admission { ADMIT_STACK = -1, ADMIT_DROP = -2 }; /* else the slot */
 
+/* Without a branch for each word: the verifier would follow every one, for every slot. */
 INLINE int fragment_key_equal(const struct fragment_key *a, const struct fragment_key *b)
 {
-	return a->id == b->id && addr_equal(a->remote, b->remote) && addr_equal(a->local, b->local) &&
-	       a->version == b->version;
+	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
+
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
 }
 
 INLINE struct foreign *foreign_set(struct datagrams *t, const struct fragment_key *key)

@@ -199,6 +199,7 @@ enum link_flag {
 	LINK_SELECT = 1 << 2,		/* there are sessions in tx or tx_prefix */
 	LINK_PREFIX = 1 << 3,		/* there are sessions in tx_prefix */
 	LINK_HERE = 1 << 4,		/* the inner end is in this network namespace */
+	LINK_IPV6 = 1 << 5,		/* it has had an IPv6 address or a session with one: an MTU of 1280 at least */
 };
 
 struct link_config {
@@ -385,13 +386,13 @@ struct {
 HASH(links, __u32, struct link_state, 65536);
 HASH(link_words, __u32, struct link_words, 65536);
 HASH(tx, struct tx_key, struct tx_session, 2097152);
-HASH(rx, struct rx_key, struct rx_session, 2097152);
-HASH(carried, struct rx_key, struct drop_count, 2097152);
-HASH(remotes, struct remote_key, __u64, 2097152);
+HASH(rx, struct rx_key, struct rx_session, 1048576);
+HASH(carried, struct rx_key, struct drop_count, 262144);
+HASH(remotes, struct remote_key, __u64, 1048576);
 HASH(peers, struct peer_key, struct peer, 262144);
 HASH(locals, struct address, __u32, 65536);	/* addresses that endpoints have, for fragments and ICMP errors */
 HASH(inner_ends, __u32, __u32, 65536);	/* inner ends in this namespace, and their links: no way to a remote (X12) */
-HASH(labels, struct rx_key, struct label, 2097152);
+HASH(labels, struct rx_key, struct label, 1048576);
 HASH(underlays, __u32, struct underlay, 4096);
 HASH(endpoints, struct endpoint_key, struct endpoint, 65536);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import type { OutputRecord } from '../cli/command';
+import { link_flag } from '../datapath/layout.gen';
 import { countSessions, type Tally, tallyLinks } from '../datapath/tally';
 import { getLink, IFF_UP } from '../netlink/link';
-import { mtuArithmetic } from '../tunnels/gtp';
+import { innerMtu, mtuArithmetic } from '../tunnels/gtp';
 import { address, mac } from '../values';
 import { type LiveLink, linkPin } from '../wiring/links';
 import { readPeer } from '../wiring/pair';
@@ -82,7 +83,7 @@ function details(state: State, live: LiveLink, alive: readonly number[]): Output
   const { link } = live;
   const off = alive.flatMap((index) => offloadsOff(state, index).map((name) => `${nameOf(state, index)}:${name}`));
   return {
-    ...(link.mtu === undefined ? { mtu: mtuArithmetic(...leastParts(state, live)) } : { mtu: 'as given' }),
+    mtu: link.mtu === undefined ? mtuText(state, live) : 'as given',
     ...(off.length > 0 ? { offloads_off: off } : {}),
     pins: state.dir,
     programs: state
@@ -90,6 +91,13 @@ function details(state: State, live: LiveLink, alive: readonly number[]): Output
       .filter(({ ifindex }) => ifindex !== 0)
       .map(({ pin, program }) => `${pin}=${program ?? '?'}`),
   };
+}
+
+function mtuText(state: State, live: LiveLink): string {
+  const parts = leastParts(state, live);
+  const { flags, mtu } = state.maps.links.get(live.device.index)?.config ?? live.config;
+  const isRaised = flags & link_flag.ipv6 && innerMtu(...parts) < mtu;
+  return `${mtuArithmetic(...parts)}${isRaised ? `, raised to ${mtu} for IPv6` : ''}`;
 }
 
 function statsOf(state: State, { device }: LiveLink, tallies: ReadonlyMap<number, Tally>): OutputRecord {

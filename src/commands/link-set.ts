@@ -12,7 +12,7 @@ import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
 import { sameAddress } from '../values';
 import { addEndpoints } from '../wiring/endpoints';
-import { type LiveLink, linkFlags } from '../wiring/links';
+import { ipv6Flag, type LiveLink, linkFlags } from '../wiring/links';
 import { moveSession } from '../wiring/move';
 import { giveAddresses, noteInnerEnd, readPeer } from '../wiring/pair';
 import { wayTo } from '../wiring/routes';
@@ -31,7 +31,7 @@ export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): v
   const gone = new Set(live.link.dev.filter((index) => !state.isAttached(underlayPin(index))));
   for (const index of link.dev.filter((each) => !gone.has(each))) listenOn(state, index, link.gso === 'keep', undo);
   addEndpoints(state, [endpointOf(link)], undo);
-  setConfig(state, live, next, undo);
+  setConfig(state, live, next, ipv6Flag(words.address), undo);
   noteInnerEnd(state, live.device, undo);
   for (const stored of readSessions(state.maps, live.device.index)) follow(state, live, next, stored, undo);
   if (words.mtu !== undefined) setMtu(state, next, words.mtu, undo);
@@ -73,10 +73,10 @@ function given<T extends object>(words: T): { [K in keyof T]?: Exclude<T[K], und
   return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
-function setConfig(state: State, live: LiveLink, next: LiveLink, undo: Undo): void {
+function setConfig(state: State, live: LiveLink, next: LiveLink, more: number, undo: Undo): void {
   const { index } = live.device;
   const kept = live.config.flags & ~(link_flag.sgsn | link_flag.here);
-  const config = { flags: kept | linkFlags(next.device, next.link), mtu: next.link.mtu ?? live.config.mtu };
+  const config = { flags: kept | linkFlags(next.device, next.link) | more, mtu: next.link.mtu ?? live.config.mtu };
   const write = (to: LiveLink['config']): void =>
     control(state.control, { what: 'link', tx_key: { ifindex: index, addr: new Uint8Array(16) }, link: to });
   undo(() => write(live.config));

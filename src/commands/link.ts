@@ -12,7 +12,7 @@ import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
 import type { Address } from '../values';
 import { addEndpoints } from '../wiring/endpoints';
-import { BEING_MADE, findLink, type LiveLink, linkFlags, linkPin, listLinks } from '../wiring/links';
+import { BEING_MADE, findLink, ipv6Flag, type LiveLink, linkFlags, linkPin, listLinks } from '../wiring/links';
 import { configureInner, makePair, noteInnerEnd, planPair } from '../wiring/pair';
 import { refuseLoop, sourceTowards } from '../wiring/routes';
 import { findSession, refresh } from '../wiring/sessions';
@@ -108,7 +108,7 @@ function addLink(state: State, words: Add & { readonly inner: string }, undo: Un
   undo(() => void maps.link_words.delete(BEING_MADE));
   maps.link_words.put(BEING_MADE, storeLink(link));
   const device = makePair(state, words, plan, undo);
-  const live: LiveLink = { device, link, config: { flags: linkFlags(device, link), mtu: 0 } };
+  const live: LiveLink = { device, link, config: { flags: linkFlags(device, link) | ipv6Flag(words.address), mtu: 0 } };
   register(state, live, undo);
   for (const index of dev) listenOn(state, index, link.gso === 'keep', undo);
   addEndpoints(state, [endpointOf(link)], undo);

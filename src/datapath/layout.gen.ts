@@ -104,6 +104,7 @@ export const link_flag = {
   select: 4,
   prefix: 8,
   here: 16,
+  ipv6: 32,
 } as const;
 
 export const link_word = {

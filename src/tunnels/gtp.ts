@@ -87,6 +87,9 @@ export function innerMtu(mtu: number, family: 4 | 6, header: Header): number {
   return whole - overhead(family, header).reduce((sum, [, octets]) => sum + octets, 0);
 }
 
+/** IPv6 wants 1280 octets of every link (RFC 8200, 5); what a path does not take of them goes in outer fragments (X6). */
+export const IPV6_MIN_MTU = 1280;
+
 /** The arithmetic behind innerMtu in words: "1500 - 20 IPv4 - 8 UDP - 8 GTP-U = 1464". */
 export function mtuArithmetic(mtu: number, family: 4 | 6, header: Header): string {
   const parts = overhead(family, header).map(([name, octets]) => `- ${octets} ${name}`);

@@ -4,6 +4,7 @@ import { errno, KernelError } from '../errors';
 import { getLink, type LinkInfo } from '../netlink/link';
 import { hex } from '../tunnels/address';
 import { type Link, loadLink } from '../tunnels/link';
+import type { Prefix } from '../values';
 import type { State } from './state';
 
 /** A link that is there: its device and what it was told. */
@@ -57,6 +58,11 @@ export function setSelectFlags(flags: number, has: { readonly select: boolean; r
 /** The flags of a link that do not depend on its sessions: its role, and where its inner end is. */
 export function linkFlags(device: LinkInfo, link: Link): number {
   return (link.role === 'sgsn' ? link_flag.sgsn : 0) | (device.netnsid === undefined ? link_flag.here : 0);
+}
+
+/** The flag of a link whose inner end gets an IPv6 address; it stays. */
+export function ipv6Flag(addresses: readonly Prefix[] | undefined): number {
+  return addresses?.some(({ address }) => address.family === 6) ? link_flag.ipv6 : 0;
 }
 
 /** The pin of a link's hook. */

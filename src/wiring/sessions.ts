@@ -19,6 +19,7 @@ import { fromMapped, fromMappedPrefix, hex, mappedLength, toMapped } from '../tu
 import {
   type Header,
   headerOf,
+  IPV6_MIN_MTU,
   innerMtu,
   PLAIN_HEADER,
   rxConfig,
@@ -32,7 +33,7 @@ import type { Undo } from '../undo';
 import { type Address, type Prefix, prefix as prefixKind } from '../values';
 import { addEndpoints } from './endpoints';
 import { forgetFarEnd, isSameFarEnd, learnFarEnd } from './farends';
-import { type LiveLink, setSelectFlags } from './links';
+import { ipv6Flag, type LiveLink, setSelectFlags } from './links';
 import { keepDrops, keepSession } from './restore';
 import { refuseLoop, wayTo } from './routes';
 import { endpointOf, settle } from './settle';
@@ -173,16 +174,25 @@ export function forgetHalf({ maps }: State, key: Stored['key']): boolean {
 export function refresh(state: State, live: LiveLink, undo: Undo, changed: 'all' | TxConfig | 'gone' = 'all'): void {
   const { index } = live.device;
   const config = state.maps.links.get(index)?.config ?? live.config;
-  const { select, prefix, mtu: least } = survey(state, live, config, changed);
-  const flags = setSelectFlags(config.flags, { select, prefix });
-  const mtu = live.link.mtu ?? least;
+  const { select, prefix, ipv6, mtu: least } = survey(state, live, config, changed);
+  const flags = setSelectFlags(config.flags, { select, prefix }) | (ipv6 ? link_flag.ipv6 : 0);
+  const mtu = live.link.mtu ?? fitting(least, flags);
   if (flags === config.flags && mtu === config.mtu) return;
   undo(() => setLinkConfig(state, index, config));
   setLinkConfig(state, index, { flags, mtu });
   if (mtu !== config.mtu) setMtu(state, live, mtu, undo);
 }
 
-type Wants = { readonly select: boolean; readonly prefix: boolean; readonly mtu: number };
+type Wants = { readonly select: boolean; readonly prefix: boolean; readonly ipv6: boolean; readonly mtu: number };
+
+function fitting(mtu: number, flags: number): number {
+  return flags & link_flag.ipv6 ? Math.max(mtu, IPV6_MIN_MTU) : mtu;
+}
+
+function isIpv6(place: Place): boolean {
+  const prefix = prefixOf(place);
+  return prefix !== undefined && fromMappedPrefix(prefix.addr, prefix.length).address.family === 6;
+}
 
 function survey(
   state: State,
@@ -192,12 +202,14 @@ function survey(
 ): Wants {
   const had = { select: (flags & link_flag.select) !== 0, prefix: (flags & link_flag.prefix) !== 0 };
   const own = typeof changed === 'object' ? innerMtu(...partsOf(state, live, changed)) : Number.POSITIVE_INFINITY;
-  const seen = { select: false, prefix: false, mtu: own };
+  const seen = { select: false, prefix: false, ipv6: (flags & link_flag.ipv6) !== 0, mtu: own };
   for (const [place, tx] of sendHalves(state.maps, live.device.index)) {
     seen.select ||= place.in !== 'fallback';
     seen.prefix ||= place.in === 'tx_prefix';
+    seen.ipv6 ||= isIpv6(place);
     seen.mtu = Math.min(seen.mtu, innerMtu(...partsOf(state, live, activeTx(tx))));
-    const isSame = seen.mtu <= mtu && seen.select === had.select && seen.prefix === had.prefix;
+    const isLow = seen.mtu <= mtu && (seen.ipv6 || seen.mtu >= IPV6_MIN_MTU);
+    const isSame = isLow && seen.select === had.select && seen.prefix === had.prefix;
     if (isSame && changed !== 'all') return seen;
   }
   return Number.isFinite(seen.mtu) ? seen : { ...seen, mtu: innerMtu(...plainParts(state, live)) };
@@ -216,12 +228,12 @@ function refreshAfterAdd(
   const places = placesOf(live, words.ue);
   const isFirst = (live.config.flags & (link_flag.default | link_flag.select)) === 0;
   const own = innerMtu(pathMtu ?? underlayMtu(state, live), words.remote.family, headerOf(txConfig(live.link, words)));
-  const mtu = live.link.mtu ?? (isFirst ? own : Math.min(own, config.mtu));
   const added = {
     select: (config.flags & link_flag.select) !== 0 || words.ue.length > 0,
     prefix: (config.flags & link_flag.prefix) !== 0 || places.some((place) => place.in === 'tx_prefix'),
   };
-  const flags = setSelectFlags(config.flags, added);
+  const flags = setSelectFlags(config.flags, added) | ipv6Flag(words.ue);
+  const mtu = live.link.mtu ?? fitting(isFirst ? own : Math.min(own, config.mtu), flags);
   if (flags === config.flags && mtu === config.mtu) return;
   undo(() => setLinkConfig(state, index, config));
   setLinkConfig(state, index, { flags, mtu });

@@ -6,7 +6,7 @@ import { sameFrame } from './harness';
 import { inners, plain } from './inners';
 import { pattern } from './packet';
 import { receiver } from './receive';
-import { rxKey } from './session';
+import { PORT, rxKey } from './session';
 import { makeWorld } from './world';
 
 const world = makeWorld();
@@ -15,7 +15,7 @@ test.beforeEach(() => {
   world.reset();
   for (const family of [4, 6] as const) {
     world.rx({}, { local: ours[family] });
-    world.endpoint(ours[family]);
+    world.endpoint(ours[family], PORT, { flags: 0 });
   }
 });
 test.after.always(() => world.close());

@@ -4,6 +4,7 @@ import test from 'ava';
 import { endpoint_flag, kind } from '../../src/datapath/layout.gen';
 import { answering, atEndpoint, configure } from './answering';
 import { type Around, arriving, chain, type Family, type Gtp, gtp, ours } from './gtp';
+import { sameFrame } from './harness';
 import { inners, plain } from './inners';
 import { answer, errorIndication, message, message0, type } from './messages';
 import { network } from './network';
@@ -161,6 +162,22 @@ test('at an endpoint on another port the Error Indication goes to that port, whi
     const wanted = answer(family, errorIndication(UNKNOWN, ours[family], 40000), 9999, { dport: 9999 });
     const counted = `${atEndpoint('unknown_teid', 9999)}: 1 ${octetsOf(frame).length}`;
     answers(t, frame, wanted, counted, `sent_errind ${ours[family]}: 1`);
+  }
+});
+
+test('a train of G-PDUs of unknown TEIDs is cut in the shim first, and each of them answered (G16)', (t) => {
+  for (const family of families) {
+    const packets = [UNKNOWN, UNKNOWN + 1].map((teid) => gtp(plain[4], { teid }));
+    const train = octetsOf(arriving(family, Buffer.concat(packets), { udp: { checksum: 'pseudo' } }));
+    const skb = { ifindex: net.dev('ul'), gso_size: packets[0]?.length ?? 0 };
+    const run = net.inside(() => world.send(t, 'underlay', train, skb, 0));
+    t.deepEqual([run.verdict, run.skb.mark], ['redirect', 0xffffffff]);
+    for (const [i, packet] of packets.entries()) {
+      const back = { ifindex: net.dev('shim1'), mark: run.skb.mark };
+      const out = net.inside(() => world.send(t, 'shim', arriving(family, packet), back));
+      t.deepEqual([out.verdict, out.beside], ['redirect', [`sent_errind ${ours[family]}: 1`]]);
+      sameFrame(t, out.frame, answer(family, errorIndication(UNKNOWN + i, ours[family], 40000), 2152));
+    }
   }
 });
 

@@ -45,6 +45,8 @@ const strangers: Readonly<Record<string, Packet | Buffer>> = {
   'UDP to an IPv4 address that is not ours': arriving(4, gpdu, { destination: '192.0.2.9' }),
   'UDP to an IPv6 address that is not ours': arriving(6, gpdu, { destination: '2001:db8::9' }),
   'a broadcast': arriving(4, gpdu, { destination: '255.255.255.255' }),
+  'IPv6 to our IPv4 address in its mapped form': eth().ip6(A6, `::ffff:${B}`).udp(PORT, PORT).payload(gpdu),
+  'IPv6 from a mapped IPv4 address': eth().ip6(`::ffff:${A}`, B6).udp(PORT, PORT).payload(gpdu),
   'UDP behind an Authentication Header': eth().ip6(A6, B6, { next: 51 }).payload(100),
   'IPv6 without next header': eth().ip6(A6, B6, { next: 59 }).payload(100),
   'ICMPv6 behind hop-by-hop options': eth()

@@ -81,12 +81,12 @@ for (const [what, frame, rate, without] of kinds)
     });
 
     test(`IPv${family}: a token of ${what} comes back by itself`, (t) => {
-      world.limit(what, SECOND);
       const start = process.hrtime.bigint();
+      world.limit(what, SECOND);
       let tries = 0;
       for (let got = 0; got === 0 && tries < 1e6; tries++) got = once(t, frame(family)).beside.length;
-      t.true(Number(process.hrtime.bigint() - start) / 1e9 >= 1 / rate - 0.001);
-      t.true(tries > 1 && tries < 1e6);
+      t.true(Number(process.hrtime.bigint() - start) / 1e9 >= 1 / rate);
+      t.true(tries < 1e6);
     });
 
     test(`IPv${family}: the other kinds of answer have buckets of their own, beside that of ${what}`, (t) => {

@@ -11,7 +11,8 @@ import { packetSocket, type Socket } from '../agent';
 import { closeFixture, namespace, using, wire } from '../fixture';
 import { must, waitFor, within } from '../run';
 import { macOf } from '../topology';
-import { arriving, delivered, gtp } from './gtp';
+import { datagramOf, fragments } from './fragments';
+import { arriving, delivered, gtp, ours } from './gtp';
 import { sameFrame } from './harness';
 import { plain } from './inners';
 import { A, B, bare, eth, mapped, pattern, SERVER, SERVER6, UE, UE6 } from './packet';
@@ -229,6 +230,19 @@ test.serial(
 );
 
 test.serial(
+  'a frame with VLAN id 0, which is a priority alone, is ours',
+  using(machine)(async (t, m) => {
+    for (const vlan of [0, 0xe000, 0x1000]) {
+      await m.wire.send(eth({ vlan }).ip4(A, B).udp(PORT, PORT).payload(gtp(plain[4])).bytes());
+      const [got] = await m.user.receive({ contains: plain[4].subarray(20) });
+      sameFrame(t, got?.data ?? Buffer.alloc(0), delivered(plain[4]));
+    }
+    t.is(await m.count(), 3n);
+    t.deepEqual([...m.world.maps.drops.entries()], []);
+  }),
+);
+
+test.serial(
   "frames that are shorter than an IP header do no harm, and are nobody's",
   using(machine)(async (t, m) => {
     for (const family of [4, 6] as const) {
@@ -265,6 +279,22 @@ test.serial(
     const got = await m.user.receive({ count: 4, contains: marker });
     t.is(got.length, 4);
     for (const [i, { data }] of got.entries()) sameFrame(t, data, delivered(inners[i % 2] ?? Buffer.alloc(0)));
+    t.deepEqual([...m.world.maps.drops.entries()], []);
+  }),
+);
+
+test.serial(
+  'fragments that come by an underlay without link header become packets',
+  using(machine)(async (t, m) => {
+    m.world.rx({ ifindex: await indexOf(m.ns, 'gtp0') }, { local: ours[6] });
+    for (const family of [4, 6] as const) m.world.endpoint(ours[family]);
+    const inner = bare().ip4(UE, SERVER).udp(1, 2).payload(content(2000)).bytes();
+    const pieces = ([4, 6] as const).flatMap((family) => fragments(family, datagramOf(family, inner), [800, 1600]));
+    const packets = pieces.map((each) => each.bytes().subarray(14).toString('hex'));
+    await must(within(m.ns, '/usr/bin/python3', '-c', TUN, ...packets, ...packets.toReversed()));
+    const got = await m.user.receive({ count: 4, contains: marker });
+    t.is(got.length, 4);
+    for (const { data } of got) sameFrame(t, data, delivered(inner));
     t.deepEqual([...m.world.maps.drops.entries()], []);
   }),
 );

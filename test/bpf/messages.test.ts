@@ -153,6 +153,24 @@ for (const family of families) {
   });
 }
 
+test('what programs send by themselves are answers: an Echo Request of ours is not among them (G15)', (t) => {
+  const types = Array.from({ length: 256 }, (_, i) => i);
+  for (const family of families) {
+    const frames = types.flatMap((of) => [
+      arriving(family, message(of)),
+      arriving(family, message(of, '', { teid: 9 })),
+      arriving(family, message(of, '', { teid: LOCAL_TEID, flags: 0x36, more: '0000009901000000' })),
+    ]);
+    const at = 14 + (family === 4 ? 28 : 48) + 1;
+    const made = frames.map((frame) => send(t, frame)).filter((run) => run.verdict === 'redirect');
+    const wanted = [type.echoResponse, type.errorIndication, type.extNotify];
+    t.deepEqual(
+      [...new Set(made.map((run) => run.frame[at] ?? 0))].sort((a, b) => a - b),
+      wanted,
+    );
+  }
+});
+
 test('a change of the session makes it up again', (t) => {
   notes(t, endMarker(4), `end_markers ${hex(LOCAL_TEID)}`);
   const rx = world.maps.rx.get(rxKey({ local: ours[4] }))?.config[0];

@@ -3,7 +3,7 @@ import { type Outcome, outcomeName } from '../rules/outcome';
 import { receive } from '../rules/receive';
 import type { Counts } from './counters';
 import type { Datapath, Made } from './datapath';
-import { addCounts, countsText, difference, raised, sameCounts, type Wanted, wantedOf } from './opinion';
+import { addCounts, countsText, difference, raised, sameCounts, wantedOf } from './opinion';
 import { tables } from './places';
 
 /** A frame on which the rules and the program differ. */
@@ -12,6 +12,8 @@ export interface Finding {
   readonly hasTokens: boolean;
   /** How the two differ, without octets and numbers: findings with the same words have one cause. */
   readonly kind: string;
+  /** The outcome by the rules. */
+  readonly outcome: string;
   readonly rules: string;
   readonly program: string;
 }
@@ -34,6 +36,7 @@ export function compareOne(datapath: Datapath, frame: Buffer, hasTokens: boolean
   return {
     frame,
     hasTokens,
+    outcome: outcomeName(outcome),
     kind: `${outcomeName(outcome)} | ${differs} | counted ${reasons}`,
     rules: `${outcomeName(outcome)}; counted ${countsText(sums)}${octetsText(wanted.packet)}`,
     program: `${made.verdict}; counted ${countsText(counted)}${octetsText(seenPacket(made))}`,
@@ -50,41 +53,53 @@ function octetsText(packet: Buffer | undefined): string {
 
 /** A batch of frames: verdicts and octets are compared for each, counters for all together. */
 export interface Batch {
-  readonly hasTokens: boolean;
   add(frame: Buffer): Outcome;
-  /** Frames on which the two differ. */
+  /** Frames on which the two differ: some of them, if there are many. */
   finish(): Finding[];
 }
 
-/** Starts a batch. When its counters are not what they should be, its frames are run again one by one. */
+const ENOUGH = 4;
+
+/** Starts a batch. When something in it is not as it should be, it is run again in halves until single frames are left. */
 export function startBatch(datapath: Datapath, hasTokens: boolean): Batch {
   datapath.setTokens(hasTokens);
   const before = datapath.counters();
   const sums: Counts = new Map();
   const frames: Buffer[] = [];
-  const suspects: Buffer[] = [];
-  const runOne = (frame: Buffer, wanted: Wanted): void => {
-    const made = datapath.run(frame);
-    if (made === undefined) return;
-    frames.push(frame);
-    addCounts(sums, wanted);
-    if (difference(wanted, made) !== undefined) suspects.push(frame);
-  };
+  let isGood = true;
   return {
-    hasTokens,
     add: (frame) => {
       const outcome = receive(frame, tables(hasTokens));
       if (outcome.kind === 'unclaimed') return outcome;
       if (hasTokens && needsTokens(outcome)) datapath.setTokens(true);
-      runOne(frame, wantedOf(outcome, frame, tables(hasTokens)));
+      const wanted = wantedOf(outcome, frame, tables(hasTokens));
+      const made = datapath.run(frame);
+      if (made === undefined) return outcome;
+      frames.push(frame);
+      addCounts(sums, wanted);
+      if (difference(wanted, made) !== undefined) isGood = false;
       return outcome;
     },
     finish: () => {
-      const isCounted = sameCounts(raised(before, datapath.counters()), sums);
-      const again = isCounted ? suspects : frames;
-      return again.map((frame) => compareOne(datapath, frame, hasTokens)).filter((found) => found !== undefined);
+      if (isGood && sameCounts(raised(before, datapath.counters()), sums)) return [];
+      return findBad(datapath, frames, hasTokens);
     },
   };
+}
+
+function findBad(datapath: Datapath, frames: readonly Buffer[], hasTokens: boolean): Finding[] {
+  const [first, second] = frames;
+  if (first === undefined) return [];
+  if (second === undefined) return [compareOne(datapath, first, hasTokens)].filter((found) => found !== undefined);
+  const middle = frames.length >> 1;
+  const found: Finding[] = [];
+  for (const half of [frames.slice(0, middle), frames.slice(middle)]) {
+    if (found.length >= ENOUGH) break;
+    const batch = startBatch(datapath, hasTokens);
+    for (const frame of half) batch.add(frame);
+    found.push(...batch.finish());
+  }
+  return found;
 }
 
 function needsTokens(outcome: Outcome): boolean {

@@ -21,7 +21,9 @@ const BATCH = 512;
 const DRY = 8;
 const ENOUGH_FINDINGS = 20;
 // The frames of a bad batch are run again one by one, which takes a while.
-const ENOUGH_BAD_BATCHES = 40;
+const ENOUGH_BAD_BATCHES = 20;
+// One cause may show in many ways.
+const ENOUGH_OF_AN_OUTCOME = 2;
 
 /** Throws so many frames at both. The same seed makes the same frames. */
 export function fuzz(datapath: Datapath, seed: number, count: number): Result {
@@ -54,11 +56,14 @@ function throwAll(datapath: Datapath, source: Generator<Buffer>): Result {
     frames += count;
     const found = batch.finish();
     if (found.length > 0) bad++;
-    for (const finding of found)
-      if (findings.size < ENOUGH_FINDINGS && !findings.has(finding.kind))
-        findings.set(finding.kind, shrink(datapath, finding));
+    for (const finding of found) if (isNews(finding, findings)) findings.set(finding.kind, shrink(datapath, finding));
   }
   return { findings: [...findings.values()], reached, frames, seconds: (performance.now() - start) / 1000 };
+}
+
+function isNews({ kind, outcome }: Finding, known: ReadonlyMap<string, Finding>): boolean {
+  if (known.has(kind) || known.size >= ENOUGH_FINDINGS) return false;
+  return [...known.values()].filter((other) => other.outcome === outcome).length < ENOUGH_OF_AN_OUTCOME;
 }
 
 function fillBatch(batch: Batch, source: Generator<Buffer>, reached: Map<string, number>): number {

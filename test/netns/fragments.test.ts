@@ -7,7 +7,19 @@ import { closeFixture, gtpIn, linkStats, linkStatsWhen, machineStats, scratch, u
 import { gpdu, gtp } from '../gtp-frame';
 import { dropped, packets } from '../records';
 import { must, within } from '../run';
-import { ends, type Family, inner, join, macOf, outer, ping, type TwoMachines, twoMachines, user } from '../topology';
+import {
+  ends,
+  type Family,
+  inner,
+  join,
+  macOf,
+  mtuOf,
+  outer,
+  ping,
+  type TwoMachines,
+  twoMachines,
+  user,
+} from '../topology';
 import { complaints, dissect, dissectWhole } from '../tshark';
 
 test.after.always(closeFixture);
@@ -253,5 +265,26 @@ test.serial(
     t.deepEqual([decap.packets, got.length, mixed.length], [count, count, 0]);
     t.is(new Set(got.map(({ data }) => data.readUInt32BE(0))).size, count, 'none twice');
     t.deepEqual(dropped(await machineStats(m.m1)), {});
+  }),
+);
+
+test.serial(
+  'a link that carries IPv6 gets an MTU of 1280 over a narrower path, one of IPv4 alone what fits (RFC 8200 5)',
+  using(twoMachines)(async (t, m) => {
+    await narrowWire(m);
+    const session = ends(1, 2, outer[4][1]);
+    await gtpIn(m.m1, `link add gtp0 local ${outer[4][0]} netns ${m.ue1} address ${inner[4][0]}/24 ${session}`);
+    t.is(await mtuOf(m.ue1), WIRE - 36);
+    await gtpIn(m.m1, `link set gtp0 address ${inner[6][0]}/64`);
+    t.is(await mtuOf(m.ue1), 1280);
+    await gtpIn(m.m1, 'session change dev gtp0 local-teid 1 qfi 9');
+    t.is(await mtuOf(m.ue1), 1280, 'it stays');
+    t.regex(
+      await gtpIn(m.m1, '-d link show'),
+      /1300 - 20 IPv4 - 8 UDP - 16 GTP-U with QFI = 1256, raised to 1280 for IPv6/,
+    );
+    await gtpIn(m.m2, `link add gtp0 local ${outer[4][1]} netns ${m.ue2} ${user(1)} ${ends(2, 1, outer[4][0])}`);
+    t.is(await mtuOf(m.ue2), 1280);
+    t.is(await ping(m.ue1, inner[6][1], 3, '-s', '1232', '-M', 'do'), 3);
   }),
 );

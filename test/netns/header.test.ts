@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import test from 'ava';
 import { buildOne, packetSocket, type Socket, udpSocket } from '../agent';
-import { closeFixture, gtpIn, using } from '../fixture';
+import { closeFixture, gtpIn, linkStatsWhen, using } from '../fixture';
 import { type GtpFrame, gtpFrame } from '../gtp-frame';
-import { ends, type Family, inner, outer, type TwoMachines, twoMachines, user } from '../topology';
+import type { Stats } from '../records';
+import { ends, type Family, inner, join, outer, type TwoMachines, twoMachines, user } from '../topology';
 
 test.after.always(closeFixture);
 
@@ -85,14 +86,45 @@ test.serial(
 );
 
 test.serial(
-  'over IPv6 the checksum is right for every kind of inner packet, whatever is asked for',
+  'over IPv6 the checksum is right for every kind of inner packet, unless noudpcsum leaves it out',
   inMachines(async (t, m) => {
     const { sent } = await linked(m, 6);
     t.is((await sent({ more: ',chksum=0' })).outer.payloadSum, 'right');
     t.is((await sent({ flags: 'MF' })).outer.payloadSum, 'right');
     t.is((await sent({ size: 1001 })).outer.payloadSum, 'right');
     await gtpIn(m.m1, 'session change dev gtp0 local-teid 1 noudpcsum');
+    t.is((await sent({})).outer.payloadSum, 'absent');
+    await gtpIn(m.m1, 'session change dev gtp0 local-teid 1 udpcsum');
     t.is((await sent({})).outer.payloadSum, 'right');
+  }),
+);
+
+test.serial(
+  'over IPv6 a packet without checksum is dropped by name, unless the session or its link has noudpcsum (X10)',
+  inMachines(async (t, m) => {
+    await join(m, 6, { m1: 'noudpcsum' });
+    const bob = await udpSocket(m.ue2, inner[4][1], 7000);
+    const alice = await udpSocket(m.ue1, inner[4][0], 0);
+    const arrives = async (text: string) => {
+      await alice.send(Buffer.from(text), [inner[4][1], 7000]);
+      return (await bob.receive({ contains: text })).length === 1;
+    };
+    const drops = (count: number) => (stats: Stats) => stats.drops['zero_checksum'] === count;
+    const refused = async (text: string, count: number) => {
+      await alice.send(Buffer.from(text), [inner[4][1], 7000]);
+      t.true(drops(count)(await linkStatsWhen(m.m2, drops(count))), text);
+      t.deepEqual(await bob.receive({ timeout: 0 }), [], text);
+    };
+    await refused('by default', 1);
+    await gtpIn(m.m2, 'session change dev gtp0 local-teid 0x202 noudpcsum');
+    t.true(await arrives('the session takes it'));
+    await gtpIn(m.m2, 'session change dev gtp0 local-teid 0x202 udpcsum');
+    await refused('given back', 2);
+    await gtpIn(m.m2, `session replace dev gtp0 ${ends(0x202, 0x101, outer[6][0])}`);
+    await gtpIn(m.m2, 'link set gtp0 noudpcsum');
+    t.true(await arrives('the link takes it'));
+    await gtpIn(m.m2, 'link set gtp0 udpcsum');
+    await refused('given back to the link', 3);
   }),
 );
 
