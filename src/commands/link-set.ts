@@ -8,6 +8,7 @@ import type { Request } from '../grammar';
 import { IFF_UP, type LinkInfo, setLink as setDevice } from '../netlink/link';
 import { openRouteAt } from '../netlink/nsid';
 import type { RouteSocket } from '../netlink/socket';
+import { rxKey } from '../tunnels/id';
 import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
 import { sameAddress } from '../values';
@@ -83,14 +84,15 @@ function setConfig(state: State, live: LiveLink, next: LiveLink, more: number, u
   write(config);
 }
 
-// The receive key has the local address and the port in it: where they change, the session moves.
+// The receive key has the local address and the port in it: where they change, the session moves. One that a killed command
+// has moved is there already, and the port of version 0 need not be that of the link.
 function follow(state: State, live: LiveLink, next: LiveLink, stored: Stored, undo: Undo): void {
   const was = wordsOf(stored);
   const words = { ...was, local: sameAddress(was.local, live.link.local) ? next.link.local : was.local };
   const { tx, rx } = configs(next, words);
   const isSameRoute = (wayTo(state, words.remote, words.local)?.routeMtu ?? 0) === stored.tx.route_mtu;
   if (isSameRoute && isDeepStrictEqual(tx, stored.txConfig) && isDeepStrictEqual(rx, stored.rxConfig)) return;
-  const moves = next.link.port !== live.link.port || !sameAddress(words.local, was.local);
+  const moves = !isDeepStrictEqual(rxKey(words.local, words.id, next.link.port), stored.key);
   if (moves) moveSession(state, next, stored, words, undo);
   else rewriteSession(state, next, stored, words, stored.key, undo);
 }

@@ -120,6 +120,15 @@ test.serial(
     await gtpIn(m.m1, 'link set gtp0 port 4000');
     const moved = ['127.0.0.5:4000 gtp0 7 3', '192.0.2.1:4000 gtp 7 3', '192.0.2.1:4000 gtp0 7 3'];
     t.deepEqual(endpoints(m.m1), [moved, ['127.0.0.5', '192.0.2.1'], [4000]]);
+    await gtpIn(m.m1, 'link set gtp0 port 3386 ttl 9');
+    await gtpIn(m.m1, 'link set gtp0 port 2152 ttl 8');
+    t.deepEqual(
+      endpoints(m.m1)[0],
+      both.map((line) => line.replace('6 7', '7 3')),
+      "its port may stay when the link's does not",
+    );
+    t.deepEqual((await sessions(m.m1)).length, 2);
+    await gtpIn(m.m1, 'link set gtp0 port 4000');
     await gtpIn(m.m1, 'session del dev gtp0 tid 0x99 local 127.0.0.5');
     await gtpIn(m.m1, 'session del dev gtp0 tid 0x1234567890');
     await gtpIn(m.m1, 'link set gtp0 port 2152 echo off restart_count 7');
