@@ -336,14 +336,13 @@ test('IPv6: a packet that says of itself that it is all there is one (RFC 6946)'
   completes(t, fragment(6, datagramOf(6, inner), { start: 0, end: datagramOf(6, inner).length, more: false }));
 });
 
-test('an IPv4 address in an IPv6 packet is another address', (t) => {
+test('pieces of an IPv6 packet with mapped IPv4 addresses are none of an IPv4 one, and not ours', (t) => {
   const mapped = { source: '::ffff:192.0.2.1', destination: '::ffff:192.0.2.2' };
   const whole = datagramOf(4, inner);
-  const [a] = fragments(4, whole, [120, 200]) as [Packet];
+  const [a, second, third] = fragments(4, whole, [120, 200]) as [Packet, Packet, Packet];
   holds(t, a);
-  const [, b, c] = fragments(6, whole, [120, 200], mapped) as [Packet, Packet, Packet];
-  holds(t, b);
-  holds(t, c);
+  for (const piece of fragments(6, whole, [120, 200], mapped)) leaves(t, piece);
+  delivers(t, [second, third]);
 });
 
 /** Makes what is held so many seconds older. */

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 import test from 'ava';
-import { buildOne, packetSocket, type Socket, udpSocket } from '../agent';
 import { closeFixture, gtpIn, linkStatsWhen, using } from '../fixture';
-import { type GtpFrame, gtpFrame } from '../gtp-frame';
+import { linked } from '../on-wire';
 import type { Stats } from '../records';
-import { ends, type Family, inner, join, outer, type TwoMachines, twoMachines, user } from '../topology';
+import { join, outer, twoMachines } from '../topology';
 
 test.after.always(closeFixture);
 
@@ -140,41 +139,3 @@ test.serial(
     t.false((await sent({})).outer.dontFragment);
   }),
 );
-
-interface Inner {
-  readonly version?: Family;
-  readonly ttl?: number;
-  readonly tos?: number;
-  readonly port?: number;
-  readonly flags?: string;
-  readonly size?: number;
-  readonly more?: string;
-}
-
-/** A session, and a way to see what one inner datagram looks like on the wire. */
-async function linked(m: TwoMachines, family: Family, words = '') {
-  const [local, remote] = outer[family];
-  const session = `${ends(1, 2, remote)} ${words}`.trim();
-  await gtpIn(m.m1, `link add gtp0 local ${local} netns ${m.ue1} ${user(0)} ${session}`);
-  const [wire, tap] = [await packetSocket(m.m2, 'ul'), await packetSocket(m.ue1, 'eth0')];
-  await (await udpSocket(m.m1, local, 0)).send(Buffer.from('neighbour'), [remote, 9]);
-  return { sent: (what: Inner) => onWire(wire, tap, what) };
-}
-
-async function onWire(wire: Socket, tap: Socket, what: Inner): Promise<GtpFrame> {
-  const { version = 4, ttl = 64, tos = 0, port = 7, flags = '', size = 20, more = '' } = what;
-  const marker = `mark ${Math.random()}`;
-  const ends = `src='${inner[version][0]}',dst='${inner[version][1]}'`;
-  const ip =
-    version === 4 ? `IP(${ends},ttl=${ttl},tos=${tos},flags='${flags}')` : `IPv6(${ends},hlim=${ttl},tc=${tos})`;
-  const payload = `b'${marker}'.ljust(${Math.max(size, marker.length)},b'p')`;
-  await tap.send(
-    await buildOne(
-      `Ether(src='02:00:00:00:00:01',dst='02:00:00:00:00:02')/${ip}/UDP(sport=${port},dport=9${more})/${payload}`,
-    ),
-  );
-  const [got] = await wire.receive({ contains: marker });
-  const frame = got === undefined ? undefined : gtpFrame(got.data);
-  if (frame === undefined) throw new Error(`nothing came for ${JSON.stringify(what)}`);
-  return frame;
-}

@@ -28,6 +28,9 @@ const FRAGMENT = 44;
 // Hop-by-hop, routing and destination options are the others; so many headers are skipped at most, too.
 const SKIPPED = [0, 43, FRAGMENT, 60];
 
+// ::ffff:0:0/96 stands for IPv4 in programs, and in no packet (RFC 4291, 2.5.5.2).
+const MAPPED = Buffer.from('00000000000000000000ffff', 'hex');
+
 /** Reads Ethernet, IP and UDP: what is no datagram to an endpoint of ours is left to the stack. */
 export function readOuter(frame: Buffer, tables: Tables): Pass | Unclaimed | BadDatagram | Datagram {
   if (frame.length < ETHERNET) return pass('no frame');
@@ -75,6 +78,7 @@ function readIp6(frame: Buffer): Pass | Unclaimed | Ip {
   if (frame.length < at + 40) return pass('no room for IP');
   const first = frame.readUInt16BE(at);
   if (first >> 12 !== 6) return pass('IP header');
+  if ([at + 8, at + 24].some((start) => frame.subarray(start, start + 12).equals(MAPPED))) return pass('IPv4 in IPv6');
   const udpAt = behindHeaders(frame, at + 40);
   if (typeof udpAt !== 'number') return udpAt;
   return {
