@@ -95,11 +95,9 @@ INLINE void answer_udp(struct udphdr *udp, const struct outer *o, const struct a
 INLINE int answer_room(struct __sk_buff *skb, const struct outer *o, __u32 len)
 {
 	__u32 cut = o->udp + sizeof(struct udphdr);
-	int more = -(int)cut;
 
-	if (bpf_skb_change_tail(skb, o->l3 + cut + len, 0))
-		more = (int)(o->l3 + len) - (int)skb->len;
-	if (more && bpf_skb_adjust_room(skb, more, BPF_ADJ_ROOM_MAC, 0))
+	if (bpf_skb_change_tail(skb, o->l3 + cut + len, 0) ? resize(skb, o->l3 + len) :
+							     bpf_skb_adjust_room(skb, -(int)cut, BPF_ADJ_ROOM_MAC, 0))
 		return -1;
 	/* redirect_neigh wants an Ethernet header to take off, also where none came */
 	return o->l3 ? 0 : bpf_skb_change_head(skb, ETH_HLEN, 0);

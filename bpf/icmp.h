@@ -22,14 +22,37 @@ struct icmp_error {
 #define QUOTE_V4 (576 - sizeof(struct iphdr) - sizeof(struct icmp_error)) /* RFC 1812 4.3.2.3 */
 #define QUOTE_V6 (IPV6_MIN_MTU - sizeof(struct ipv6hdr) - sizeof(struct icmp_error))
 
+/*
+ * Cuts a packet to its first `want` octets, or to fewer. The kernel refuses to cut at the tail what is marked as encapsulated, which is
+ * what came out of another tunnel: of such a one the octets are written anew. A super-packet among them is left: its sender
+ * learns when it sends a segment of it again. Returns how many octets there are now, or -1.
+ */
+INLINE int icmp_cut(struct __sk_buff *skb, __u32 want)
+{
+	struct scratch *s;
+	__u32 zero = 0;
+
+	if (!bpf_skb_change_tail(skb, ETH_HLEN + want, 0))
+		return want;
+	s = bpf_map_lookup_elem(&scratch, &zero);
+	if (!s || skb->gso_size)
+		return -1;
+	if (want > sizeof(s->octets))
+		want = sizeof(s->octets);
+	OPAQUE(want);
+	if (want < sizeof(struct iphdr) || want > sizeof(s->octets) ||
+	    bpf_skb_load_bytes(skb, ETH_HLEN, s->octets, want) || resize(skb, ETH_HLEN + want) ||
+	    bpf_skb_store_bytes(skb, ETH_HLEN, s->octets, want, 0))
+		return -1;
+	return want;
+}
+
 /* Makes room for `len` octets in front of the quoted packet, which is cut to `quote` octets. */
 INLINE int icmp_room(struct __sk_buff *skb, const struct inner *in, __u32 quote, __u32 len)
 {
-	if (in->total < quote)
-		quote = in->total;
-	if (bpf_skb_change_tail(skb, ETH_HLEN + quote, 0) || bpf_skb_adjust_room(skb, len, BPF_ADJ_ROOM_MAC, 0))
-		return -1;
-	return quote;
+	int have = icmp_cut(skb, in->total < quote ? in->total : quote);
+
+	return have < 0 || bpf_skb_adjust_room(skb, len, BPF_ADJ_ROOM_MAC, 0) ? -1 : have;
 }
 
 INLINE int icmp_v4(struct __sk_buff *skb, const struct inner *in, __u32 mtu)

@@ -121,9 +121,9 @@ test.serial(
       `link add gtp2 local 127.0.0.3 netns ${ue2} address 10.45.0.2/24 ${ends(0x202, 0x101, '127.0.0.2')}`,
     );
     const user = await udpSocket(ue2, '10.45.0.2', 7000);
-    await user.send(Buffer.from('to nobody'), ['10.45.0.1', 7000]);
+    for (const size of [0, 9, 9000]) await user.send(Buffer.alloc(size), ['10.45.0.1', 7000]);
     const there = await addressStats(m1, '127.0.0.2');
-    t.deepEqual([dropped(there), there.sent.errind], [{ unknown_teid: 1 }, 1]);
+    t.deepEqual([dropped(there), there.sent.errind], [{ unknown_teid: 3 }, 3]);
     t.deepEqual(dropped(await addressStats(m1, '127.0.0.3')), {}, 'it is about a session of that link');
   }),
 );
