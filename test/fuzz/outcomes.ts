@@ -104,6 +104,7 @@ export const OUTCOMES: readonly string[] = [
   'drop zero_checksum endpoint: IPv6',
   'drop zero_checksum session: IPv6',
   'pass: IP header',
+  'pass: IPv4-mapped address',
   'pass: many IPv6 headers',
   'pass: no endpoint',
   'pass: no room for IP',

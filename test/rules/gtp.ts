@@ -64,15 +64,16 @@ export function behindExtensions({ version, flags, body }: Message, mustUndersta
   if (version === 0 || (flags & ANY) === 0) return body;
   let at = 4;
   let type = (flags & E) !== 0 ? (body[3] ?? 0) : 0;
+  let isUnknown = false;
   for (let count = 0; type !== 0; count++) {
     if (count === LONGEST_CHAIN) return fault('bad_extension', 'more than eight');
     const end = endOfExtension(body, at);
     if (typeof end !== 'number') return end;
-    if (mustUnderstand && type >= 0x80 && !KNOWN.has(type)) return fault('unknown_extension', 'must be understood');
+    isUnknown ||= type >= 0x80 && !KNOWN.has(type);
     type = body[end - 1] ?? 0;
     at = end;
   }
-  return body.subarray(at);
+  return mustUnderstand && isUnknown ? fault('unknown_extension', 'must be understood') : body.subarray(at);
 }
 
 function endOfExtension(body: Buffer, at: number): number | Fault {

@@ -78,7 +78,7 @@ function readIp6(frame: Buffer): Pass | Unclaimed | Ip {
   if (frame.length < at + 40) return pass('no room for IP');
   const first = frame.readUInt16BE(at);
   if (first >> 12 !== 6) return pass('IP header');
-  if ([at + 8, at + 24].some((start) => frame.subarray(start, start + 12).equals(MAPPED))) return pass('IPv4 in IPv6');
+  if (isMapped(frame, at + 8) || isMapped(frame, at + 24)) return pass('IPv4-mapped address');
   const udpAt = behindHeaders(frame, at + 40);
   if (typeof udpAt !== 'number') return udpAt;
   return {
@@ -90,6 +90,11 @@ function readIp6(frame: Buffer): Pass | Unclaimed | Ip {
     end: at + 40 + frame.readUInt16BE(at + 4),
     isHeaderSound: true,
   };
+}
+
+/** Whether an address is of ::ffff:0:0/96, which is no address of the wire: our keys would take it for an IPv4 one. */
+function isMapped(frame: Buffer, at: number): boolean {
+  return frame.toString('hex', at, at + 12) === '00000000000000000000ffff';
 }
 
 /** Where UDP starts: behind hop-by-hop, routing, destination options and an atomic fragment header (RFC 8200, 4). */

@@ -93,7 +93,7 @@ function isPathMessage({ flags, id }: Message): boolean {
 
 /** An End Marker of no session is never answered (G11). */
 function takeUnknown(message: Message, { drop }: Here): Outcome {
-  const rest = behindExtensions(message, true);
+  const rest = behindExtensions(message, false);
   return drop(isFault(rest) ? rest : fault('unknown_teid', 'End Marker'));
 }
 
