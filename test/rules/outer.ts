@@ -28,9 +28,6 @@ const FRAGMENT = 44;
 // Hop-by-hop, routing and destination options are the others; so many headers are skipped at most, too.
 const SKIPPED = [0, 43, FRAGMENT, 60];
 
-// ::ffff:0:0/96 stands for IPv4 in programs, and in no packet (RFC 4291, 2.5.5.2).
-const MAPPED = Buffer.from('00000000000000000000ffff', 'hex');
-
 /** Reads Ethernet, IP and UDP: what is no datagram to an endpoint of ours is left to the stack. */
 export function readOuter(frame: Buffer, tables: Tables): Pass | Unclaimed | BadDatagram | Datagram {
   if (frame.length < ETHERNET) return pass('no frame');
