@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import test from 'ava';
+import { udpSocket } from '../agent';
 import { closeFixture, gtpIn, linkStatsWhen, using } from '../fixture';
 import { linked } from '../on-wire';
 import type { Stats } from '../records';
-import { join, outer, twoMachines } from '../topology';
+import { ends, inner, join, outer, twoMachines } from '../topology';
 
 test.after.always(closeFixture);
 
