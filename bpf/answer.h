@@ -127,23 +127,37 @@ INLINE int answer_write(struct __sk_buff *skb, const struct outer *o, const stru
 	}
 }
 
+INLINE int is_link_local(const void *address)
+{
+	const __u8 *a = address;
+
+	return a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
+}
+
+/* Finds the way back to who asked; by lo there always is one. Returns 0, or -1 when there is none. */
+INLINE int answer_route(struct __sk_buff *skb, const struct outer *o, struct bpf_fib_lookup *fib, __u32 shim_in)
+{
+	fib->ifindex = shim_in;
+	fib->l4_protocol = IPPROTO_UDP;
+	return skb->ifindex == LOOPBACK_IFINDEX ? 0 : route_lookup(skb, fib, o->local, o->remote);
+}
+
 /*
  * Sends an answer back, by the route to who asked. What came by lo has its route with it and goes up as if it had come so:
  * to a program's socket, or to another address of ours. Returns a verdict; `sent` counts what goes out.
  */
-INLINE int answer_send(struct __sk_buff *skb, const struct outer *o, const struct answer *a, __u32 shim_in, __u64 *sent)
+INLINE int answer_send(struct __sk_buff *skb, const struct outer *o, const struct answer *a,
+		       const struct bpf_fib_lookup *fib, __u64 *sent)
 {
-	struct bpf_fib_lookup fib = { .ifindex = shim_in, .l4_protocol = IPPROTO_UDP };
-	int by_lo = skb->ifindex == LOOPBACK_IFINDEX;
-
-	if (!by_lo && route_lookup(skb, &fib, o->local, o->remote))
-		return TC_ACT_SHOT;
-	if (answer_write(skb, o, a))
+	/* never to who asked everybody (G19) */
+	if (skb->pkt_type == PACKET_BROADCAST || skb->pkt_type == PACKET_MULTICAST || answer_write(skb, o, a))
 		return TC_ACT_SHOT;
 	__sync_fetch_and_add(sent, 1);
-	if (by_lo)
+	if (skb->ifindex == LOOPBACK_IFINDEX)
 		return tail(skb, TAIL_UNDERLAY, o->l3, ASK_ALL);
-	return route_send(&fib);
+	if (is_link_local(o->remote)) /* the route's device is not the one it came by: there is one such network on each */
+		return bpf_redirect_neigh(skb->ifindex, 0, 0, 0);
+	return route_send(fib);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include "packet.h"
 
 #define IPV6_MAX_EXT 4
+#define PING_PRIORITY 0x67747075	/* of the sockets of `gtp ping` (SO_PRIORITY) */
 
 enum outer_kind {
 	OUTER_UDP,
@@ -99,6 +100,8 @@ INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o)
 		if (bpf_skb_load_bytes(skb, o->udp, ext, sizeof(ext)))
 			return OUTER_OTHER;
 		next = ext[0];
+		if (kind == IPPROTO_ROUTING && ext[3]) /* on its way to somebody else (RFC 8200 4.4) */
+			return OUTER_OTHER;
 		if (kind != IPPROTO_FRAGMENT)
 			o->udp += (ext[1] + 1) * 8;
 		else if (ext[2] || ext[3] & 0xf9) /* all there is counts as whole (RFC 6946) */
@@ -154,11 +157,15 @@ INLINE int known_port(const struct config *cfg, __u32 port)
 	return cfg->ports[port >> 6 & (PORT_WORDS - 1)] >> (port & 63) & 1;
 }
 
-/* Is another program of this machine bound to that address and port? */
-INLINE int has_socket(struct __sk_buff *skb, const struct outer *o)
+/*
+ * Is another program of this machine bound to that address and port? The socket of a `gtp ping` is known by its priority:
+ * it gets Echo Responses (`is_response`), and nothing else of that peer.
+ */
+INLINE int has_socket(struct __sk_buff *skb, const struct outer *o, int is_response)
 {
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
+	int is_ping;
 
 	if (o->version == 4) {
 		tuple.ipv4.saddr = addr_v4(o->remote);
@@ -175,8 +182,9 @@ INLINE int has_socket(struct __sk_buff *skb, const struct outer *o)
 	}
 	if (!sk)
 		return 0;
+	is_ping = sk->priority == PING_PRIORITY;
 	bpf_sk_release(sk);
-	return 1;
+	return !is_ping || is_response;
 }
 
 /* Sum of the pseudo header of a received datagram of `len` octets. */
@@ -187,6 +195,17 @@ INLINE __u64 arrival_pseudo(const struct outer *o, __u32 len)
 	if (o->version == 4)
 		return sum + addr_v4(o->local) + addr_v4(o->remote);
 	return sum + sum_words(o->local, 4) + sum_words(o->remote, 4);
+}
+
+/* A device may have summed the packet up from the IP header on (CHECKSUM_COMPLETE): then the rest costs nothing. What it does
+ * not settle is summed up here. */
+INLINE int device_sum_is_right(struct __sk_buff *skb, const struct outer *o, __u64 pseudo)
+{
+	__s64 all = bpf_csum_update(skb, 0);
+
+	if (all < 0 || o->end != skb->len)
+		return 0;
+	return fold(pseudo + (__u32)all + (__u16)~fold(sum_packet(skb, o->l3, o->udp - o->l3))) == 0xffff;
 }
 
 /*
@@ -204,7 +223,7 @@ INLINE int bad_checksum(struct __sk_buff *skb, const struct outer *o, int zero_i
 	if (skb->gso_size || bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) >= 0)
 		return 0;
 	pseudo = arrival_pseudo(o, len);
-	if (o->check == fold(pseudo))
+	if (o->check == fold(pseudo) || device_sum_is_right(skb, o, pseudo))
 		return 0;
 	return fold(pseudo + sum_packet(skb, o->udp, len)) == 0xffff ? 0 : -DROP_BAD_CHECKSUM;
 }

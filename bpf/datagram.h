@@ -9,7 +9,8 @@
 #include "maps.h"
 #include "packet.h"
 
-#define HOLD_NS 30000000000ULL	/* as the kernel's ipfrag_time */
+#define HOLD_V6_NS 30000000000ULL	/* as the kernel's ipfrag_time */
+#define HOLD_V4_NS 2000000000ULL	/* its 16 bits of identification come round soon (RFC 4963) */
 #define NOWHERE 0xffffffffU
 
 /* A fragment as its own headers tell it. */
@@ -59,6 +60,12 @@ INLINE int fragment_key_equal(const struct fragment_key *a, const struct fragmen
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
 }
 
+/* How long the fragments of a datagram may take. */
+INLINE __u64 hold_ns(const struct fragment_key *key)
+{
+	return key->version == 4 ? HOLD_V4_NS : HOLD_V6_NS;
+}
+
 INLINE struct foreign *foreign_set(struct datagrams *t, const struct fragment_key *key)
 {
 	const __u32 *words = (const __u32 *)key;
@@ -74,10 +81,11 @@ INLINE struct foreign *foreign_set(struct datagrams *t, const struct fragment_ke
 INLINE int foreign_known(struct datagrams *t, const struct fragment_key *key, __u64 now)
 {
 	struct foreign *set = foreign_set(t, key);
+	__u64 hold = hold_ns(key);
 	int known = 0;
 
 	for (int i = 0; i < FOREIGN_WAYS; i++)
-		if (fragment_key_equal(&set[i].key, key) && now - set[i].since < HOLD_NS)
+		if (fragment_key_equal(&set[i].key, key) && now - set[i].since < hold)
 			known = 1;
 	return known;
 }
@@ -130,16 +138,16 @@ INLINE int datagram_refuse(struct datagram *d, struct lost *lost, const struct f
  * oldest. */
 INLINE __u32 datagram_find(struct datagrams *t, const struct fragment_key *key, __u64 now, __u32 *place)
 {
-	__u64 free = now > HOLD_NS ? now - HOLD_NS : 0, best = ~0ULL;
+	__u64 best = ~0ULL;
 	__u32 found = NOWHERE;
 
 	*place = NOWHERE;
 	for (__u32 i = 0; i < DATAGRAMS; i++) {
 		struct datagram *d = &t->held[i];
-		__u64 rank = d->state == DATAGRAM_FREE ? free : d->since;
+		__u64 rank = d->state == DATAGRAM_FREE ? now : d->until;
 		__u32 slot = i + t->zero;
 
-		if ((d->state == DATAGRAM_HELD || d->state == DATAGRAM_REFUSED) && (d->users || rank >= free) &&
+		if ((d->state == DATAGRAM_HELD || d->state == DATAGRAM_REFUSED) && (d->users || rank >= now) &&
 		    fragment_key_equal(&d->key, key))
 			found = slot;
 		if (!d->users && rank < best) {
@@ -220,7 +228,7 @@ INLINE int admit(struct datagrams *t, const struct fragment *f, __u64 now, struc
 		lose(lost, d->key.local, d->port, d->pieces, d->bytes);
 		__builtin_memset(d, 0, __builtin_offsetof(struct datagram, piece));
 		__builtin_memcpy(&d->key, &f->key, sizeof(f->key));
-		d->since = now;
+		d->until = now + hold_ns(&f->key);
 		d->state = DATAGRAM_HELD;
 	}
 	d = &t->held[slot & (DATAGRAMS - 1)];

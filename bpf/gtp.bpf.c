@@ -46,10 +46,12 @@ int shim(struct __sk_buff *skb)
 	return link_send(skb, cfg, &t);
 }
 
-/* tcx ingress of an underlay with Ethernet headers, and of lo. */
+/* tcx ingress of an underlay with Ethernet headers, and of lo. What is for another host, and was only overheard, is not ours. */
 SEC("tc")
 int underlay(struct __sk_buff *skb)
 {
+	if (skb->pkt_type == PACKET_OTHERHOST)
+		return TC_ACT_UNSPEC;
 	return underlay_receive(skb, ETH_HLEN);
 }
 

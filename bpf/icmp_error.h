@@ -6,6 +6,7 @@
 #ifndef GTP_ICMP_ERROR_H
 #define GTP_ICMP_ERROR_H
 
+#include "arrival.h"
 #include "gtpu.h"
 #include "icmp.h"
 #include "maps.h"
@@ -20,6 +21,7 @@ struct quote {
 	struct remote_key remote;
 	__u32 gtp;		/* where its GTP header is */
 	__u32 len;		/* of the packet, as it says */
+	__u32 least;		/* MTU that is believed */
 };
 
 INLINE int quote_v4(struct __sk_buff *skb, __u32 at, struct quote *q)
@@ -59,16 +61,26 @@ INLINE int quote_v6(struct __sk_buff *skb, __u32 at, struct quote *q)
 	return 0;
 }
 
-/* Is the quoted packet one of a session? */
+/*
+ * Is the quoted packet one of a session? Where the quote ends with the UDP header (RFC 792 asks for no more) there is no TEID to
+ * tell: then ports and a peer with sessions must do, and the path is not believed to be narrower than any path of IPv6.
+ */
 INLINE int quote_is_ours(struct __sk_buff *skb, struct quote *q)
 {
+	struct config *cfg;
 	__be32 tid[2];
 	struct gtpu g;
 	__be16 dport;
+	__u32 zero = 0;
 
-	if (bpf_skb_load_bytes(skb, q->gtp - 6, &dport, sizeof(dport)) || bpf_skb_load_bytes(skb, q->gtp, &g, sizeof(g)))
+	if (bpf_skb_load_bytes(skb, q->gtp - 6, &dport, sizeof(dport)))
 		return 0;
 	q->remote.port = bpf_ntohs(dport);
+	if (bpf_skb_load_bytes(skb, q->gtp, &g, sizeof(g))) {
+		cfg = bpf_map_lookup_elem(&config, &zero);
+		q->least = IPV6_MIN_MTU;
+		return cfg && known_port(cfg, q->remote.port) && peer_of(q->remote.local, q->remote.remote);
+	}
 	q->remote.kind = KIND_GTP;
 	q->remote.id = bpf_ntohl(g.teid);
 	if ((g.flags & GTPU_V1_MASK) == GTPU_V0) {
@@ -87,6 +99,8 @@ INLINE void pmtu_learn(const struct quote *q, __u32 mtu)
 	__u32 now = now_coarse(), zero = 0;
 	struct config *cfg;
 
+	if (mtu < q->least)
+		mtu = q->least;
 	if (!p || mtu >= q->len)
 		return;
 	if (p->mtu && p->mtu_until >= now && p->mtu <= mtu)

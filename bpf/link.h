@@ -99,6 +99,7 @@ INLINE int hairpin(struct __sk_buff *skb, struct tx_session *s, const struct tx_
 		return drop_session(skb, rc->ifindex, key.local, key.id, -why, t->packets);
 	if (c->ext_len)
 		hairpin_psc(r, c->ext);
+	session_alive(r);
 	count(&r->packets, &r->bytes, t->packets, t->bytes);
 	if (rc->flags & RX_HERE) /* the transmit side looks at the address */
 		bpf_skb_store_bytes(skb, 0, rc->dmac, ETH_ALEN, 0);

@@ -108,17 +108,16 @@ enum path_kind {
 struct tx_session {
 	__u32 active;		/* which of config[2] is in force */
 	__u32 epoch;		/* config.epoch when the path was looked up */
-	__u32 expires;		/* jiffies until which the path is believed */
+	__u64 expires;		/* jiffies until which the path is believed */
 	__u32 oif;
 	__u16 mtu;		/* of the path, outer header included */
 	__u16 route_mtu;	/* that of the route as the command saw it: the kernel tells us locked ones only. 0: none */
 	__u32 local_dev;	/* PATH_LOCAL: the device that holds `remote`; 0: it is not ours */
 	__u8 gateway[16] __attribute__((aligned(4)));	/* next hop, IPv4 or IPv6 */
+	enum path_kind path;
 	__u64 packets;
 	__u64 bytes;
-	enum path_kind path;
 	struct tx_config config[2];
-	__u32 pad;
 };
 
 enum rx_flag {
@@ -485,7 +484,7 @@ enum datagram_state {
 
 struct datagram {
 	struct fragment_key key;
-	__u64 since;		/* nanoseconds, when its first piece came */
+	__u64 until;		/* nanoseconds by which its pieces must be there */
 	__u32 bytes;		/* of the frames that brought its pieces */
 	__u16 pieces;
 	__u16 users;		/* programs that copy octets of it at this moment */

@@ -54,8 +54,9 @@ INLINE int route_send(const struct bpf_fib_lookup *fib)
 	return bpf_redirect_neigh(fib->ifindex, &next, sizeof(next), 0);
 }
 
-/* Fills the path in from the routing table; `link` is the session's own. */
-INLINE int path_route(struct __sk_buff *skb, struct tx_session *s, const struct tx_config *c, __u32 shim_in, __u32 link)
+/* Fills device and next hop in from the routing table; `link` is the session's own. `mtu` gets what the route takes. */
+INLINE int path_route(struct __sk_buff *skb, struct tx_session *s, const struct tx_config *c, __u32 shim_in, __u32 link,
+		      __u32 *mtu)
 {
 	struct bpf_fib_lookup fib = { .ifindex = shim_in, .l4_protocol = IPPROTO_UDP };
 	const __u32 *own;
@@ -68,7 +69,7 @@ INLINE int path_route(struct __sk_buff *skb, struct tx_session *s, const struct 
 	if (own && *own == link)
 		return PATH_LOOP;
 	s->oif = fib.ifindex;
-	s->mtu = fib.mtu_result;
+	*mtu = fib.mtu_result;
 	if (fib.family == AF_INET)
 		addr_from_v4(s->gateway, fib.ipv4_dst);
 	else
@@ -76,29 +77,32 @@ INLINE int path_route(struct __sk_buff *skb, struct tx_session *s, const struct 
 	return bpf_map_lookup_elem(&underlays, &s->oif) ? PATH_WIRE : PATH_OTHER;
 }
 
-/* What the path takes: the least that the route, the route as the command saw it, and an ICMP error (X7) say. */
-INLINE void path_mtu(struct tx_session *s, const struct tx_config *c)
+/* What a path to another machine takes: the least that the route, the route as the command saw it, an ICMP error (X7),
+ * and the kernel say. */
+INLINE __u32 path_mtu(const struct tx_session *s, const struct tx_config *c, __u32 mtu)
 {
 	const struct peer *p = peer_of(c->local, c->remote);
 
-	if (s->route_mtu && s->route_mtu < s->mtu)
-		s->mtu = s->route_mtu;
-	if (p && p->mtu && p->mtu < s->mtu && p->mtu_until >= now_coarse())
-		s->mtu = p->mtu;
+	if (s->route_mtu && s->route_mtu < mtu)
+		mtu = s->route_mtu;
+	if (p && p->mtu && p->mtu < mtu && p->mtu_until >= now_coarse())
+		mtu = p->mtu;
+	return mtu < PATH_MTU_MAX ? mtu : PATH_MTU_MAX;
 }
 
 GLOBAL int path_refresh(struct __sk_buff *skb, struct tx_session *s)
 {
+	__u32 zero = 0, link = 0, epoch, mtu = PATH_MTU_MAX;
 	struct endpoint_key at = {};
 	struct rx_session *r;
 	struct tx_config *c;
 	struct config *cfg;
-	__u32 zero = 0, link = 0;
 	int path = PATH_NONE;
 
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (!cfg || !s)
 		return 0;
+	epoch = cfg->epoch; /* before the look: what changes meanwhile raises it again */
 	c = &s->config[s->active & 1];
 	r = receive_half(c);
 	if (r)
@@ -111,23 +115,20 @@ GLOBAL int path_refresh(struct __sk_buff *skb, struct tx_session *s)
 	else if (c->flags & TX_HAIRPIN && bpf_map_lookup_elem(&endpoints, &at))
 		path = PATH_HAIRPIN;
 	else if (!s->local_dev)
-		path = path_route(skb, s, c, cfg->shim_in, link);
+		path = path_route(skb, s, c, cfg->shim_in, link, &mtu);
 	else
 		path = PATH_LOCAL;
-	if ((path != PATH_WIRE && path != PATH_OTHER) || s->mtu > PATH_MTU_MAX)
-		s->mtu = PATH_MTU_MAX;
-	if (path == PATH_WIRE || path == PATH_OTHER)
-		path_mtu(s, c);
+	s->mtu = path == PATH_WIRE || path == PATH_OTHER ? path_mtu(s, c, mtu) : PATH_MTU_MAX;
 	s->path = path;
-	s->epoch = cfg->epoch;
-	s->expires = (__u32)bpf_jiffies64() + (path == PATH_NONE ? NO_PATH_JIFFIES : PATH_JIFFIES);
+	s->epoch = epoch;
+	s->expires = bpf_jiffies64() + (path == PATH_NONE ? NO_PATH_JIFFIES : PATH_JIFFIES);
 	return 0;
 }
 
 /* Returns the session's path (enum path_kind), looked up anew when it is too old. */
 INLINE int path_of(struct __sk_buff *skb, struct tx_session *s, const struct config *cfg)
 {
-	if (s->epoch != cfg->epoch || (__s32)((__u32)bpf_jiffies64() - s->expires) > 0)
+	if (s->epoch != cfg->epoch || bpf_jiffies64() > s->expires)
 		path_refresh(skb, s);
 	return s->path;
 }

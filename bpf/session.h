@@ -56,4 +56,12 @@ INLINE __u32 now_coarse(void)
 	return bpf_ktime_get_coarse_ns() >> 30;
 }
 
+INLINE void session_alive(struct rx_session *r)
+{
+	__u32 now = now_coarse();
+
+	if (r->seen != now)
+		r->seen = now;
+}
+
 #endif

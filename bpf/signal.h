@@ -55,30 +55,34 @@ INLINE int signal_endpoint(struct signal *s, __u8 flags)
 INLINE int signal_extnotify(struct __sk_buff *skb, const struct signal *s)
 {
 	struct answer a = { .dport = s->o.dport };
+	struct bpf_fib_lookup fib = {};
 
-	if (!(s->endpoint->flags & ENDPOINT_EXTNOTIFY) || !limit_take(LIMIT_EXTNOTIFY, ERROR_INTERVAL))
+	if (!(s->endpoint->flags & ENDPOINT_EXTNOTIFY) || !limit_take(LIMIT_EXTNOTIFY, ERROR_INTERVAL) ||
+	    answer_route(skb, &s->o, &fib, s->cfg->shim_in))
 		return TC_ACT_SHOT;
 	message_extnotify(&a);
-	return answer_send(skb, &s->o, &a, s->cfg->shim_in, &s->endpoint->sent_extnotify);
+	return answer_send(skb, &s->o, &a, &fib, &s->endpoint->sent_extnotify);
 }
 
 /* G16, G17: to who sent a G-PDU that no session wants; TEID 0 is nobody's. */
 INLINE int signal_unknown_teid(struct __sk_buff *skb, const struct signal *s)
 {
 	struct answer a = { .dport = s->o.dport };
+	struct bpf_fib_lookup fib = {};
 
 	signal_drop(skb, s, DROP_UNKNOWN_TEID);
 	if (s->at.kind != KIND_GTP || !s->g.teid || !(s->endpoint->flags & ENDPOINT_ERRIND) ||
-	    !limit_take(LIMIT_ERRIND, ERROR_INTERVAL))
+	    !limit_take(LIMIT_ERRIND, ERROR_INTERVAL) || answer_route(skb, &s->o, &fib, s->cfg->shim_in))
 		return TC_ACT_SHOT;
 	message_errind(&a, &s->o, s->g.teid);
-	return answer_send(skb, &s->o, &a, s->cfg->shim_in, &s->endpoint->sent_errind);
+	return answer_send(skb, &s->o, &a, &fib, &s->endpoint->sent_errind);
 }
 
 /* G13, Z3: answered at any time, from where it was sent to, to where it came from. */
 INLINE int signal_echo(struct __sk_buff *skb, const struct signal *s, __be16 seq)
 {
 	struct answer a = { .dport = s->o.sport };
+	struct bpf_fib_lookup fib = {};
 
 	if (!(s->endpoint->flags & ENDPOINT_ECHO))
 		return signal_drop(skb, s, DROP_ECHO_OFF);
@@ -87,6 +91,8 @@ INLINE int signal_echo(struct __sk_buff *skb, const struct signal *s, __be16 seq
 	if (!(s->peer && bucket_take(&s->peer->echo_bucket, PEER_ECHO_INTERVAL)) &&
 	    !limit_take(LIMIT_ECHO, ECHO_INTERVAL))
 		return signal_drop(skb, s, DROP_RATE_LIMITED);
+	if (answer_route(skb, &s->o, &fib, s->cfg->shim_in))
+		return signal_drop(skb, s, DROP_NO_ROUTE);
 	if (s->peer)
 		__sync_fetch_and_add(&s->peer->echo_requests, 1);
 	__sync_fetch_and_add(&s->endpoint->answered, 1);
@@ -94,7 +100,7 @@ INLINE int signal_echo(struct __sk_buff *skb, const struct signal *s, __be16 seq
 		message_echo(&a, seq);
 	else
 		message_echo0(&a, seq, s->endpoint->restart_count);
-	return answer_send(skb, &s->o, &a, s->cfg->shim_in, &s->endpoint->sent_echo);
+	return answer_send(skb, &s->o, &a, &fib, &s->endpoint->sent_echo);
 }
 
 /* G18: about a session of ours, from its peer. What it does is the user's choice. */
@@ -230,8 +236,10 @@ INLINE int signal_v1(struct __sk_buff *skb, const struct signal *s, struct rx_se
 /* A socket of another program gets everything; the answers to our own Echo Requests are counted on the way. */
 INLINE int signal_pass(struct __sk_buff *skb, const struct signal *s)
 {
-	if (s->peer && s->g.type == GTPU_ECHO_RESPONSE)
+	if (s->peer && s->g.type == GTPU_ECHO_RESPONSE) {
 		__sync_fetch_and_add(&s->peer->echo_responses, 1);
+		s->peer->seen = now_coarse();
+	}
 	__sync_fetch_and_add(&s->endpoint->passed, skb->gso_segs > 1 ? skb->gso_segs : 1);
 	return TC_ACT_UNSPEC;
 }
@@ -264,20 +272,19 @@ INLINE int signal_receive(struct __sk_buff *skb)
 	if (skb->cb[1] == ASK_EXTNOTIFY)
 		return signal_extnotify(skb, &s);
 	s.peer = peer_of(s.o.local, s.o.remote);
-	if (has_socket(skb, &s.o))
+	ended = ended_session(&s);
+	if (!ended && has_socket(skb, &s.o, s.g.type == GTPU_ECHO_RESPONSE))
 		return signal_pass(skb, &s);
-	if (skb->gso_size) /* several messages: one by one */
-		return shim_send(skb, s.cfg, SHIM_DECAP, 1) < 0 ? signal_drop(skb, &s, DROP_NO_SHIM) :
-								   bpf_redirect(s.cfg->shim_out, 0);
+	if (skb->gso_size) { /* several messages: one by one */
+		why = shim_send(skb, s.cfg, SHIM_DECAP, 1);
+		return why < 0 ? signal_drop(skb, &s, -why) : why;
+	}
 	if (s.o.bad_sum)
 		return signal_drop(skb, &s, DROP_BAD_CHECKSUM);
 	if (bad_source(&s.o))
 		return signal_drop(skb, &s, DROP_BAD_SOURCE);
 	if (s.o.end < s.gtp + sizeof(s.g))
 		return signal_drop(skb, &s, DROP_BAD_LENGTH);
-	if (s.peer)
-		s.peer->seen = now_coarse();
-	ended = ended_session(&s);
 	zero_is_fine = ended ? ended->config[ended->active & 1].flags & RX_ZERO_CSUM :
 			       s.endpoint->flags & ENDPOINT_ZERO_CSUM;
 	why = bad_checksum(skb, &s.o, zero_is_fine);
@@ -285,6 +292,8 @@ INLINE int signal_receive(struct __sk_buff *skb)
 		return signal_drop(skb, &s, -why);
 	if (!s.is_served)
 		return signal_drop(skb, &s, DROP_BAD_VERSION);
+	if (s.peer)
+		s.peer->seen = now_coarse();
 	return s.at.kind == KIND_GTP0 ? signal_v0(skb, &s) : signal_v1(skb, &s, ended, why);
 }
 

@@ -226,15 +226,15 @@ export interface tx_config {
 export interface tx_session {
   readonly active: number;
   readonly epoch: number;
-  readonly expires: number;
+  readonly expires: bigint;
   readonly oif: number;
   readonly mtu: number;
   readonly route_mtu: number;
   readonly local_dev: number;
   readonly gateway: Uint8Array;
+  readonly path: number;
   readonly packets: bigint;
   readonly bytes: bigint;
-  readonly path: number;
   readonly config: readonly [tx_config, tx_config];
 }
 
@@ -263,7 +263,7 @@ export interface piece {
 
 export interface datagram {
   readonly key: fragment_key;
-  readonly since: bigint;
+  readonly until: bigint;
   readonly bytes: number;
   readonly pieces: number;
   readonly users: number;
@@ -570,17 +570,16 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     fields: {
       active: [0, 'u32'],
       epoch: [4, 'u32'],
-      expires: [8, 'u32'],
-      oif: [12, 'u32'],
-      mtu: [16, 'u16'],
-      route_mtu: [18, 'u16'],
-      local_dev: [20, 'u32'],
-      gateway: [24, 'u8[16]'],
-      packets: [40, 'u64'],
-      bytes: [48, 'u64'],
-      path: [56, 'u32'],
-      config: [60, 'tx_config[2]'],
-      pad: [172, 'u32'],
+      expires: [8, 'u64'],
+      oif: [16, 'u32'],
+      mtu: [20, 'u16'],
+      route_mtu: [22, 'u16'],
+      local_dev: [24, 'u32'],
+      gateway: [28, 'u8[16]'],
+      path: [44, 'u32'],
+      packets: [48, 'u64'],
+      bytes: [56, 'u64'],
+      config: [64, 'tx_config[2]'],
     },
   },
   prefix_key: {
@@ -618,7 +617,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     size: 328,
     fields: {
       key: [0, 'fragment_key'],
-      since: [40, 'u64'],
+      until: [40, 'u64'],
       bytes: [48, 'u32'],
       pieces: [52, 'u16'],
       users: [54, 'u16'],

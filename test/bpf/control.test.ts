@@ -61,7 +61,7 @@ for (const { what, make, put, read, keys } of halves) {
       t.is(world.control(what, { ...keys, tx: config, local_dev: teid }), 0);
       const changed = read();
       t.deepEqual([changed?.packets, changed?.bytes], [5n, 700n]);
-      t.is(changed?.expires, 0);
+      t.is(changed?.expires, 0n);
       t.is(changed?.local_dev, teid);
       t.is(changed?.active, teid % 2 === 0 ? 1 : 0);
       t.deepEqual(

@@ -12,7 +12,8 @@ export const SERVER = '198.51.100.9';
 export const UE6 = '2001:db8:45::2';
 export const SERVER6 = '2001:db8:c0::9';
 export const MAC_A = '02:00:00:00:00:0a';
-export const MAC_B = '02:00:00:00:00:0b';
+/** Of lo, on which test runs happen: a frame to another one would be for another host. */
+export const MAC_B = '00:00:00:00:00:00';
 
 /** Fields that are not given are filled in: lengths, next protocols and checksums are right unless said otherwise. */
 export interface Eth {

@@ -29,8 +29,7 @@ function configure(epoch: number): void {
 }
 
 const inner = eth({ type: etherType[4] }).payload(plain[4]).bytes();
-// Half the circle of 32 bits behind NEVER.
-const PAST = (NEVER + 2 ** 31) >>> 0;
+const PAST = 0n;
 const stale: Path = { expires: PAST, path: path_kind.none, mtu: 0, oif: 0, gateway: Buffer.alloc(16) };
 const local6: TxWords = { local: A6, remote: B6, flags: tx_flag.csum };
 

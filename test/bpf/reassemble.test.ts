@@ -350,6 +350,6 @@ function age(seconds: number): void {
   const table = world.maps.datagrams.get(0);
   if (table === undefined) throw new Error('no table');
   const older = (since: bigint): bigint => since - BigInt(seconds) * 1_000_000_000n;
-  const held = table.held.map((each) => (each.state === 0 ? each : { ...each, since: older(each.since) }));
+  const held = table.held.map((each) => (each.state === 0 ? each : { ...each, until: older(each.until) }));
   world.maps.datagrams.put(0, { ...table, held });
 }

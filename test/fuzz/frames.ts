@@ -31,7 +31,7 @@ function padding(random: Random): Buffer {
 }
 
 function ethernet(random: Random, lies: Lies, { local }: Endpoint): Buffer {
-  const header = Buffer.from(`02000000000b02000000000a${local.length === 8 ? '0800' : '86dd'}`, 'hex');
+  const header = Buffer.from(`00000000000002000000000a${local.length === 8 ? '0800' : '86dd'}`, 'hex');
   if (lies.has('vlan'))
     return Buffer.concat([header.subarray(0, 12), Buffer.from('81000005', 'hex'), header.subarray(12)]);
   if (lies.has('ether type')) header.writeUInt16BE(random.pick([0x0800, 0x86dd, 0x0806, random.below(65536)]), 12);
