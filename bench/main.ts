@@ -3,9 +3,10 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { measureCommand } from './command';
+import { measureFlood } from './flood';
 import { measure } from './measure';
 import { type Options, type Part, readOptions, usage } from './options';
-import { formatRows, formatVariants, type Results, rows } from './report';
+import { formatFlood, formatRows, formatVariants, type Results, rows } from './report';
 import { measureTestRun } from './testrun';
 import { buildTools } from './tools';
 import type { VariantName } from './variants';
@@ -55,6 +56,7 @@ async function measureParts({ parts, rounds, seconds }: Options): Promise<Result
   const wanted = (part: Part): boolean => parts.includes(part);
   return {
     figures: (await attempt(names.length > 0, () => measure({ variants: names, rounds, seconds, step }))) ?? {},
+    flood: await attempt(wanted('flood'), () => measureFlood(rounds, seconds, step)),
     testrun: await attempt(wanted('testrun'), () => measureTestRun(rounds, step)),
     command: await attempt(wanted('command'), () => measureCommand(rounds, step)),
   };
@@ -76,6 +78,7 @@ const NEEDS: Readonly<Record<Part, readonly VariantName[]>> = {
   kernel: ['raw', 'rawCut', 'vxlan', 'vxlanWire'],
   hairpin: ['raw', 'hairpin'],
   wire: ['raw', 'vxlanWire', 'wire'],
+  flood: [],
   testrun: [],
   command: [],
 };
@@ -87,6 +90,7 @@ function print(results: Results, { rounds, seconds, json }: Options, load: numbe
     `Linux ${machine.kernel}, ${machine.cpus} CPUs, Node ${machine.node}, load ${load.toFixed(2)}; medians of ${rounds}\n`,
   );
   if (Object.keys(results.figures).length > 0) console.log(`${formatVariants(results.figures)}\n`);
+  if (results.flood !== undefined) console.log(`${formatFlood(results.flood)}\n`);
   if (list.length > 0) console.log(formatRows(list));
   if (json !== undefined) {
     writeFileSync(json, `${JSON.stringify({ machine, rounds, seconds, rows: list, ...results }, null, 2)}\n`);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { CommandCost } from './command';
+import { FLOODS, type FloodFigures, type FloodName } from './flood';
 import { type Figure, type Figures, WORKS, type Work } from './measure';
 import type { Cost } from './testrun';
 import { type VariantName, variants } from './variants';
@@ -7,6 +8,7 @@ import { type VariantName, variants } from './variants';
 /** Everything that was measured; what was left out is undefined. */
 export interface Results {
   readonly figures: Figures;
+  readonly flood: FloodFigures | undefined;
   readonly testrun: readonly Cost[] | undefined;
   readonly command: { readonly ours: CommandCost; readonly node: CommandCost } | undefined;
 }
@@ -26,9 +28,10 @@ export interface Row {
 }
 
 /** The lines for which there are figures. */
-export function rows({ figures, testrun, command }: Results): Row[] {
+export function rows({ figures, flood, testrun, command }: Results): Row[] {
   return [
     ...BARS.flatMap((bar) => trafficRow(figures, bar)),
+    ...(flood === undefined ? [] : floodRows(flood)),
     ...(testrun ?? []).map(testRunRow),
     ...(command === undefined ? [] : [commandRow(command)]),
   ];
@@ -70,6 +73,37 @@ export function formatVariants(figures: Figures): string {
   return table([head, ...lines]);
 }
 
+/** A session beside each flood, with the ratios to the flood of a socket. */
+export function formatFlood(figures: FloodFigures): string {
+  const head = [
+    'flood',
+    'frames',
+    'CPU of one',
+    'of socket',
+    WORKS.tcp1,
+    'of socket',
+    WORKS.rtt,
+    'of socket',
+    'Error Indications',
+  ];
+  const lines = (Object.keys(FLOODS) as FloodName[]).map((name) => {
+    const { frames, cost, tcp, rtt, answers, allowed } = figures[name];
+    return [
+      FLOODS[name].title,
+      `${(frames.median / 1000).toFixed(0)} k/s`,
+      nanoseconds(cost),
+      text(cost.median / figures.deaf.cost.median),
+      withRange({ wall: tcp, perCpu: undefined }, 'tcp1'),
+      text(tcp.median / figures.deaf.tcp.median),
+      withRange({ wall: rtt, perCpu: undefined }, 'rtt'),
+      text(rtt.median / figures.deaf.rtt.median),
+      `${answers.median}`,
+      `${allowed.median}`,
+    ];
+  });
+  return table([head, ...lines]);
+}
+
 interface Bar {
   readonly ours: VariantName;
   readonly against: VariantName;
@@ -90,6 +124,8 @@ const BARS: readonly Bar[] = [
   { ours: 'wire', against: 'vxlanWire', work: 'udp', atLeast: 1.4, aim: 1.6 },
   { ours: 'wire', against: 'vxlanWire', work: 'rtt', atLeast: 0.7, aim: 0.5 },
 ];
+// The frames cost something wherever they go: answering must not cost more than a socket does.
+const FLOOD_BARS = { cost: { atLeast: 1.1, aim: 1 }, tcp: { atLeast: 0.9, aim: 1 }, rtt: { atLeast: 1.1, aim: 1 } };
 const TEST_RUN_BARS = { one: { atLeast: 1.4, aim: 1.15 }, many: { atLeast: 1.3, aim: 1.1 } };
 const COMMAND_BARS = { atLeast: 25, aim: 5 };
 
@@ -108,6 +144,29 @@ function trafficRow(figures: Figures, bar: Bar): Row[] {
   };
   return [judged(row, bar)];
 }
+
+function floodRows({ teids, deaf }: FloodFigures): Row[] {
+  const row = (work: string, which: 'cost' | 'tcp' | 'rtt', show: (value: number) => string): Row =>
+    judged(
+      {
+        work,
+        ours: show(teids[which].median),
+        reference: `${show(deaf[which].median)} a flooded socket`,
+        wall: teids[which].median / deaf[which].median,
+        perCpu: undefined,
+        unit: '',
+      },
+      FLOOD_BARS[which],
+    );
+  return [
+    row('unknown TEID, CPU of a frame', 'cost', (value) => `${value.toFixed(0)} ns`),
+    row(`beside them ${WORKS.tcp1}`, 'tcp', (value) => amount(value, 'tcp1')),
+    row(`beside them ${WORKS.rtt}`, 'rtt', (value) => amount(value, 'rtt')),
+  ];
+}
+
+const nanoseconds = ({ median, min, max }: Figure['wall']): string =>
+  `${median.toFixed(0)} ns [${min.toFixed(0)}..${max.toFixed(0)}]`;
 
 function testRunRow(cost: Cost): Row {
   const bars = cost.title.includes('sessions') ? TEST_RUN_BARS.many : TEST_RUN_BARS.one;

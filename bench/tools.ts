@@ -27,7 +27,7 @@ export async function buildTools(): Promise<void> {
   compileBpf('bench/bare.bpf.c', bareObject);
 }
 
-const TOOLS = ['flood', 'echo', 'rusage', 'testrun'] as const;
+const TOOLS = ['flood', 'echo', 'rusage', 'teids', 'testrun'] as const;
 export type ToolName = (typeof TOOLS)[number];
 
 const build = (file: string): Promise<unknown> => import(pathToFileURL(resolve('tools', file)).href);

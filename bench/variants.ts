@@ -10,6 +10,13 @@ export interface Ends {
   readonly address: string;
 }
 
+/** The users of a session, and who floods which address of whose machine. */
+export interface FloodedEnds extends Ends {
+  readonly flooder: string;
+  readonly machine: string;
+  readonly local: string;
+}
+
 export interface Variant {
   readonly title: string;
   make(): Promise<Ends>;
@@ -90,6 +97,17 @@ async function wire(): Promise<Ends> {
   await gtp(m1, linkAdd(1, client));
   await gtp(m2, linkAdd(2, server));
   return { client, server, address: '10.9.0.2' };
+}
+
+/** `wire`, and a third machine that reaches the server's by another device. */
+export async function floodedWire(): Promise<FloodedEnds> {
+  const [[client, server], [m1, m2]] = [await users('flood'), await machines('flood')];
+  const flooder = await namespace('flood-m3');
+  await veth({ ns: flooder, dev: 'fl', address: '198.51.100.1/24' }, { ns: m2, dev: 'fl', address: '198.51.100.2/24' });
+  await ip(flooder, 'route add 192.0.2.2/32 via 198.51.100.2');
+  await gtp(m1, linkAdd(1, client));
+  await gtp(m2, `${linkAdd(2, server)} dev ul dev fl`);
+  return { client, server, address: '10.9.0.2', flooder, machine: m2, local: '192.0.2.2' };
 }
 
 function linkAdd(own: 1 | 2, user: string): string {

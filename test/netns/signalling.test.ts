@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import test, { type ExecutionContext } from 'ava';
-import { tunDevice, udpSocket } from '../agent';
+import { buildOne, packetSocket, tunDevice, udpSocket } from '../agent';
 import { type Answer, type Asker, ODD, packetAsker, socketAsker } from '../asker';
 import { addressStats, closeFixture, gtpIn, namespace, using } from '../fixture';
-import { gpdu } from '../gtp-frame';
+import { gpdu, gtpFrame } from '../gtp-frame';
 import {
   addressOctets,
   echoRequest,
@@ -15,7 +15,7 @@ import {
 } from '../messages';
 import { dropped, packets } from '../records';
 import { must } from '../run';
-import { ends, oneMachine, outer, ownAddresses, routed, twoMachines } from '../topology';
+import { ends, type Family, macOf, oneMachine, outer, ownAddresses, routed, twoMachines } from '../topology';
 
 test.after.always(closeFixture);
 
@@ -62,6 +62,39 @@ for (const family of [4, 6] as const)
       await everything(t, { machine: m.m1, local, address, asker: await socketAsker(m.m2, address, local) });
     }),
   );
+
+const ip4 = (more = '') => `IP(src='${outer[4][1]}',dst='${outer[4][0]}'${more})`;
+const ip6 = `IPv6(src='${outer[6][1]}',dst='${outer[6][0]}')`;
+const question = `UDP(sport=${ODD},dport=2152)/plain('${echoRequest(0x5555).toString('hex')}')`;
+
+/** An Echo Request as other senders and cards frame it. */
+const framings: readonly (readonly [what: string, family: Family, frame: string])[] = [
+  ['padded to 60 octets', 4, `${ip4()}/${question}/Padding(bytes(6))`],
+  ['with IPv4 options', 4, `${ip4(`,options=[IPOption_RR(length=11,routers=['0.0.0.0','0.0.0.0'])]`)}/${question}`],
+  ['with a VLAN tag that is a priority alone', 4, `Dot1Q(prio=5,vlan=0)/${ip4()}/${question}`],
+  ['with IPv6 options', 6, `${ip6}/IPv6ExtHdrDestOpt()/${question}`],
+  ['in one fragment that is all', 6, `${ip6}/IPv6ExtHdrFragment(id=7)/${question}`],
+];
+
+test.serial(
+  'over a wire: an Echo Request is answered however it is framed',
+  using(twoMachines)(async (t, m) => {
+    const ether = `Ether(src='${await macOf(m.m2, 'ul')}',dst='${await macOf(m.m1, 'ul')}')`;
+    const wire = await packetSocket(m.m2, 'ul');
+    for (const [i, family] of ([4, 6] as const).entries()) {
+      await gtpIn(m.m1, `link add gtp${i} local ${outer[family][0]} netns ${[m.ue1, m.ue2][i]}`);
+      const [local, remote] = outer[family];
+      for (const [what, , frame] of framings.filter((each) => each[1] === family)) {
+        await wire.send(await buildOne(`${ether}/${frame}`));
+        const [got] = await wire.receive({ contains: echoResponse(0x5555) });
+        const answer = got === undefined ? undefined : gtpFrame(got.data);
+        const { source, destination, payloadSum, payload } = answer?.outer ?? {};
+        t.deepEqual([source, destination, payloadSum, payload?.length], [local, remote, 'right', 22], what);
+        t.is(answer?.destinationPort, ODD);
+      }
+    }
+  }),
+);
 
 const onLo = [
   ['127.0.0.1', '127.0.0.2'],
