@@ -9,7 +9,7 @@ export const DROP_WORDS: { readonly [R in Reason]: string } = {
   bad_inner: 'The inner packet is cut short, longer than what came, or neither IPv4 nor IPv6',
   no_session: 'No session of the link wants this inner address, or an Error Indication has ended it',
   no_route: 'There is no route to the remote of the session',
-  loop: 'The route to the remote leads back into a tunnel',
+  loop: 'The route to the remote leads back into the link, or to the outer end of another',
   too_big: 'The packet is longer than the path takes; its sender was told by ICMP, where that may be',
   no_shim: 'The veth pair gtpshim0, gtpshim1 is missing, which cuts packets',
   no_room: 'The kernel made no room for the headers, or the packet would need more than 32 outer fragments',
