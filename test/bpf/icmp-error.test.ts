@@ -113,8 +113,19 @@ for (const family of families) {
     const least = (family === 4 ? 28 : 48) + 8;
     t.is(tells(t, family, tooBig(family, 1400, quoted(family, { length: least }))), 1400);
     world.peer(ours[family], theirs[family]);
-    for (const length of [0, 20, least - 8, least - 1])
+    for (const length of [0, least - 17, least - 13])
       t.is(tells(t, family, tooBig(family, 1400, quoted(family, { length }))), 0, `${length} octets`);
+  });
+
+  test(`IPv${family}: a quote that ends before the TEID is believed of a peer with sessions, down to 1280 octets (X7)`, (t) => {
+    const short = (mtu: number, words: Quoted = {}): number | undefined => {
+      world.peer(ours[family], theirs[family]);
+      return tells(t, family, tooBig(family, mtu, quoted(family, { ...words, length: family === 4 ? 28 : 48 })));
+    };
+    t.deepEqual([short(1400), short(1280)], [1400, 1280]);
+    if (family === 4) t.is(short(600), 1280);
+    t.is(short(1400, { dport: 2153 }), 0);
+    t.is(short(1400, { destination: family === 4 ? '192.0.2.9' : '2001:db8::9' }), 0);
   });
 
   test(`IPv${family}: it is not believed about another TEID, port or address, or one that was not sent (X7)`, (t) => {
