@@ -13,6 +13,7 @@ import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
 import { sameAddress } from '../values';
 import { addEndpoints } from '../wiring/endpoints';
+import { forgetFarEnds } from '../wiring/farends';
 import { ipv6Flag, type LiveLink, linkFlags } from '../wiring/links';
 import { moveSession } from '../wiring/move';
 import { giveAddresses, noteInnerEnd, readPeer } from '../wiring/pair';
@@ -34,7 +35,9 @@ export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): v
   addEndpoints(state, [endpointOf(link)], undo);
   setConfig(state, live, next, ipv6Flag(words.address), undo);
   noteInnerEnd(state, live.device, undo);
-  for (const stored of readSessions(state.maps, live.device.index)) follow(state, live, next, stored, undo);
+  const sessions = readSessions(state.maps, live.device.index);
+  const moved = sessions.filter((stored) => follow(state, live, next, stored, undo) === 'moved');
+  forgetFarEnds(state, moved, undo);
   if (words.mtu !== undefined) setMtu(state, next, words.mtu, undo);
   else if (link.mtu === undefined) refresh(state, next, undo);
   setEnds(state, next, words, undo);
@@ -86,15 +89,16 @@ function setConfig(state: State, live: LiveLink, next: LiveLink, more: number, u
 
 // The receive key has the local address and the port in it: where they change, the session moves. One that a killed command
 // has moved is there already, and the port of version 0 need not be that of the link.
-function follow(state: State, live: LiveLink, next: LiveLink, stored: Stored, undo: Undo): void {
+function follow(state: State, live: LiveLink, next: LiveLink, stored: Stored, undo: Undo): 'moved' | undefined {
   const was = wordsOf(stored);
   const words = { ...was, local: sameAddress(was.local, live.link.local) ? next.link.local : was.local };
   const { tx, rx } = configs(next, words);
   const isSameRoute = (wayTo(state, words.remote, words.local)?.routeMtu ?? 0) === stored.tx.route_mtu;
-  if (isSameRoute && isDeepStrictEqual(tx, stored.txConfig) && isDeepStrictEqual(rx, stored.rxConfig)) return;
+  if (isSameRoute && isDeepStrictEqual(tx, stored.txConfig) && isDeepStrictEqual(rx, stored.rxConfig)) return undefined;
   const moves = !isDeepStrictEqual(rxKey(words.local, words.id, next.link.port), stored.key);
   if (moves) moveSession(state, next, stored, words, undo);
   else rewriteSession(state, next, stored, words, stored.key, undo);
+  return moves ? 'moved' : undefined;
 }
 
 function storeWords(state: State, live: LiveLink, next: LiveLink, undo: Undo): void {

@@ -60,9 +60,9 @@ type Where = { select: boolean; prefix: boolean };
 type Stock = {
   /** Sessions that have both halves. */
   readonly whole: Set<string>;
-  /** Keys of `remotes` with their values, and for each key the first of these. */
+  /** Keys of `remotes` with every id that may stand there, and for each key the first of these and how many more. */
   readonly owners: Set<string>;
-  readonly remotes: Map<string, bigint>;
+  readonly remotes: Map<string, { id: bigint; others: number }>;
   readonly peers: Map<string, number>;
   readonly places: Map<number, Where>;
 };
@@ -78,7 +78,11 @@ function takeStock(state: State): Stock {
   const received = new Set<string>();
   for (const entry of maps.rx.scan()) received.add(receivedText(entry));
   const stock: Stock = {
-    ...{ whole: new Set<string>(), owners: new Set<string>(), remotes: new Map<string, bigint>() },
+    ...{
+      whole: new Set<string>(),
+      owners: new Set<string>(),
+      remotes: new Map<string, { id: bigint; others: number }>(),
+    },
     ...{ peers: new Map<string, number>(), places: new Map<number, Where>() },
   };
   const lost: Place[] = [];
@@ -105,17 +109,23 @@ function enter({ whole, owners, remotes, peers, places }: Stock, outline: Outlin
   if (whole.has(session)) return;
   whole.add(session);
   owners.add(`${remote} ${own}`);
-  if (!remotes.has(remote)) remotes.set(remote, own);
+  const known = remotes.get(remote);
+  if (known === undefined) remotes.set(remote, { id: own, others: 0 });
+  else known.others += 1;
   peers.set(peer, (peers.get(peer) ?? 0) + 1);
 }
 
 function mendRemotes({ maps }: State, { owners, remotes }: Stock): void {
   for (const entry of maps.remotes.scan()) {
     const remote = remoteText(entry);
-    if (owners.has(`${remote} ${entry.values.readBigUInt64LE(entry.value)}`)) remotes.delete(remote);
-    else maps.remotes.delete(maps.remotes.decode(entry)[0]);
+    const wanted = remotes.get(remote);
+    const [key, { id, others }] = maps.remotes.decode(entry);
+    if (wanted === undefined) maps.remotes.delete(key);
+    else if (!owners.has(`${remote} ${id}`)) continue;
+    else if (wanted.others === others) remotes.delete(remote);
+    else wanted.id = id;
   }
-  for (const [remote, own] of remotes) maps.remotes.put(remoteOf(remote), own);
+  for (const [remote, wanted] of remotes) maps.remotes.put(remoteOf(remote), wanted);
 }
 
 function mendPeers(state: State, { peers }: Stock): void {
