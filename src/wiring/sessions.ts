@@ -163,7 +163,8 @@ function sendingBy(way: ReturnType<typeof wayTo>): { localDev: number; routeMtu:
  */
 export function forgetHalf({ maps }: State, key: Stored['key']): boolean {
   if (maps.rx.get(key) === undefined) return true;
-  if (readSession(maps, key) !== undefined) return false;
+  // Also one that has just ended is whole: its other half would stay behind.
+  if (readSession(maps, key, 'ended') !== undefined) return false;
   return forgetReceived(maps, key);
 }
 
