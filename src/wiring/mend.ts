@@ -31,7 +31,7 @@ export function mend(state: State): void {
 }
 
 /** Removes the sessions that Error Indications have ended. */
-export function forgetDeleted(state: State): void {
+export function forgetDeleted(state: State, undo: Undo): void {
   const byLink = new Map<number, Stored[]>();
   for (const key of deletedSessions(state.maps)) {
     const stored = readSession(state.maps, key, 'ended');
@@ -41,7 +41,7 @@ export function forgetDeleted(state: State): void {
   }
   for (const live of listLinks(state)) {
     const list = byLink.get(live.device.index) ?? [];
-    if (list.length > 0) deleteSessions(state, live, list, forGood);
+    if (list.length > 0) deleteSessions(state, live, list, undo);
   }
 }
 

@@ -6,6 +6,7 @@ import { fromMapped } from '../../src/tunnels/address';
 import { address } from '../../src/values';
 import { closeFixture, gtpIn, gtpTry, links, sessions, using } from '../fixture';
 import { must } from '../run';
+import { faulty } from '../state/fault';
 import { withMaps } from '../state/snapshot';
 import { ends, type TwoMachines, twoMachines } from '../topology';
 
@@ -117,6 +118,51 @@ test.serial(
   }),
 );
 
+test.serial(
+  'a session that ends while a command is at work is left whole for the next one to sweep',
+  inMachines(async (t, m) => {
+    await gtpIn(m.m1, one(m));
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 4, there)} ue 10.45.0.3`);
+    endSession(m.m1, 3n, 0); // as when its Error Indication came after the look
+    const { status, stderr } = await gtpTry(m.m1, `session add dev gtp0 ${ends(3, 5, there)} ue 10.45.0.5`);
+    t.is(status, 2);
+    t.regex(stderr, /File exists/);
+    t.is(farEnds(m.m1)[1][0], '192.0.2.1 192.0.2.2 2');
+    withMaps(m.m1, (maps) => maps.unswept.put(sweep_cause.errind, 1));
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 5, there)} ue 10.45.0.3`);
+    t.deepEqual(farEnds(m.m1)[1], ['192.0.2.1 192.0.2.2 2']);
+    t.is((await sessions(m.m1)).length, 2);
+  }),
+);
+
+test.serial(
+  'a sweep that fails is done again by the next command',
+  inMachines(async (t, m) => {
+    await gtpIn(m.m1, one(m));
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 4, there)} ue 10.45.0.3 ue 10.47.0.0/16 name three`);
+    endSession(m.m1, 3n);
+    const rename = 'session change dev gtp0 local-teid 1 name one';
+    for (let n = 1; n < 9; n++) {
+      const { call, stderr } = await faulty(m.m1, rename, n, 'refuse');
+      t.regex(stderr, /Input\/output error/, call);
+      const mark = withMaps(m.m1, (maps) => maps.unswept.get(sweep_cause.errind));
+      const isThere = withMaps(m.m1, (maps) => [...maps.rx.entries()].some(([{ id }]) => id === 3n));
+      t.is(mark, isThere ? 1 : 0, `${n} ${call}`);
+    }
+    await gtpIn(m.m1, rename);
+    t.deepEqual(farEnds(m.m1), [['192.0.2.1:2152 192.0.2.2 2 = 1'], ['192.0.2.1 192.0.2.2 1']]);
+  }),
+);
+
+/** What the program does to a session of TEID `id` when an Error Indication ends it; `mark` 0: a sweep has been meanwhile. */
+function endSession(ns: string, id: bigint, mark = 1): void {
+  withMaps(ns, (maps) => {
+    const [key, rx] = [...maps.rx.entries()].find(([each]) => each.id === id) ?? [];
+    if (key !== undefined && rx !== undefined) maps.rx.put(key, { ...rx, state: session_state.deleted });
+    maps.unswept.put(sweep_cause.errind, mark);
+  });
+}
+
 /** The endpoints as "LOCAL:PORT KIND FLAGS RESTART", and the addresses for fragments and ICMP errors. */
 function endpoints(ns: string): readonly [endpoints: string[], locals: string[], ports: number[]] {
   return withMaps(ns, (maps) => {
@@ -192,13 +238,7 @@ test.serial(
   inMachines(async (t, m) => {
     await gtpIn(m.m1, one(m));
     await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 4, '192.0.2.3')} ue 10.45.0.3 ue 10.47.0.0/16 name three`);
-    const end = (): void =>
-      withMaps(m.m1, (maps) => {
-        const [key, rx] = [...maps.rx.entries()].find(([{ id }]) => id === 3n) ?? [];
-        if (key !== undefined && rx !== undefined) maps.rx.put(key, { ...rx, state: session_state.deleted });
-        maps.unswept.put(sweep_cause.errind, 1);
-      });
-    end();
+    endSession(m.m1, 3n);
     t.deepEqual(
       (await sessions(m.m1)).map(({ local_teid }) => local_teid),
       [1],
@@ -220,7 +260,7 @@ test.serial(
     t.deepEqual(left, [1, 1, 0, 0]);
     t.deepEqual(farEnds(m.m1), [['192.0.2.1:2152 192.0.2.2 2 = 1'], ['192.0.2.1 192.0.2.2 1']]);
     await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 4, there)} ue 10.45.0.3`);
-    end();
+    endSession(m.m1, 3n);
     await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 5, there)} ue 10.45.0.3`);
     t.deepEqual(farEnds(m.m1)[0], ['192.0.2.1:2152 192.0.2.2 2 = 1', '192.0.2.1:2152 192.0.2.2 5 = 3']);
   }),
