@@ -7,7 +7,7 @@ import { fromMapped, hex } from '../tunnels/address';
 import { address, sameAddress } from '../values';
 import { coarseNow, secondsSince } from '../wiring/coarse';
 import { endedSessions } from '../wiring/mend';
-import { pathState } from '../wiring/routes';
+import { peerState } from '../wiring/routes';
 import { type State, viewState } from '../wiring/state';
 import { endpointStats, peerStats } from '../wiring/stats';
 
@@ -80,7 +80,7 @@ function peerRecord(state: State, key: Structs['peer_key'], peer: Structs['peer'
     extnotifies: peer.extnotifies,
     last_seen: secondsSince(peer.seen),
     mtu: isBelieved ? peer.mtu : null,
-    state: pathState(state, remote, local),
+    state: peerState(state, remote, local),
     ...(statistics ? { stats: peerStats(peer) } : {}),
   };
 }

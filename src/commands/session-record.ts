@@ -8,7 +8,7 @@ import type { SessionId } from '../tunnels/id';
 import { address, prefix } from '../values';
 import { secondsSince } from '../wiring/coarse';
 import type { LiveLink } from '../wiring/links';
-import { isLoop, pathState, wayTo } from '../wiring/routes';
+import { reachOf, wayTo } from '../wiring/routes';
 import { wordsOf } from '../wiring/sessions';
 import type { State } from '../wiring/state';
 import { sessionStats } from '../wiring/stats';
@@ -53,7 +53,7 @@ function stateOf(state: State, live: LiveLink, { rx }: Stored, { remote, local }
   if (!(live.device.flags & IFF_UP)) return 'down';
   if (rx.state === session_state.error_indicated) return 'error_indicated';
   if (rx.state === session_state.ended) return 'ended';
-  return isLoop(state, live, remote, local) ? 'no_route' : pathState(state, remote, local);
+  return reachOf(state, live, remote, local);
 }
 
 function idRecord(id: SessionId): OutputRecord {

@@ -43,6 +43,12 @@ test.serial(
     t.is((await sessions(m.m1))[0]?.state, 'up');
     await must(['ip', '-n', m.m1, 'route', 'add', '192.0.2.2/32', 'dev', 'gtp0i']);
     t.is((await sessions(m.m1))[0]?.state, 'no_route');
+    const path = async (options: string) => gtpIn(m.m1, `${options} path show remote 192.0.2.2`);
+    t.is((JSON.parse(await path('-j')) as { state: string }[])[0]?.state, 'no_route');
+    t.is(await path('-o'), 'local 192.0.2.1 remote 192.0.2.2 sessions 1\\    state no_route\n');
+    await gtpIn(m.m1, `link add gtp1 local 192.0.2.1 netns ${m.ue1} ${ends(3, 4, '192.0.2.3')}`);
+    await must(['ip', '-n', m.m1, 'route', 'add', '192.0.2.3/32', 'dev', 'gtp0i']);
+    t.regex(await gtpIn(m.m1, '-br path show remote 192.0.2.3'), / up /, 'a tunnel in a tunnel');
     await gtpIn(m.m1, 'session change dev gtp0 local-teid 1 name loop');
     await gtpIn(m.m1, 'link set gtp0 ttl 9');
     await gtpIn(m.m1, '-d session show');
