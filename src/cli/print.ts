@@ -72,10 +72,10 @@ function entries(value: OutputValue | undefined): [string, OutputValue][] {
 }
 
 function detailLine([key, value]: [string, OutputValue]): string {
-  if (value === null) return '';
+  if (value === null || (Array.isArray(value) && value.length === 0)) return '';
   const parts = entries(value);
   if (parts.length > 0) return `${key} ${parts.map(([name, part]) => `${name} ${part}`).join(' ')}`;
-  return `${key} ${Array.isArray(value) ? value.join(',') || '-' : value}`;
+  return `${key} ${Array.isArray(value) ? value.join(',') : value}`;
 }
 
 // Traffic is told even when zero; whatever is rare only when it happened, or with a second -s.

@@ -64,10 +64,11 @@ function details(state: State, stored: Stored, words: SessionWords): OutputRecor
   const { rx, txConfig } = stored;
   const way = wayTo(state, words.remote, words.local);
   return {
-    ...(way === undefined ? {} : { mtu: mtuArithmetic(way.mtu, words.remote.family, headerOf(txConfig)) }),
-    ...(way?.gateway === undefined ? {} : { gateway: address.format(way.gateway) }),
-    ...(rx.qfi === NONE_SEEN ? {} : { seen_qfi: rx.qfi, seen_rqi: rx.rqi }),
-    ...(rx.ppi === NONE_SEEN ? {} : { seen_ppi: rx.ppi }),
-    ...(rx.seen === 0 ? {} : { last_seen: secondsSince(rx.seen) }),
+    mtu: way === undefined ? null : mtuArithmetic(way.mtu, words.remote.family, headerOf(txConfig)),
+    gateway: way?.gateway === undefined ? null : address.format(way.gateway),
+    seen_qfi: rx.qfi === NONE_SEEN ? null : rx.qfi,
+    seen_rqi: rx.qfi !== NONE_SEEN && rx.rqi !== 0 ? true : null,
+    seen_ppi: rx.ppi === NONE_SEEN ? null : rx.ppi,
+    last_seen: secondsSince(rx.seen),
   };
 }

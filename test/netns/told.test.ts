@@ -117,7 +117,14 @@ test.serial(
   'late numbers are counted, and -d tells when the peer was seen last',
   inMachines(async (t, m) => {
     const peer = await gateway(m);
-    t.notRegex(await gtpIn(m.m1, '-d session show'), /last_seen/);
+    t.notRegex(await gtpIn(m.m1, '-d session show'), /last_seen|seen_|gateway/);
+    const [quiet] = JSON.parse(await gtpIn(m.m1, '-j -d session show')) as { details: object }[];
+    t.deepEqual(
+      { ...quiet?.details, mtu: undefined },
+      { mtu: undefined, gateway: null, seen_qfi: null, seen_rqi: null, seen_ppi: null, last_seen: null },
+    );
+    const [link] = JSON.parse(await gtpIn(m.m1, '-j -d link show')) as { details: object }[];
+    t.true('offloads_off' in (link?.details ?? {}));
     for (const seq of [1, 3, 2, 4]) await send(peer, messages.packet(seq));
     const record = await sessionWhen(m, ({ stats }) => stats.decap.packets === 4);
     t.is(record?.stats.received?.reordered, 1);
