@@ -173,6 +173,7 @@ test.serial(
       text,
       /^local 192\.0\.2\.1 port 2152 sessions 1\nlocal 192\.0\.2\.1 remote 192\.0\.2\.2 sessions 1\n {4}echo requests 2 errinds 1 extnotifies 1 last_seen \d+\n$/,
     );
+    t.notRegex(await gtpIn(m.m1, '-s -s path show'), /encap|decap/, 'sessions count for themselves');
     await gtpIn(m.m1, 'session del dev gtp0 local-teid 1');
     t.deepEqual(
       (await paths(m)).map(({ remote, sessions }) => [remote, sessions]),
