@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { control } from '../datapath/control';
 import { forgetDrops } from '../datapath/drops';
-import { type Structs, sweep_cause } from '../datapath/layout.gen';
+import { sweep_cause } from '../datapath/layout.gen';
 import { type Outline, outlines, peerOf, peerText, receivedText, remoteOf, remoteText } from '../datapath/outline';
 import { type Place, removePlace } from '../datapath/places';
 import { activeRx, forgetReceived, readSession, type Stored } from '../datapath/sessions';
@@ -45,13 +45,16 @@ export function forgetDeleted(state: State, undo: Undo): void {
   }
 }
 
-/** The peers of the sessions that Error Indications have ended and nobody has swept away, once for each session. */
-export function endedSessions({ maps }: State): Structs['peer_key'][] {
-  if (maps.unswept.get(sweep_cause.errind) === 0) return [];
-  return deletedSessions(maps).flatMap((key) => {
+/** How many sessions Error Indications have ended that nobody has swept away, by peer as peerText has it. */
+export function endedSessions({ maps }: State): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const key of maps.unswept.get(sweep_cause.errind) === 0 ? [] : deletedSessions(maps)) {
     const rx = maps.rx.get(key);
-    return rx === undefined ? [] : [{ local: key.local, remote: activeRx(rx).remote }];
-  });
+    if (rx === undefined) continue;
+    const peer = peerText({ local: key.local, remote: activeRx(rx).remote });
+    counts.set(peer, (counts.get(peer) ?? 0) + 1);
+  }
+  return counts;
 }
 
 type Where = { select: boolean; prefix: boolean };
