@@ -67,8 +67,9 @@ function changed(state: State, { link }: LiveLink, words: Set): Link {
 // A new local address is listened for where it is held, besides the devices that there are.
 function underlaysAfter(state: State, link: Link, { dev, local }: Set): readonly number[] {
   if (dev !== undefined) return underlaysOf(state, dev, local ?? link.local);
-  const holder = local === undefined ? undefined : holderOf(state, local);
-  return holder === undefined ? link.dev : [...new Set([...link.dev, holder])];
+  // The link's own may be held by nobody: dev was given with it.
+  if (local === undefined || (sameAddress(local, link.local) && holderOf(state, local) === undefined)) return link.dev;
+  return [...new Set([...link.dev, ...underlaysOf(state, undefined, local)])];
 }
 
 // Without the words that were not given, so that they do not hide what holds.
