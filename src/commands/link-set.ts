@@ -2,12 +2,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { control } from '../datapath/control';
 import { link_flag } from '../datapath/layout.gen';
+import { peerText } from '../datapath/outline';
 import { readSessions, type Stored } from '../datapath/sessions';
 import { errno, KernelError, UsageError } from '../errors';
 import type { Request } from '../grammar';
 import { IFF_UP, type LinkInfo, setLink as setDevice } from '../netlink/link';
 import { openRouteAt } from '../netlink/nsid';
 import type { RouteSocket } from '../netlink/socket';
+import { fromMapped } from '../tunnels/address';
 import { rxKey } from '../tunnels/id';
 import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
@@ -17,7 +19,7 @@ import { forgetFarEnds } from '../wiring/farends';
 import { ipv6Flag, type LiveLink, linkFlags } from '../wiring/links';
 import { moveSession } from '../wiring/move';
 import { giveAddresses, noteInnerEnd, readPeer } from '../wiring/pair';
-import { wayTo } from '../wiring/routes';
+import { isLoop, refuseLoop, wayTo } from '../wiring/routes';
 import { configs, refresh, rewriteSession, setMtu, wordsOf } from '../wiring/sessions';
 import { endpointOf, settle } from '../wiring/settle';
 import type { State } from '../wiring/state';
@@ -41,6 +43,7 @@ export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): v
   if (words.mtu !== undefined) setMtu(state, next, words.mtu, undo);
   else if (link.mtu === undefined) refresh(state, next, undo);
   setEnds(state, next, words, undo);
+  if (words.address !== undefined || words.route !== undefined) refuseLoops(state, live, next, sessions);
   // Last, so that the same command can be given again when this one is killed before.
   storeWords(state, live, next, undo);
   settle(state, undo);
@@ -100,6 +103,17 @@ function follow(state: State, live: LiveLink, next: LiveLink, stored: Stored, un
   if (moves) moveSession(state, next, stored, words, undo);
   else rewriteSession(state, next, stored, words, stored.key, undo);
   return moves ? 'moved' : undefined;
+}
+
+// Where the inner end is in the namespace of its link, its routes may draw the way to a peer into the tunnel (X12). A loop
+// that was there when `follow` looked is no fault of these words.
+function refuseLoops(state: State, live: LiveLink, next: LiveLink, sessions: readonly Stored[]): void {
+  const peers = new Map(sessions.map(({ txConfig }) => [peerText(txConfig), txConfig]));
+  for (const { local, remote } of peers.values()) {
+    const own = fromMapped(local);
+    const from = sameAddress(own, live.link.local) ? next.link.local : own;
+    if (!isLoop(state, next, fromMapped(remote), from)) refuseLoop(state, next, fromMapped(remote), from);
+  }
 }
 
 function storeWords(state: State, live: LiveLink, next: LiveLink, undo: Undo): void {
