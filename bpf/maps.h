@@ -287,7 +287,7 @@ struct endpoint {
 	__u64 sent_extnotify;
 };
 
-/* The far end of a session as an Error Indication or an ICMP error names it. The value is rx_key.id. */
+/* The far end of a session as an Error Indication or an ICMP error names it. */
 struct remote_key {
 	__u8 local[16] __attribute__((aligned(8)));
 	__u8 remote[16] __attribute__((aligned(8)));
@@ -295,6 +295,13 @@ struct remote_key {
 	__u16 port;
 	__u8 kind;
 	__u8 pad[5];
+};
+
+/* Whose far end that is. Programs read `id` alone. */
+struct remote {
+	__u64 id;		/* rx_key.id: of several sessions that send there the one that is meant */
+	__u32 others;		/* sessions that send there besides; too many only costs a look at all of them */
+	__u32 pad;
 };
 
 struct address {
@@ -387,7 +394,7 @@ HASH(link_words, __u32, struct link_words, 65536);
 HASH(tx, struct tx_key, struct tx_session, 2097152);
 HASH(rx, struct rx_key, struct rx_session, 1048576);
 HASH(carried, struct rx_key, struct drop_count, 262144);
-HASH(remotes, struct remote_key, __u64, 1048576);
+HASH(remotes, struct remote_key, struct remote, 1048576);
 HASH(peers, struct peer_key, struct peer, 262144);
 HASH(locals, struct address, __u32, 65536);	/* addresses that endpoints have, for fragments and ICMP errors */
 HASH(inner_ends, __u32, __u32, 65536);	/* inner ends in this namespace, and their links: no way to a remote (X12) */

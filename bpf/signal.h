@@ -106,23 +106,23 @@ INLINE int signal_echo(struct __sk_buff *skb, const struct signal *s, __be16 seq
 /* G18: about a session of ours, from its peer. What it does is the user's choice. */
 INLINE int signal_errind(struct __sk_buff *skb, const struct signal *s, __u32 at)
 {
-	struct remote_key remote = { .port = s->o.dport, .kind = KIND_GTP };
+	struct remote_key at_peer = { .port = s->o.dport, .kind = KIND_GTP };
 	struct rx_key key = { .port = s->o.dport, .kind = KIND_GTP };
 	__u32 cause = SWEEP_ERRIND, one = 1;
 	struct errind e = {};
 	struct rx_session *r;
+	struct remote *known;
 	enum rx_flag flags;
-	__u64 *id;
 
 	if (errind_parse(skb, at, s->gtp + sizeof(s->g) + bpf_ntohs(s->g.length), &e))
 		return signal_drop(skb, s, DROP_BAD_MESSAGE);
-	addr_copy(remote.local, s->o.local);
-	addr_copy(remote.remote, e.peer);
-	remote.id = e.teid;
-	id = bpf_map_lookup_elem(&remotes, &remote);
+	addr_copy(at_peer.local, s->o.local);
+	addr_copy(at_peer.remote, e.peer);
+	at_peer.id = e.teid;
+	known = bpf_map_lookup_elem(&remotes, &at_peer);
 	addr_copy(key.local, s->o.local);
-	key.id = id ? *id : 0;
-	r = id ? live_session(&key) : 0;
+	key.id = known ? known->id : 0;
+	r = known ? live_session(&key) : 0;
 	if (!r)
 		return signal_drop(skb, s, DROP_UNKNOWN_SESSION);
 	if (!addr_equal(s->o.remote, e.peer))

@@ -57,7 +57,7 @@ function recordLines(record: OutputRecord, object: RecordObject, options: Global
     toldLine(object, record),
     ...(options.details ? [] : [troubleLine(record, palette)]),
     ...(options.details ? [restLine(object, record, palette), ...entries(details).map(detailLine)] : []),
-    ...(options.statistics > 0 ? entries(stats).map(([key, value]) => countLine(key, value, options)) : []),
+    ...(options.statistics > 0 ? countsOf(object, stats).map(([key, value]) => countLine(key, value, options)) : []),
   ];
   return [wordLine(object, record, palette), ...indented.filter((line) => line !== '').map((line) => `    ${line}`)];
 }
@@ -72,15 +72,22 @@ function entries(value: OutputValue | undefined): [string, OutputValue][] {
 }
 
 function detailLine([key, value]: [string, OutputValue]): string {
-  if (value === null) return '';
+  if (value === null || (Array.isArray(value) && value.length === 0)) return '';
   const parts = entries(value);
   if (parts.length > 0) return `${key} ${parts.map(([name, part]) => `${name} ${part}`).join(' ')}`;
-  return `${key} ${Array.isArray(value) ? value.join(',') || '-' : value}`;
+  return `${key} ${Array.isArray(value) ? value.join(',') : value}`;
 }
+
+// A path has no traffic of its own: its sessions count it.
+function countsOf(object: RecordObject, stats: OutputValue | undefined): [string, OutputValue][] {
+  return entries(stats).filter(([key]) => object !== 'path' || !TRAFFIC.includes(key));
+}
+
+const TRAFFIC = ['encap', 'decap'];
 
 // Traffic is told even when zero; whatever is rare only when it happened, or with a second -s.
 function countLine(key: string, value: OutputValue, options: GlobalOptions): string {
-  const all = options.statistics > 1 || key === 'encap' || key === 'decap';
+  const all = options.statistics > 1 || TRAFFIC.includes(key);
   const parts = typeof value === 'object' ? entries(value) : [['', value] as const];
   const told = parts.filter(([, count]) => all || Number(count) !== 0);
   if (told.length === 0) return '';

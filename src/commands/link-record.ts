@@ -84,7 +84,7 @@ function details(state: State, live: LiveLink, alive: readonly number[]): Output
   const off = alive.flatMap((index) => offloadsOff(state, index).map((name) => `${nameOf(state, index)}:${name}`));
   return {
     mtu: link.mtu === undefined ? mtuText(state, live) : 'as given',
-    ...(off.length > 0 ? { offloads_off: off } : {}),
+    offloads_off: off,
     pins: state.dir,
     programs: state
       .attached()

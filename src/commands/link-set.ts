@@ -2,21 +2,24 @@
 import { isDeepStrictEqual } from 'node:util';
 import { control } from '../datapath/control';
 import { link_flag } from '../datapath/layout.gen';
+import { peerText } from '../datapath/outline';
 import { readSessions, type Stored } from '../datapath/sessions';
 import { errno, KernelError, UsageError } from '../errors';
 import type { Request } from '../grammar';
 import { IFF_UP, type LinkInfo, setLink as setDevice } from '../netlink/link';
 import { openRouteAt } from '../netlink/nsid';
 import type { RouteSocket } from '../netlink/socket';
+import { fromMapped } from '../tunnels/address';
 import { rxKey } from '../tunnels/id';
 import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { Undo } from '../undo';
 import { sameAddress } from '../values';
 import { addEndpoints } from '../wiring/endpoints';
+import { forgetFarEnds } from '../wiring/farends';
 import { ipv6Flag, type LiveLink, linkFlags } from '../wiring/links';
 import { moveSession } from '../wiring/move';
 import { giveAddresses, noteInnerEnd, readPeer } from '../wiring/pair';
-import { wayTo } from '../wiring/routes';
+import { isLoop, refuseLoop, wayTo } from '../wiring/routes';
 import { configs, refresh, rewriteSession, setMtu, wordsOf } from '../wiring/sessions';
 import { endpointOf, settle } from '../wiring/settle';
 import type { State } from '../wiring/state';
@@ -34,10 +37,13 @@ export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): v
   addEndpoints(state, [endpointOf(link)], undo);
   setConfig(state, live, next, ipv6Flag(words.address), undo);
   noteInnerEnd(state, live.device, undo);
-  for (const stored of readSessions(state.maps, live.device.index)) follow(state, live, next, stored, undo);
+  const sessions = readSessions(state.maps, live.device.index);
+  const moved = sessions.filter((stored) => follow(state, live, next, stored, undo) === 'moved');
+  forgetFarEnds(state, moved, undo);
   if (words.mtu !== undefined) setMtu(state, next, words.mtu, undo);
   else if (link.mtu === undefined) refresh(state, next, undo);
   setEnds(state, next, words, undo);
+  if (words.address !== undefined || words.route !== undefined) refuseLoops(state, live, next, sessions);
   // Last, so that the same command can be given again when this one is killed before.
   storeWords(state, live, next, undo);
   settle(state, undo);
@@ -64,8 +70,9 @@ function changed(state: State, { link }: LiveLink, words: Set): Link {
 // A new local address is listened for where it is held, besides the devices that there are.
 function underlaysAfter(state: State, link: Link, { dev, local }: Set): readonly number[] {
   if (dev !== undefined) return underlaysOf(state, dev, local ?? link.local);
-  const holder = local === undefined ? undefined : holderOf(state, local);
-  return holder === undefined ? link.dev : [...new Set([...link.dev, holder])];
+  // The link's own may be held by nobody: dev was given with it.
+  if (local === undefined || (sameAddress(local, link.local) && holderOf(state, local) === undefined)) return link.dev;
+  return [...new Set([...link.dev, ...underlaysOf(state, undefined, local)])];
 }
 
 // Without the words that were not given, so that they do not hide what holds.
@@ -86,15 +93,27 @@ function setConfig(state: State, live: LiveLink, next: LiveLink, more: number, u
 
 // The receive key has the local address and the port in it: where they change, the session moves. One that a killed command
 // has moved is there already, and the port of version 0 need not be that of the link.
-function follow(state: State, live: LiveLink, next: LiveLink, stored: Stored, undo: Undo): void {
+function follow(state: State, live: LiveLink, next: LiveLink, stored: Stored, undo: Undo): 'moved' | undefined {
   const was = wordsOf(stored);
   const words = { ...was, local: sameAddress(was.local, live.link.local) ? next.link.local : was.local };
   const { tx, rx } = configs(next, words);
   const isSameRoute = (wayTo(state, words.remote, words.local)?.routeMtu ?? 0) === stored.tx.route_mtu;
-  if (isSameRoute && isDeepStrictEqual(tx, stored.txConfig) && isDeepStrictEqual(rx, stored.rxConfig)) return;
+  if (isSameRoute && isDeepStrictEqual(tx, stored.txConfig) && isDeepStrictEqual(rx, stored.rxConfig)) return undefined;
   const moves = !isDeepStrictEqual(rxKey(words.local, words.id, next.link.port), stored.key);
   if (moves) moveSession(state, next, stored, words, undo);
   else rewriteSession(state, next, stored, words, stored.key, undo);
+  return moves ? 'moved' : undefined;
+}
+
+// Where the inner end is in the namespace of its link, its routes may draw the way to a peer into the tunnel (X12). A loop
+// that was there when `follow` looked is no fault of these words.
+function refuseLoops(state: State, live: LiveLink, next: LiveLink, sessions: readonly Stored[]): void {
+  const peers = new Map(sessions.map(({ txConfig }) => [peerText(txConfig), txConfig]));
+  for (const { local, remote } of peers.values()) {
+    const own = fromMapped(local);
+    const from = sameAddress(own, live.link.local) ? next.link.local : own;
+    if (!isLoop(state, next, fromMapped(remote), from)) refuseLoop(state, next, fromMapped(remote), from);
+  }
 }
 
 function storeWords(state: State, live: LiveLink, next: LiveLink, undo: Undo): void {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 import type { Commands, OutputRecord } from '../cli/command';
 import { kind, type Structs } from '../datapath/layout.gen';
-import { type Receiver, receiversOf } from '../datapath/tally';
+import { peerText } from '../datapath/outline';
+import { receiversOf } from '../datapath/tally';
 import type { Request } from '../grammar';
 import { fromMapped, hex } from '../tunnels/address';
 import { address, sameAddress } from '../values';
 import { coarseNow, secondsSince } from '../wiring/coarse';
 import { endedSessions } from '../wiring/mend';
-import { pathState } from '../wiring/routes';
+import { peerState } from '../wiring/routes';
 import { type State, viewState } from '../wiring/state';
 import { endpointStats, peerStats } from '../wiring/stats';
 
@@ -24,17 +25,18 @@ export const commands: Commands<'path'> = {
 
 // What came to a local address and belongs to no session is counted here, so the counters of it all add up.
 function endpointRecords(state: State, statistics: boolean): OutputRecord[] {
-  const receivers = receiversOf(state.maps);
+  const sessions = sessionsByEndpoint(state);
   const all = [...state.maps.endpoints.entries()];
+  const known = new Set(all.map(([key]) => endpointText(key)));
   return all.map(([key, endpoint]) => {
     // Drops are counted by address and port alone.
-    const isFirst = key.kind === kind.gtp || !all.some(([other]) => isSamePort(key, other) && other.kind === kind.gtp);
+    const isFirst = key.kind === kind.gtp || !known.has(endpointText({ ...key, kind: kind.gtp }));
     return {
       local: address.format(fromMapped(key.local)),
       remote: null,
       port: key.port,
       version: key.kind === kind.gtp0 ? 0 : 1,
-      sessions: sessionsAt(receivers, key),
+      sessions: sessions.get(endpointText(key)) ?? 0,
       echo: null,
       errinds: null,
       extnotifies: null,
@@ -46,22 +48,25 @@ function endpointRecords(state: State, statistics: boolean): OutputRecord[] {
   });
 }
 
-function isSamePort(a: Structs['endpoint_key'], b: Structs['endpoint_key']): boolean {
-  return a.port === b.port && hex(a.local) === hex(b.local);
+function endpointText({ local, port, kind: kindOf }: Structs['endpoint_key']): string {
+  return `${hex(local)} ${port} ${kindOf}`;
 }
 
-function sessionsAt(receivers: readonly Receiver[], key: Structs['endpoint_key']): number {
-  const own = receivers.filter((each) => isSamePort(each, key) && each.kind === key.kind);
-  return own.reduce((sum, { sessions }) => sum + sessions, 0);
+// Several links may have sessions at one.
+function sessionsByEndpoint({ maps }: State): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const receiver of receiversOf(maps)) {
+    const at = endpointText(receiver);
+    counts.set(at, (counts.get(at) ?? 0) + receiver.sessions);
+  }
+  return counts;
 }
 
 // Sessions count for themselves (session show -s); a peer counts what is about none of them.
 function peerRecords(state: State, statistics: boolean): OutputRecord[] {
   const ended = endedSessions(state);
-  const isSame = (a: Structs['peer_key'], b: Structs['peer_key']): boolean =>
-    hex(a.local) === hex(b.local) && hex(a.remote) === hex(b.remote);
   return [...state.maps.peers.entries()].flatMap(([key, peer]) => {
-    const sessions = peer.sessions - ended.filter((each) => isSame(each, key)).length;
+    const sessions = peer.sessions - (ended.get(peerText(key)) ?? 0);
     return sessions > 0 ? [peerRecord(state, key, { ...peer, sessions }, statistics)] : [];
   });
 }
@@ -80,7 +85,7 @@ function peerRecord(state: State, key: Structs['peer_key'], peer: Structs['peer'
     extnotifies: peer.extnotifies,
     last_seen: secondsSince(peer.seen),
     mtu: isBelieved ? peer.mtu : null,
-    state: pathState(state, remote, local),
+    state: peerState(state, remote, local),
     ...(statistics ? { stats: peerStats(peer) } : {}),
   };
 }

@@ -8,7 +8,7 @@ import type { SessionId } from '../tunnels/id';
 import { address, prefix } from '../values';
 import { secondsSince } from '../wiring/coarse';
 import type { LiveLink } from '../wiring/links';
-import { isLoop, pathState, wayTo } from '../wiring/routes';
+import { reachOf, wayTo } from '../wiring/routes';
 import { wordsOf } from '../wiring/sessions';
 import type { State } from '../wiring/state';
 import { sessionStats } from '../wiring/stats';
@@ -53,7 +53,7 @@ function stateOf(state: State, live: LiveLink, { rx }: Stored, { remote, local }
   if (!(live.device.flags & IFF_UP)) return 'down';
   if (rx.state === session_state.error_indicated) return 'error_indicated';
   if (rx.state === session_state.ended) return 'ended';
-  return isLoop(state, live, remote, local) ? 'no_route' : pathState(state, remote, local);
+  return reachOf(state, live, remote, local);
 }
 
 function idRecord(id: SessionId): OutputRecord {
@@ -64,10 +64,11 @@ function details(state: State, stored: Stored, words: SessionWords): OutputRecor
   const { rx, txConfig } = stored;
   const way = wayTo(state, words.remote, words.local);
   return {
-    ...(way === undefined ? {} : { mtu: mtuArithmetic(way.mtu, words.remote.family, headerOf(txConfig)) }),
-    ...(way?.gateway === undefined ? {} : { gateway: address.format(way.gateway) }),
-    ...(rx.qfi === NONE_SEEN ? {} : { seen_qfi: rx.qfi, seen_rqi: rx.rqi }),
-    ...(rx.ppi === NONE_SEEN ? {} : { seen_ppi: rx.ppi }),
-    ...(rx.seen === 0 ? {} : { last_seen: secondsSince(rx.seen) }),
+    mtu: way === undefined ? null : mtuArithmetic(way.mtu, words.remote.family, headerOf(txConfig)),
+    gateway: way?.gateway === undefined ? null : address.format(way.gateway),
+    seen_qfi: rx.qfi === NONE_SEEN ? null : rx.qfi,
+    seen_rqi: rx.qfi !== NONE_SEEN && rx.rqi !== 0 ? true : null,
+    seen_ppi: rx.ppi === NONE_SEEN ? null : rx.ppi,
+    last_seen: secondsSince(rx.seen),
   };
 }

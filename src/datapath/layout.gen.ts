@@ -368,6 +368,11 @@ export interface remote_key {
   readonly kind: number;
 }
 
+export interface remote {
+  readonly id: bigint;
+  readonly others: number;
+}
+
 export interface peer_key {
   readonly local: Uint8Array;
   readonly remote: Uint8Array;
@@ -449,6 +454,7 @@ export interface Structs {
   rx_config: rx_config;
   rx_session: rx_session;
   remote_key: remote_key;
+  remote: remote;
   peer_key: peer_key;
   peer: peer;
   address: address;
@@ -474,7 +480,7 @@ export interface MapTypes {
   link_words: { key: number; value: link_words };
   rx: { key: rx_key; value: rx_session };
   carried: { key: rx_key; value: drop_count };
-  remotes: { key: remote_key; value: bigint };
+  remotes: { key: remote_key; value: remote };
   peers: { key: peer_key; value: peer };
   locals: { key: address; value: number };
   inner_ends: { key: number; value: number };
@@ -745,6 +751,14 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       pad: [43, 'u8[5]'],
     },
   },
+  remote: {
+    size: 16,
+    fields: {
+      id: [0, 'u64'],
+      others: [8, 'u32'],
+      pad: [12, 'u32'],
+    },
+  },
   peer_key: {
     size: 32,
     fields: {
@@ -837,7 +851,7 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   link_words: { type: 1, key: 'u32', value: 'link_words' },
   rx: { type: 1, key: 'rx_key', value: 'rx_session' },
   carried: { type: 1, key: 'rx_key', value: 'drop_count' },
-  remotes: { type: 1, key: 'remote_key', value: 'u64' },
+  remotes: { type: 1, key: 'remote_key', value: 'remote' },
   peers: { type: 1, key: 'peer_key', value: 'peer' },
   locals: { type: 1, key: 'address', value: 'u32' },
   inner_ends: { type: 1, key: 'u32', value: 'u32' },

@@ -15,7 +15,7 @@ export type Outline = {
   readonly place: () => Place;
   /** The receive key. */
   readonly session: string;
-  /** The key in `remotes`, and the value there. */
+  /** The key in `remotes`, and the id there. */
   readonly remote: string;
   readonly own: bigint;
   /** The key in `peers`. */
@@ -53,6 +53,11 @@ export function remoteText({ keys, key }: RawEntry): string {
   const addresses = address(keys, key + REMOTE_KEY.local) + address(keys, key + REMOTE_KEY.remote);
   const id = keys.readBigUInt64LE(key + REMOTE_KEY.id);
   return text(addresses, id, keys.readUInt16LE(key + REMOTE_KEY.port), keys[key + REMOTE_KEY.kind]);
+}
+
+/** A key of `remotes` as text. */
+export function remoteKeyText({ local, remote, id, port, kind: kindOf }: Structs['remote_key']): string {
+  return text(peerText({ local, remote }), id, port, kindOf);
 }
 
 /** The key that such a text stands for. */

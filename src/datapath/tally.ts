@@ -2,6 +2,8 @@
 import { drop_reason, link_flag, rx_flag, type Structs, session_state, structs } from './layout.gen';
 import { type OpenMaps, type RawEntry, total } from './maps';
 import { offsetOf } from './offset';
+import { remoteKeyText } from './outline';
+import { recountRemotes } from './remotes';
 import { activeRx, type Count, forgetReceived } from './sessions';
 
 /** Signalling about sessions: End Markers and Error Indications received, and packets whose number came late. */
@@ -134,10 +136,18 @@ function dropReceived(maps: OpenMaps, gone: ReadonlySet<number>): [Structs['peer
     peers.set(id, [peer, (peers.get(id)?.[1] ?? 0) + 1]);
     forgetReceived(maps, key);
   }
-  for (const [key, id] of received.size > 0 ? maps.remotes.entries() : []) {
-    if (received.has(ownerText(key, id))) maps.remotes.delete(key);
-  }
+  if (received.size > 0) dropRemotes(maps, received);
   return [...peers.values()];
+}
+
+// Who else sends there, and whether anybody, only a look at the sessions that stay can tell.
+function dropRemotes(maps: OpenMaps, received: ReadonlySet<string>): void {
+  const shared: string[] = [];
+  for (const [key, { id, others }] of maps.remotes.entries()) {
+    if (others > 0) shared.push(remoteKeyText(key));
+    else if (received.has(ownerText(key, id))) maps.remotes.delete(key);
+  }
+  recountRemotes(maps, shared);
 }
 
 type Sum = { packets: bigint; bytes: bigint };

@@ -2,9 +2,10 @@
 import { zero } from '../datapath/codec';
 import { control } from '../datapath/control';
 import { kind, type Structs } from '../datapath/layout.gen';
+import { remoteKeyText } from '../datapath/outline';
+import { recountRemotes } from '../datapath/remotes';
 import type { Stored } from '../datapath/sessions';
 import { isErrno } from '../errors';
-import { hex } from '../tunnels/address';
 import type { Undo } from '../undo';
 import type { State } from './state';
 
@@ -25,34 +26,40 @@ export function remoteKey({ key, txConfig }: FarEnd): Structs['remote_key'] {
 export function learnFarEnd(state: State, end: FarEnd, undo: Undo): void {
   countPeer(state, peerKey(end), 1);
   undo(() => countPeer(state, peerKey(end), -1));
-  const at = remoteKey(end);
-  try {
-    state.maps.remotes.put(at, end.key.id, 'noexist');
-    undo(() => void state.maps.remotes.delete(at));
-  } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw error;
-  }
-}
-
-/** Forgets the far end of a session that is there no more. */
-export function forgetFarEnd(state: State, end: FarEnd, undo: Undo): void {
   const { remotes } = state.maps;
   const at = remoteKey(end);
-  if (remotes.get(at) === end.key.id) {
-    undo(() => remotes.put(at, end.key.id));
-    remotes.delete(at);
+  const was = remotes.get(at);
+  undo(() => {
+    if (was === undefined) remotes.delete(at);
+    else remotes.put(at, was);
+  });
+  remotes.put(at, was === undefined ? { id: end.key.id, others: 0 } : { ...was, others: was.others + 1 });
+}
+
+/**
+ * Forgets the far ends of sessions that are there no more. Where one was meant that others send to as well, one of these is
+ * from then on: only that takes a look at all sessions, one for all.
+ */
+export function forgetFarEnds(state: State, ends: readonly FarEnd[], undo: Undo): void {
+  const { remotes } = state.maps;
+  const orphans = new Set<string>();
+  for (const end of ends) {
+    const at = remoteKey(end);
+    const was = remotes.get(at);
+    if (was !== undefined) undo(() => remotes.put(at, was));
+    if (was !== undefined && was.others > 0) {
+      remotes.put(at, { ...was, others: was.others - 1 });
+      if (was.id === end.key.id) orphans.add(remoteKeyText(at));
+    } else if (was?.id === end.key.id) remotes.delete(at);
+    countPeer(state, peerKey(end), -1);
+    undo(() => countPeer(state, peerKey(end), 1));
   }
-  countPeer(state, peerKey(end), -1);
-  undo(() => countPeer(state, peerKey(end), 1));
+  recountRemotes(state.maps, orphans);
 }
 
 /** Whether an Error Indication names both alike. */
 export function isSameFarEnd(a: FarEnd, b: FarEnd): boolean {
-  const text = (end: FarEnd): string => {
-    const { local, remote, id, port } = remoteKey(end);
-    return `${hex(local)} ${hex(remote)} ${id} ${port} ${end.key.kind}`;
-  };
-  return text(a) === text(b);
+  return remoteKeyText(remoteKey(a)) === remoteKeyText(remoteKey(b));
 }
 
 /** Adds to how many sessions a local address has with a peer; the last one takes along what was counted of it. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { control } from '../datapath/control';
 import { forgetDrops } from '../datapath/drops';
-import { type Structs, sweep_cause } from '../datapath/layout.gen';
+import { sweep_cause } from '../datapath/layout.gen';
 import { type Outline, outlines, peerOf, peerText, receivedText, remoteOf, remoteText } from '../datapath/outline';
 import { type Place, removePlace } from '../datapath/places';
 import { activeRx, forgetReceived, readSession, type Stored } from '../datapath/sessions';
@@ -31,7 +31,7 @@ export function mend(state: State): void {
 }
 
 /** Removes the sessions that Error Indications have ended. */
-export function forgetDeleted(state: State): void {
+export function forgetDeleted(state: State, undo: Undo): void {
   const byLink = new Map<number, Stored[]>();
   for (const key of deletedSessions(state.maps)) {
     const stored = readSession(state.maps, key, 'ended');
@@ -41,17 +41,20 @@ export function forgetDeleted(state: State): void {
   }
   for (const live of listLinks(state)) {
     const list = byLink.get(live.device.index) ?? [];
-    if (list.length > 0) deleteSessions(state, live, list, forGood);
+    if (list.length > 0) deleteSessions(state, live, list, undo);
   }
 }
 
-/** The peers of the sessions that Error Indications have ended and nobody has swept away, once for each session. */
-export function endedSessions({ maps }: State): Structs['peer_key'][] {
-  if (maps.unswept.get(sweep_cause.errind) === 0) return [];
-  return deletedSessions(maps).flatMap((key) => {
+/** How many sessions Error Indications have ended that nobody has swept away, by peer as peerText has it. */
+export function endedSessions({ maps }: State): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const key of maps.unswept.get(sweep_cause.errind) === 0 ? [] : deletedSessions(maps)) {
     const rx = maps.rx.get(key);
-    return rx === undefined ? [] : [{ local: key.local, remote: activeRx(rx).remote }];
-  });
+    if (rx === undefined) continue;
+    const peer = peerText({ local: key.local, remote: activeRx(rx).remote });
+    counts.set(peer, (counts.get(peer) ?? 0) + 1);
+  }
+  return counts;
 }
 
 type Where = { select: boolean; prefix: boolean };
@@ -60,9 +63,9 @@ type Where = { select: boolean; prefix: boolean };
 type Stock = {
   /** Sessions that have both halves. */
   readonly whole: Set<string>;
-  /** Keys of `remotes` with their values, and for each key the first of these. */
+  /** Keys of `remotes` with every id that may stand there, and for each key the first of these and how many more. */
   readonly owners: Set<string>;
-  readonly remotes: Map<string, bigint>;
+  readonly remotes: Map<string, { id: bigint; others: number }>;
   readonly peers: Map<string, number>;
   readonly places: Map<number, Where>;
 };
@@ -78,7 +81,11 @@ function takeStock(state: State): Stock {
   const received = new Set<string>();
   for (const entry of maps.rx.scan()) received.add(receivedText(entry));
   const stock: Stock = {
-    ...{ whole: new Set<string>(), owners: new Set<string>(), remotes: new Map<string, bigint>() },
+    ...{
+      whole: new Set<string>(),
+      owners: new Set<string>(),
+      remotes: new Map<string, { id: bigint; others: number }>(),
+    },
     ...{ peers: new Map<string, number>(), places: new Map<number, Where>() },
   };
   const lost: Place[] = [];
@@ -105,17 +112,23 @@ function enter({ whole, owners, remotes, peers, places }: Stock, outline: Outlin
   if (whole.has(session)) return;
   whole.add(session);
   owners.add(`${remote} ${own}`);
-  if (!remotes.has(remote)) remotes.set(remote, own);
+  const known = remotes.get(remote);
+  if (known === undefined) remotes.set(remote, { id: own, others: 0 });
+  else known.others += 1;
   peers.set(peer, (peers.get(peer) ?? 0) + 1);
 }
 
 function mendRemotes({ maps }: State, { owners, remotes }: Stock): void {
   for (const entry of maps.remotes.scan()) {
     const remote = remoteText(entry);
-    if (owners.has(`${remote} ${entry.values.readBigUInt64LE(entry.value)}`)) remotes.delete(remote);
-    else maps.remotes.delete(maps.remotes.decode(entry)[0]);
+    const wanted = remotes.get(remote);
+    const [key, { id, others }] = maps.remotes.decode(entry);
+    if (wanted === undefined) maps.remotes.delete(key);
+    else if (!owners.has(`${remote} ${id}`)) continue;
+    else if (wanted.others === others) remotes.delete(remote);
+    else wanted.id = id;
   }
-  for (const [remote, own] of remotes) maps.remotes.put(remoteOf(remote), own);
+  for (const [remote, wanted] of remotes) maps.remotes.put(remoteOf(remote), wanted);
 }
 
 function mendPeers(state: State, { peers }: Stock): void {

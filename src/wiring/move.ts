@@ -8,14 +8,15 @@ import type { SessionWords } from '../tunnels/gtp';
 import { formatId, portOf, rxKey } from '../tunnels/id';
 import type { Undo } from '../undo';
 import { address as addressKind } from '../values';
-import { forgetFarEnd, learnFarEnd } from './farends';
+import { learnFarEnd } from './farends';
 import type { LiveLink } from './links';
 import { configs, forgetHalf, rewriteSession, wordsOf } from './sessions';
 import type { State } from './state';
 
 /**
  * Gives a session of a link another receive key, that of `words` and the link's port; label and counters go on. The new
- * half is there before the old one goes. Throws KernelError when the new key is taken.
+ * half is there before the old one goes; the far end of the old one is left to the caller to forget. Throws KernelError when
+ * the new key is taken.
  */
 export function moveSession(state: State, next: LiveLink, stored: Stored, words: SessionWords, undo: Undo): void {
   const { maps } = state;
@@ -33,7 +34,6 @@ export function moveSession(state: State, next: LiveLink, stored: Stored, words:
   moveBeside(maps.carried, stored.key, key, undo);
   rewriteSession(state, next, all, { ...words, ue }, key, undo);
   forgetReceived(maps, stored.key);
-  forgetFarEnd(state, stored, undo);
   moveDrops(state, stored, key, undo);
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
+import { peerText } from '../datapath/outline';
+import { activeTx, sendHalves } from '../datapath/places';
 import { errno, isErrno, KernelError } from '../errors';
 import { getLink } from '../netlink/link';
 import { neighbour } from '../netlink/neighbour';
 import { type RouteQuery, type RouteResult, routeTo } from '../netlink/route';
-import { hex } from '../tunnels/address';
+import { hex, toMapped } from '../tunnels/address';
 import { type Address, address as addressKind } from '../values';
 import type { LiveLink } from './links';
 import type { State } from './state';
@@ -56,15 +58,39 @@ function findSource(state: State, remote: Address): Address | undefined {
   }
 }
 
-/** How a peer can be reached: up, no_route or no_neighbour; looked up once for each. */
-export function pathState(state: State, remote: Address, local: Address): string {
+// Looked up once for each.
+function pathState(state: State, remote: Address, local: Address): string {
   return once(standings, state, remote, local, () => findStanding(state, remote, local));
+}
+
+/** How a link's packets reach a peer: up, no_route (also when they would come in again by a tunnel, X12) or no_neighbour. */
+export function reachOf(state: State, live: LiveLink, remote: Address, local: Address): string {
+  return isLoop(state, live, remote, local) ? 'no_route' : pathState(state, remote, local);
+}
+
+/** The same for a peer, whatever links have sessions with it. */
+export function peerState(state: State, remote: Address, local: Address): string {
+  return isLoopOfAny(state, remote, local) ? 'no_route' : pathState(state, remote, local);
 }
 
 /** Whether a link's packets to a peer would come in again by a tunnel: they are dropped (X12). */
 export function isLoop(state: State, { device }: LiveLink, remote: Address, local: Address): boolean {
   const way = wayTo(state, remote, local);
   return way !== undefined && tunnelAt(state, device, way.oif) !== undefined;
+}
+
+// Through the inner end of a link that has no session with the peer is a tunnel in a tunnel.
+function isLoopOfAny(state: State, remote: Address, local: Address): boolean {
+  const oif = wayTo(state, remote, local)?.oif;
+  if (oif === undefined) return false;
+  if (state.maps.links.get(oif) !== undefined) return true;
+  const link = state.maps.inner_ends.get(oif);
+  return link !== undefined && hasSession(state, link, peerText({ local: toMapped(local), remote: toMapped(remote) }));
+}
+
+function hasSession({ maps }: State, link: number, peer: string): boolean {
+  for (const [, tx] of sendHalves(maps, link)) if (peerText(activeTx(tx)) === peer) return true;
+  return false;
 }
 
 type Memo<T> = WeakMap<State, Map<string, T>>;

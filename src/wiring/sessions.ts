@@ -32,7 +32,7 @@ import { formatId, loadId, type ReceiveId, rxKey } from '../tunnels/id';
 import type { Undo } from '../undo';
 import { type Address, type Prefix, prefix as prefixKind } from '../values';
 import { addEndpoints } from './endpoints';
-import { forgetFarEnd, isSameFarEnd, learnFarEnd } from './farends';
+import { forgetFarEnds, isSameFarEnd, learnFarEnd } from './farends';
 import { ipv6Flag, type LiveLink, setSelectFlags } from './links';
 import { keepDrops, keepSession } from './restore';
 import { refuseLoop, wayTo } from './routes';
@@ -104,7 +104,7 @@ export function updateSession(state: State, live: LiveLink, was: Stored, words: 
   const isElsewhere = !isSameFarEnd(was, next);
   if (isElsewhere) learnFarEnd(state, next, undo);
   rewriteSession(state, live, was, words, was.key, undo);
-  if (isElsewhere) forgetFarEnd(state, was, undo);
+  if (isElsewhere) forgetFarEnds(state, [was], undo);
   refresh(state, live, undo, next.txConfig);
   if (!isAlone(live, was)) settle(state, undo);
 }
@@ -137,8 +137,8 @@ export function deleteSessions(
     keepSession(state, stored, undo);
     keepDrops(state, stored, undo);
     removeSession(state.maps, state.control, stored, () => last?.(stored));
-    forgetFarEnd(state, stored, undo);
   }
+  forgetFarEnds(state, gone, undo);
   refresh(state, live, undo, 'gone');
   if (!gone.every((stored) => isAlone(live, stored))) settle(state, undo);
 }
@@ -163,7 +163,8 @@ function sendingBy(way: ReturnType<typeof wayTo>): { localDev: number; routeMtu:
  */
 export function forgetHalf({ maps }: State, key: Stored['key']): boolean {
   if (maps.rx.get(key) === undefined) return true;
-  if (readSession(maps, key) !== undefined) return false;
+  // Also one that has just ended is whole: its other half would stay behind.
+  if (readSession(maps, key, 'ended') !== undefined) return false;
   return forgetReceived(maps, key);
 }
 

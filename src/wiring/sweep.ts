@@ -3,6 +3,7 @@ import { type Structs, sweep_cause } from '../datapath/layout.gen';
 import { dropSessions } from '../datapath/tally';
 import { deleteLink, IFF_NOARP, type LinkInfo, listLinks } from '../netlink/link';
 import { hex } from '../tunnels/address';
+import { type Undo, withUndo } from '../undo';
 import { countPeer } from './farends';
 import { BEING_MADE, linkPin } from './links';
 import { forgetDeleted, mend } from './mend';
@@ -19,14 +20,19 @@ export function sweep(state: State): boolean {
   const { maps } = state;
   const wasKilled = maps.unswept.get(sweep_cause.command) !== 0;
   const hasEnded = maps.unswept.get(sweep_cause.errind) !== 0;
-  state.begin();
+  if (!wasKilled) state.begin();
   const isGone = sweepLinks(state);
   if (wasKilled) mend(state);
-  if (wasKilled || hasEnded) {
-    maps.unswept.put(sweep_cause.errind, 0); // before the look: another one may end meanwhile
-    forgetDeleted(state);
-  }
+  if (wasKilled || hasEnded) withUndo((undo) => sweepEnded(state, undo));
+  state.begin(); // not before: a mend that fails is the next command's to do
   return isGone;
+}
+
+function sweepEnded(state: State, undo: Undo): void {
+  const { unswept } = state.maps;
+  undo(() => unswept.put(sweep_cause.errind, 1));
+  unswept.put(sweep_cause.errind, 0); // before the look: another one may end meanwhile
+  forgetDeleted(state, undo);
 }
 
 function sweepLinks(state: State): boolean {

@@ -157,7 +157,7 @@ export function makeWorld(): World {
       for (const name of ['echo_requests', 'echo_responses', 'errinds'] as const)
         counters.notes(`${name} ${remote}`, local, () => maps.peers.get(key)?.[name]);
     },
-    remote: (at, own) => maps.remotes.put(remoteKey(at), BigInt(own)),
+    remote: (at, own) => maps.remotes.put(remoteKey(at), { id: BigInt(own), others: 0 }),
     limit: (what, next) => maps.limits.put(LIMITS[what], { next: process.hrtime.bigint() + next }),
     send: (t, program, frame, skb = {}, wanted = 1) => {
       const run = counters.around(() => programs.run(program, frame, skb));

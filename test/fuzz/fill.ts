@@ -62,7 +62,7 @@ function putSession(maps: Maps, session: Session): void {
   maps.rx.put(rxKey(session), { ...zero('rx_session'), qfi: 255, ppi: 255, config: [config, zero('rx_config')] });
   const peersId = version === 0 ? id : BigInt(remoteTeid);
   const ends = { local: mappedHex(local), remote: mappedHex(remote) };
-  maps.remotes.put({ ...ends, id: peersId, port, kind: kindOf(version) }, id);
+  maps.remotes.put({ ...ends, id: peersId, port, kind: kindOf(version) }, { id, others: 0 });
   maps.peers.put(ends, { ...zero('peer'), sessions: 1 });
   if (isMany) for (const prefix of session.ue) putPrefix(maps, prefix, session);
 }

@@ -32,5 +32,19 @@ test.serial(
   }),
 );
 
+test.serial(
+  'of two sessions that send to one TEID of one peer the other is told when the first has gone',
+  using(twoMachines)(async (t, m) => {
+    const [local, remote] = outer[4];
+    const peer = await udpSocket(m.m2, remote, 2152);
+    await gtpIn(m.m1, `link add gtp0 local ${local} netns ${m.ue1} ${ends(1, 2, remote)} ue 10.45.0.1`);
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 2, remote)} ue 10.45.0.3`);
+    await gtpIn(m.m1, 'session del dev gtp0 local-teid 1');
+    await peer.send(Buffer.from(ERROR_INDICATION, 'hex'), [local, 2152]);
+    await linkStatsWhen(m.m1, ({ answered }) => answered === 1);
+    t.is((await sessions(m.m1))[0]?.state, 'error_indicated');
+  }),
+);
+
 /** About TEID 2 of 192.0.2.2. */
 const ERROR_INDICATION = '321a00100000000000000000' + '1000000002' + '850004c0000202';

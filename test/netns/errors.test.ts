@@ -41,6 +41,20 @@ const refused: Record<string, readonly [words: (m: TwoMachines) => string, statu
   ],
 };
 
+test.serial(
+  'link set refuses a local address that nobody has, as link add does',
+  inMachines(async (t, m) => {
+    await gtpIn(m.m1, add(m, `local 192.0.2.1 ${ends(1, 2, '192.0.2.2')}`));
+    const before = await world(m);
+    const { status, stderr } = await gtpTry(m.m1, 'link set gtp0 local 192.0.2.9');
+    t.is(status, 2);
+    t.regex(stderr, /^Error: find the device that holds 192\.0\.2\.9: no device .* has that address\nHint: .* dev\n$/);
+    t.deepEqual(await world(m), before);
+    await gtpIn(m.m1, 'link set gtp0 local 192.0.2.9 dev ul');
+    await gtpIn(m.m1, 'link set gtp0 local 192.0.2.9 ttl 9');
+  }),
+);
+
 for (const [what, [words, status, error]] of Object.entries(refused)) {
   test.serial(
     `${what} is refused by a line that names it, and nothing is left behind`,

@@ -6,6 +6,7 @@ import { fromMapped } from '../../src/tunnels/address';
 import { address } from '../../src/values';
 import { closeFixture, gtpIn, gtpTry, links, sessions, using } from '../fixture';
 import { must } from '../run';
+import { faulty } from '../state/fault';
 import { withMaps } from '../state/snapshot';
 import { ends, type TwoMachines, twoMachines } from '../topology';
 
@@ -17,11 +18,14 @@ const one = (m: TwoMachines): string =>
   `link add gtp0 local 192.0.2.1 netns ${m.ue1} ${ends(1, 2, there)} ue 10.45.0.1`;
 const text = (mapped: Uint8Array): string => address.format(fromMapped(mapped));
 
-/** The far ends as "LOCAL:PORT REMOTE TEID = OWN TEID", and the peers as "LOCAL REMOTE SESSIONS". */
+/** The far ends as "LOCAL:PORT REMOTE TEID = OWN TEID", with " + N" where N more send there, and the peers as "LOCAL REMOTE SESSIONS". */
 function farEnds(ns: string): readonly [remotes: string[], peers: string[]] {
   return withMaps(ns, (maps) => [
     [...maps.remotes.entries()]
-      .map(([key, own]) => `${text(key.local)}:${key.port} ${text(key.remote)} ${key.id} = ${own}`)
+      .map(([key, { id, others }]) => {
+        const more = others === 0 ? '' : ` + ${others}`;
+        return `${text(key.local)}:${key.port} ${text(key.remote)} ${key.id} = ${id}${more}`;
+      })
       .sort(),
     [...maps.peers.entries()].map(([key, peer]) => `${text(key.local)} ${text(key.remote)} ${peer.sessions}`).sort(),
   ]);
@@ -70,19 +74,94 @@ test.serial(
 );
 
 test.serial(
-  'of two sessions that send to one TEID of one peer the first is the one that an Error Indication means',
+  'of sessions that send to one TEID of one peer the first is the one that an Error Indication means; another when it goes',
   inMachines(async (t, m) => {
     await gtpIn(m.m1, one(m));
     await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 2, there)} ue 10.45.0.3`);
-    const first = ['192.0.2.1:2152 192.0.2.2 2 = 1'];
-    t.deepEqual(farEnds(m.m1), [first, ['192.0.2.1 192.0.2.2 2']]);
+    const meant = (session: string, peers: number): boolean =>
+      t.deepEqual(farEnds(m.m1), [[`192.0.2.1:2152 192.0.2.2 2 = ${session}`], [`192.0.2.1 192.0.2.2 ${peers}`]]);
+    meant('1 + 1', 2);
     await gtpIn(m.m1, 'session del dev gtp0 local-teid 3');
-    t.deepEqual(farEnds(m.m1), [first, ['192.0.2.1 192.0.2.2 1']]);
-    await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 2, there)} ue 10.45.0.3`);
+    meant('1', 1);
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 2, there)} ue 10.45.0.3 ue 10.47.0.0/16`);
     await gtpIn(m.m1, 'session del dev gtp0 local-teid 1');
-    t.deepEqual(farEnds(m.m1), [[], ['192.0.2.1 192.0.2.2 1']], 'another one is not searched for');
+    meant('3', 1);
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(4, 2, there)} ue 10.45.0.4`);
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(5, 2, there)} ue 10.45.0.5`);
+    meant('3 + 2', 3);
+    await gtpIn(m.m1, 'session change dev gtp0 local-teid 3 remote-teid 9');
+    const apart = farEnds(m.m1)[0];
+    t.regex(apart[0] ?? '', /^192\.0\.2\.1:2152 192\.0\.2\.2 2 = [45] \+ 1$/);
+    t.is(apart[1], '192.0.2.1:2152 192.0.2.2 9 = 3');
+    await gtpIn(m.m1, 'session change dev gtp0 local-teid 3 remote-teid 2');
+    await must(['ip', '-n', m.m1, 'addr', 'add', '192.0.2.11/24', 'dev', 'ul']);
+    await gtpIn(m.m1, 'link set gtp0 local 192.0.2.11');
+    t.regex(farEnds(m.m1)[0].join(), /^192\.0\.2\.11:2152 192\.0\.2\.2 2 = [345] \+ 2$/);
+    await gtpIn(m.m1, 'session flush');
+    t.deepEqual(farEnds(m.m1), [[], []]);
   }),
 );
+
+test.serial(
+  'a link that goes leaves what an Error Indication means to sessions of other links that send there',
+  inMachines(async (t, m) => {
+    await gtpIn(m.m1, one(m));
+    await gtpIn(m.m1, `link add gtp1 local 192.0.2.1 netns ${m.ue2} ${ends(5, 2, there)} ue 10.45.0.1`);
+    await gtpIn(m.m1, `session add dev gtp1 ${ends(7, 2, there)} ue 10.45.0.7 ue 10.48.0.0/16`);
+    t.deepEqual(farEnds(m.m1)[0], ['192.0.2.1:2152 192.0.2.2 2 = 1 + 2']);
+    await gtpIn(m.m1, 'link del gtp0');
+    t.regex(farEnds(m.m1)[0].join(), /^192\.0\.2\.1:2152 192\.0\.2\.2 2 = [57] \+ 1$/);
+    await gtpIn(m.m1, `link add gtp0 local 192.0.2.1 netns ${m.ue1} ${ends(1, 2, there)}`);
+    await must(['ip', '-n', m.m1, 'link', 'del', 'gtp1']);
+    await gtpIn(m.m1, 'session change dev gtp0 local-teid 1 name swept');
+    t.deepEqual(farEnds(m.m1), [['192.0.2.1:2152 192.0.2.2 2 = 1'], ['192.0.2.1 192.0.2.2 1']]);
+  }),
+);
+
+test.serial(
+  'a session that ends while a command is at work is left whole for the next one to sweep',
+  inMachines(async (t, m) => {
+    await gtpIn(m.m1, one(m));
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 4, there)} ue 10.45.0.3`);
+    endSession(m.m1, 3n, 0); // as when its Error Indication came after the look
+    const { status, stderr } = await gtpTry(m.m1, `session add dev gtp0 ${ends(3, 5, there)} ue 10.45.0.5`);
+    t.is(status, 2);
+    t.regex(stderr, /File exists/);
+    t.is(farEnds(m.m1)[1][0], '192.0.2.1 192.0.2.2 2');
+    withMaps(m.m1, (maps) => maps.unswept.put(sweep_cause.errind, 1));
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 5, there)} ue 10.45.0.3`);
+    t.deepEqual(farEnds(m.m1)[1], ['192.0.2.1 192.0.2.2 2']);
+    t.is((await sessions(m.m1)).length, 2);
+  }),
+);
+
+test.serial(
+  'a sweep that fails is done again by the next command',
+  inMachines(async (t, m) => {
+    await gtpIn(m.m1, one(m));
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 4, there)} ue 10.45.0.3 ue 10.47.0.0/16 name three`);
+    endSession(m.m1, 3n);
+    const rename = 'session change dev gtp0 local-teid 1 name one';
+    for (let n = 1; n < 9; n++) {
+      const { call, stderr } = await faulty(m.m1, rename, n, 'refuse');
+      t.regex(stderr, /Input\/output error/, call);
+      const mark = withMaps(m.m1, (maps) => maps.unswept.get(sweep_cause.errind));
+      const isThere = withMaps(m.m1, (maps) => [...maps.rx.entries()].some(([{ id }]) => id === 3n));
+      t.is(mark, isThere ? 1 : 0, `${n} ${call}`);
+    }
+    await gtpIn(m.m1, rename);
+    t.deepEqual(farEnds(m.m1), [['192.0.2.1:2152 192.0.2.2 2 = 1'], ['192.0.2.1 192.0.2.2 1']]);
+  }),
+);
+
+/** What the program does to a session of TEID `id` when an Error Indication ends it; `mark` 0: a sweep has been meanwhile. */
+function endSession(ns: string, id: bigint, mark = 1): void {
+  withMaps(ns, (maps) => {
+    const [key, rx] = [...maps.rx.entries()].find(([each]) => each.id === id) ?? [];
+    if (key !== undefined && rx !== undefined) maps.rx.put(key, { ...rx, state: session_state.deleted });
+    maps.unswept.put(sweep_cause.errind, mark);
+  });
+}
 
 /** The endpoints as "LOCAL:PORT KIND FLAGS RESTART", and the addresses for fragments and ICMP errors. */
 function endpoints(ns: string): readonly [endpoints: string[], locals: string[], ports: number[]] {
@@ -159,13 +238,7 @@ test.serial(
   inMachines(async (t, m) => {
     await gtpIn(m.m1, one(m));
     await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 4, '192.0.2.3')} ue 10.45.0.3 ue 10.47.0.0/16 name three`);
-    const end = (): void =>
-      withMaps(m.m1, (maps) => {
-        const [key, rx] = [...maps.rx.entries()].find(([{ id }]) => id === 3n) ?? [];
-        if (key !== undefined && rx !== undefined) maps.rx.put(key, { ...rx, state: session_state.deleted });
-        maps.unswept.put(sweep_cause.errind, 1);
-      });
-    end();
+    endSession(m.m1, 3n);
     t.deepEqual(
       (await sessions(m.m1)).map(({ local_teid }) => local_teid),
       [1],
@@ -187,7 +260,7 @@ test.serial(
     t.deepEqual(left, [1, 1, 0, 0]);
     t.deepEqual(farEnds(m.m1), [['192.0.2.1:2152 192.0.2.2 2 = 1'], ['192.0.2.1 192.0.2.2 1']]);
     await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 4, there)} ue 10.45.0.3`);
-    end();
+    endSession(m.m1, 3n);
     await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 5, there)} ue 10.45.0.3`);
     t.deepEqual(farEnds(m.m1)[0], ['192.0.2.1:2152 192.0.2.2 2 = 1', '192.0.2.1:2152 192.0.2.2 5 = 3']);
   }),
@@ -221,17 +294,20 @@ test.serial(
     await gtpIn(m.m1, `session add dev gtp0 version 0 tid 0xfedcba9876543210 remote ${there} ue 10.45.0.4`);
     await gtpIn(m.m1, `link add gtp1 local 192.0.2.1 netns ${m.ue2} ${ends(5, 6, '192.0.2.3')}`);
     const was = [farEnds(m.m1), endpoints(m.m1), (await sessions(m.m1)).length];
+    t.true(farEnds(m.m1)[0].includes('192.0.2.1:2152 192.0.2.2 2 = 1 + 1'));
     await gtpIn(m.m1, `session add dev gtp0 ${ends(7, 8, '192.0.2.3')} ue 10.45.0.7`);
     withMaps(m.m1, (maps) => {
       const find = (teid: bigint) => [...maps.rx.entries()].find(([{ id }]) => id === teid)?.[0];
       const [seven, five] = [find(7n), find(5n)];
       if (seven === undefined || five === undefined) return t.fail();
-      const [remote] = [...maps.remotes.entries()].find(([, own]) => own === 2n ** 64n - 0x123456789abcdf0n) ?? [];
-      if (remote === undefined) return t.fail();
+      const owned = (own: bigint) => [...maps.remotes.entries()].find(([, { id }]) => id === own)?.[0];
+      const [remote, shared] = [owned(2n ** 64n - 0x123456789abcdf0n), owned(1n)];
+      if (remote === undefined || shared === undefined) return t.fail();
       maps.rx.delete(seven); // a send half without its other half
       maps.rx.put({ ...five, id: 99n }, maps.rx.get(five) ?? zero('rx_session'));
       maps.remotes.delete(remote);
-      maps.remotes.put({ ...remote, id: 77n }, 78n);
+      maps.remotes.put({ ...remote, id: 77n }, { id: 78n, others: 0 });
+      maps.remotes.put(shared, { id: 1n, others: 0 });
       for (const [key, peer] of [...maps.peers.entries()]) maps.peers.put(key, { ...peer, sessions: 9 });
       maps.peers.put({ local: remote.local, remote: remote.local }, zero('peer'));
       maps.unswept.put(sweep_cause.command, 1);

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { closeFixture, gtpIn, gtpTry, links, sessions, using } from '../fixture';
 import { must } from '../run';
-import { indexOf, withMaps } from '../state/snapshot';
+import { indexOf, snapshot, withMaps } from '../state/snapshot';
 import { ends, twoMachines } from '../topology';
 
 test.after.always(closeFixture);
@@ -37,12 +37,38 @@ test.serial(
 );
 
 test.serial(
+  'words of link set that would make a loop are refused, and nothing has changed (X12)',
+  inMachines(async (t, m) => {
+    await must(['ip', '-n', m.m1, 'route', 'add', '203.0.113.0/24', 'via', '192.0.2.2']);
+    await gtpIn(m.m1, `link add gtp0 local 192.0.2.1 ${ends(1, 2, '203.0.113.7')} ue 10.45.0.1`);
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 4, '192.0.2.2')} ue 10.45.0.3`);
+    const was = snapshot(m.m1, []);
+    for (const words of ['route 203.0.113.7/32', 'ttl 9 address 203.0.113.1/25']) {
+      const { status, stderr } = await gtpTry(m.m1, `link set gtp0 ${words}`);
+      t.is(status, 2, words);
+      t.regex(stderr, /^Error: reach 203\.0\.113\.7: the route leads into the tunnel gtp0i\nHint: .*underlay/);
+      t.deepEqual(snapshot(m.m1, []), was, words);
+    }
+    await gtpIn(m.m1, 'link set gtp0 route 203.0.113.128/25 address 10.99.0.1/24');
+    await must(['ip', '-n', m.m1, 'route', 'add', '203.0.113.7/32', 'dev', 'gtp0i']);
+    await gtpIn(m.m1, 'link set gtp0 route 10.98.0.0/16');
+    t.is((await sessions(m.m1))[0]?.state, 'no_route', 'a loop that was there before is not of these words');
+  }),
+);
+
+test.serial(
   'a way that leads into the link later is told as no_route, and its words can still be changed',
   inMachines(async (t, m) => {
     await gtpIn(m.m1, `link add gtp0 local 192.0.2.1 address 10.45.0.1/24 ${ends(1, 2, '192.0.2.2')}`);
     t.is((await sessions(m.m1))[0]?.state, 'up');
     await must(['ip', '-n', m.m1, 'route', 'add', '192.0.2.2/32', 'dev', 'gtp0i']);
     t.is((await sessions(m.m1))[0]?.state, 'no_route');
+    const path = async (options: string) => gtpIn(m.m1, `${options} path show remote 192.0.2.2`);
+    t.is((JSON.parse(await path('-j')) as { state: string }[])[0]?.state, 'no_route');
+    t.is(await path('-o'), 'local 192.0.2.1 remote 192.0.2.2 sessions 1\\    state no_route\n');
+    await gtpIn(m.m1, `link add gtp1 local 192.0.2.1 netns ${m.ue1} ${ends(3, 4, '192.0.2.3')}`);
+    await must(['ip', '-n', m.m1, 'route', 'add', '192.0.2.3/32', 'dev', 'gtp0i']);
+    t.regex(await gtpIn(m.m1, '-br path show remote 192.0.2.3'), / up /, 'a tunnel in a tunnel');
     await gtpIn(m.m1, 'session change dev gtp0 local-teid 1 name loop');
     await gtpIn(m.m1, 'link set gtp0 ttl 9');
     await gtpIn(m.m1, '-d session show');

@@ -117,7 +117,14 @@ test.serial(
   'late numbers are counted, and -d tells when the peer was seen last',
   inMachines(async (t, m) => {
     const peer = await gateway(m);
-    t.notRegex(await gtpIn(m.m1, '-d session show'), /last_seen/);
+    t.notRegex(await gtpIn(m.m1, '-d session show'), /last_seen|seen_|gateway/);
+    const [quiet] = JSON.parse(await gtpIn(m.m1, '-j -d session show')) as { details: object }[];
+    t.deepEqual(
+      { ...quiet?.details, mtu: undefined },
+      { mtu: undefined, gateway: null, seen_qfi: null, seen_rqi: null, seen_ppi: null, last_seen: null },
+    );
+    const [link] = JSON.parse(await gtpIn(m.m1, '-j -d link show')) as { details: object }[];
+    t.true('offloads_off' in (link?.details ?? {}));
     for (const seq of [1, 3, 2, 4]) await send(peer, messages.packet(seq));
     const record = await sessionWhen(m, ({ stats }) => stats.decap.packets === 4);
     t.is(record?.stats.received?.reordered, 1);
@@ -166,6 +173,7 @@ test.serial(
       text,
       /^local 192\.0\.2\.1 port 2152 sessions 1\nlocal 192\.0\.2\.1 remote 192\.0\.2\.2 sessions 1\n {4}echo requests 2 errinds 1 extnotifies 1 last_seen \d+\n$/,
     );
+    t.notRegex(await gtpIn(m.m1, '-s -s path show'), /encap|decap/, 'sessions count for themselves');
     await gtpIn(m.m1, 'session del dev gtp0 local-teid 1');
     t.deepEqual(
       (await paths(m)).map(({ remote, sessions }) => [remote, sessions]),
