@@ -149,8 +149,7 @@ INLINE int answer_route(struct __sk_buff *skb, const struct outer *o, struct bpf
 INLINE int answer_send(struct __sk_buff *skb, const struct outer *o, const struct answer *a,
 		       const struct bpf_fib_lookup *fib, __u64 *sent)
 {
-	/* never to who asked everybody (G19) */
-	if (skb->pkt_type == PACKET_BROADCAST || skb->pkt_type == PACKET_MULTICAST || answer_write(skb, o, a))
+	if (answer_write(skb, o, a))
 		return TC_ACT_SHOT;
 	__sync_fetch_and_add(sent, 1);
 	if (skb->ifindex == LOOPBACK_IFINDEX)

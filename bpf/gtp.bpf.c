@@ -46,11 +46,12 @@ int shim(struct __sk_buff *skb)
 	return link_send(skb, cfg, &t);
 }
 
-/* tcx ingress of an underlay with Ethernet headers, and of lo. What is for another host, and was only overheard, is not ours. */
+/* tcx ingress of an underlay with Ethernet headers, and of lo. A frame that was overheard, or sent to everybody, is not ours:
+ * such a one would be delivered twice, and answered by many (RFC 1122 3.3.6). */
 SEC("tc")
 int underlay(struct __sk_buff *skb)
 {
-	if (skb->pkt_type == PACKET_OTHERHOST)
+	if (skb->pkt_type != PACKET_HOST)
 		return TC_ACT_UNSPEC;
 	return underlay_receive(skb, ETH_HLEN);
 }

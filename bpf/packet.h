@@ -23,9 +23,6 @@
 #define AF_INET6 10
 #define LOOPBACK_IFINDEX 1
 #define PACKET_HOST 0
-#define PACKET_BROADCAST 1
-#define PACKET_MULTICAST 2
-#define PACKET_OTHERHOST 3
 #define IP_MF_OR_OFFSET bpf_htons(0x3fff)
 #define IP_OFFSET bpf_htons(0x1fff)
 #define IP_DF bpf_htons(0x4000)

@@ -267,8 +267,8 @@ INLINE int signal_receive(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	s.gtp = s.o.udp + sizeof(struct udphdr);
 	bpf_skb_load_bytes(skb, s.gtp, &s.g, sizeof(s.g)); /* what is too short for it stays 0 */
-	if (signal_endpoint(&s, s.g.flags))
-		return TC_ACT_UNSPEC;
+	if (signal_endpoint(&s, s.g.flags)) /* a session whose endpoint is not there yet has dropped it already */
+		return skb->cb[1] == ASK_EXTNOTIFY ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 	if (skb->cb[1] == ASK_EXTNOTIFY)
 		return signal_extnotify(skb, &s);
 	s.peer = peer_of(s.o.local, s.o.remote);

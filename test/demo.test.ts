@@ -58,6 +58,16 @@ test.serial("the README's first tunnel works as it stands there", async (t) => {
   t.regex(stdout, NOTHING);
 });
 
+test.serial("the README's signalling works as it stands there", async (t) => {
+  const { status, stdout, stderr } = await onMachine(readmeCommands('Signalling'));
+  t.is(status, 0, stderr + stdout);
+  t.regex(stdout, /^3 packets transmitted, 3 received/m);
+  t.regex(stdout, /^local 127\.0\.0\.3 remote 127\.0\.0\.2 sessions 1\n {4}echo requests 3/m);
+  t.regex(stdout, /^no answer\ndev gtp1 type gtp .*\n {4}state error_indicated\n(.*\n){3} {4}received errind 1$/m);
+  t.regex(stdout, /^ {4}sent echo 3 errind 1\n {4}drops unknown_teid 1$/m);
+  t.regex(stdout, NOTHING);
+});
+
 test.serial('npm run shell gives two machines, and takes them away with what runs in them', async (t) => {
   const { status, stdout, stderr } = await onMachine(`
     printf '%s\\n' 'ip netns exec m1 ping -c 1 192.0.2.2' 'gtp -n m1 link show && echo shown' 'iperf3 -s -D' 'exit 3' |

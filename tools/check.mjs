@@ -8,6 +8,7 @@ const PARTS = {
   lint: ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings'],
   generated: ['tools/gen.mjs', '--check'],
   layers: ['tools/run.mjs', 'tools/check-layers.ts'],
+  conformance: ['tools/run.mjs', 'tools/check-conformance.ts'],
 };
 
 mkdirSync('dist', { recursive: true });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Rewrites what man/gtp.8 and README.md take from the table of the command line: everything between a line that ends in
-// "generated NAME" and one that ends in "end NAME". `--check` only tells whether they are up to date.
+// Rewrites what man/gtp.8 and README.md take from the table of the command line and from that of drop reasons: everything
+// between a line that ends in "generated NAME" and one that ends in "end NAME". `--check` only tells whether they are up to
+// date.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import {
   groups,
@@ -16,6 +17,7 @@ import {
 } from '../src/cli/help';
 import { notation } from '../src/cli/words';
 import { type CommandSpec, grammar, type ObjectSpec, titleOf } from '../src/grammar';
+import { DROP_WORDS } from './drop-words';
 
 const FILES = ['man/gtp.8', 'README.md'];
 const objects = Object.entries(working<ObjectSpec>(grammar));
@@ -23,6 +25,7 @@ const objects = Object.entries(working<ObjectSpec>(grammar));
 const SECTIONS: { readonly [name: string]: () => string } = {
   synopsis: manSynopsis,
   options: manOptions,
+  'drop reasons': manDropReasons,
   ...Object.fromEntries(objects.map(([object, spec]) => [object, () => manCommands(object, spec)])),
   help: () => `\`\`\`\n${topHelp().trimEnd()}\n\`\`\``,
   ...Object.fromEntries(
@@ -32,7 +35,8 @@ const SECTIONS: { readonly [name: string]: () => string } = {
 
 const stale = FILES.filter((file) => existsSync(file) && rewrite(file));
 if (process.argv.includes('--check')) {
-  for (const file of stale) console.error(`${file} is not what src/grammar.ts has: run npm run gen`);
+  for (const file of stale)
+    console.error(`${file} is not what src/grammar.ts and tools/drop-words.ts have: run npm run gen`);
   process.exitCode = stale.length > 0 ? 1 : 0;
 } else for (const file of stale) console.log(`wrote ${file}`);
 
@@ -84,6 +88,12 @@ function manSyntax(start: string, tokens: readonly string[]): string {
 function manOptions(): string {
   return shownOptions()
     .flatMap((option) => ['.TP', bold(optionNotation(option)), sentence(option.help)])
+    .join('\n');
+}
+
+function manDropReasons(): string {
+  return Object.entries(DROP_WORDS)
+    .flatMap(([reason, words]) => ['.TP', bold(reason), sentence(words)])
     .join('\n');
 }
 

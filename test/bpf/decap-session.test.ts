@@ -5,9 +5,10 @@ import { rx_flag } from '../../src/datapath/layout.gen';
 import { arriving, chain, delivered, type Family, gtp, ours } from './gtp';
 import { sameFrame } from './harness';
 import { plain } from './inners';
+import { message0, type } from './messages';
 import { A, A6, B, B6, bare, mapped, SERVER, SERVER6, UE, UE6 } from './packet';
 import { receiver } from './receive';
-import { hex, LINK, LOCAL_TEID, PORT, prefixKey, type RxWords, txSession } from './session';
+import { hex, LINK, LOCAL_TEID, PORT, PORT0, portBits, prefixKey, type RxWords, txSession } from './session';
 import { makeWorld } from './world';
 
 const world = makeWorld();
@@ -47,6 +48,25 @@ for (const outside of families)
           else delivers(t, frame, innerWith(inside, 0xb8 | result));
         }
     });
+
+test('the ECN fields are joined behind extension headers and in version 0 as well (X3)', (t) => {
+  world.maps.config.put(0, { ...zero('config'), ports: portBits(PORT, PORT0) });
+  session();
+  world.rx({}, { local: B, tid: 5n });
+  for (const [inner, row] of ecn.entries())
+    for (const [outer, result] of row.entries()) {
+      const [before, around] = [innerWith(4, inner), { ip4: { tos: outer } }];
+      const v0 = message0(type.gpdu, before.toString('hex'), { tid: 5n });
+      const runs = [
+        world.send(t, 'underlay', arriving(4, gtp(before, { flags: 0x36, more: chain([0x85, 1], [0x20, 2]) }), around)),
+        world.send(t, 'underlay', arriving(4, v0, { ...around, dport: PORT0 })),
+      ];
+      for (const run of runs) {
+        if (result === 'drop') t.regex(run.counted[0] ?? '', /^ecn session /);
+        else sameFrame(t, run.frame, delivered(innerWith(4, result)));
+      }
+    }
+});
 
 test('the inner DSCP and TTL are left alone, and an outer TTL of 1 is no reason to drop (X4, X5)', (t) => {
   session();

@@ -241,6 +241,14 @@ for (const family of [4, 6] as const)
       }
     });
 
+test('with DF the identification is 0 (X9)', (t) => {
+  world.fallback({ flags: tx_flag.df });
+  for (let i = 0; i < 8; i++) {
+    const { frame } = world.send(t, 'link', framed(plain[4], 4));
+    t.deepEqual([frame.readUInt16BE(18), frame.readUInt16BE(20)], [0, 0x4000]);
+  }
+});
+
 test('without DF the identification differs from packet to packet (X9)', (t) => {
   world.fallback();
   const ids = new Set(

@@ -3,11 +3,13 @@
 import test from 'ava';
 import { endpoint_flag, kind } from '../../src/datapath/layout.gen';
 import { answering, atEndpoint, configure } from './answering';
+import { datagram, fragments, orders } from './fragments';
 import { type Around, arriving, chain, type Family, type Gtp, gtp, ours } from './gtp';
 import { sameFrame } from './harness';
 import { inners, plain } from './inners';
 import { answer, errorIndication, message, message0, type } from './messages';
 import { network } from './network';
+import type { Packet } from './packet';
 import { octetsOf } from './receive';
 import { LOCAL_TEID, PORT0 } from './session';
 import { makeWorld } from './world';
@@ -126,6 +128,23 @@ const nobodies = {
   4: ['0.0.0.0', '0.1.2.3', '224.0.0.1', '239.1.2.3', '255.255.255.255'],
   6: ['::', 'ff02::1', 'ff0e::77'],
 };
+
+for (const family of families)
+  test(`IPv${family}: a piece of a datagram is never answered, the whole is (G19, G27)`, (t) => {
+    const whole = datagram(family, gtp(plain[4], { teid: UNKNOWN }));
+    for (const order of orders([0, 1, 2])) {
+      const pieces = order.map((each) => fragments(family, whole, [40, 64])[each] as Packet);
+      const runs = pieces.map((piece, i) => {
+        world.limit('errind', 0n);
+        return net.inside(() => world.send(t, 'underlay', piece, { ifindex: net.dev('ul') }, i < 2 ? 0 : 1));
+      });
+      t.deepEqual(
+        runs.map((run) => run.beside),
+        [[], [], [`sent_errind ${ours[family]}: 1`]],
+      );
+      t.regex(runs[2]?.counted[0] ?? '', /^unknown_teid /);
+    }
+  });
 
 for (const family of families)
   test(`IPv${family}: a source that is no host is dropped as bad_source, and never answered (G19)`, (t) => {

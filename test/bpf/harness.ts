@@ -6,7 +6,7 @@ import { testRun } from '../../src/bindings/bpf-run';
 import { mapsBy, type OpenMaps } from '../../src/datapath/maps';
 import { objectPath } from '../../src/datapath/object';
 import { difference } from './dissect';
-import type { Packet } from './packet';
+import { DEVICE_MAC, MAC_B, type Packet, readdressed } from './packet';
 
 /** Fields of struct __sk_buff that a test run may set. Devices have to exist; without one it is lo. */
 export interface Skb {
@@ -66,6 +66,7 @@ export function sameFrame(t: ExecutionContext, got: Buffer, wanted: Buffer | Pac
 
 const VERDICTS = ['ok', 'reclassify', 'shot', 'pipe', 'stolen', 'queued', 'repeat', 'redirect', 'trap'];
 const UNSPEC = 0xffffffff;
+const LO = 1;
 // What a program may add: headers, or what other frames have brought.
 const ROOM = 16 << 10;
 
@@ -82,8 +83,10 @@ const SKB = {
 } as const;
 const CB = 48;
 
+// A frame that is for the machine, is for the device that it comes by.
 function run(fd: number, frame: Buffer | Packet, skb: Skb = {}, repeat = 1): Run {
-  const data = bytesOf(frame);
+  const address = (skb.ifindex ?? LO) === LO ? MAC_B : DEVICE_MAC;
+  const data = readdressed(bytesOf(frame), MAC_B, address);
   const context = Buffer.alloc(SKB_SIZE);
   const words = Object.entries(SKB).map(([name, offset]) => [name as keyof typeof SKB, offset] as const);
   for (const [name, offset] of words) context.writeUInt32LE(skb[name] ?? 0, offset);
@@ -98,7 +101,7 @@ function run(fd: number, frame: Buffer | Packet, skb: Skb = {}, repeat = 1): Run
   return {
     verdict: result.value === UNSPEC ? 'unspec' : (VERDICTS[result.value] ?? String(result.value)),
     value: result.value,
-    frame: result.data,
+    frame: readdressed(result.data, address, MAC_B),
     duration: result.duration,
     skb: { ...after, cb: [0, 1, 2, 3, 4].map((i) => context.readUInt32LE(CB + i * 4)) },
   };

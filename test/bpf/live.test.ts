@@ -15,7 +15,7 @@ import { datagramOf, fragments } from './fragments';
 import { arriving, delivered, gtp, ours } from './gtp';
 import { sameFrame } from './harness';
 import { plain } from './inners';
-import { A, B, bare, eth, mapped, pattern, SERVER, SERVER6, UE, UE6 } from './packet';
+import { A, B, bare, eth, MAC_B, mapped, pattern, readdressed, SERVER, SERVER6, UE, UE6 } from './packet';
 import { PORT, portBits, REMOTE_TEID, rxKey, type TxWords, txSession } from './session';
 import { makeWorld, type World } from './world';
 
@@ -48,6 +48,11 @@ const OTHERS = [
 ];
 const CUT_HERE = ['tso', 'off', 'tx-udp-segmentation', 'off', 'tx', 'off'];
 
+/** Sends what the packets of tests are for to an Ethernet address. */
+function toMachine(socket: Socket, address: string): Socket {
+  return { ...socket, send: (frame) => socket.send(readdressed(frame as Buffer, MAC_B, address)) };
+}
+
 /** A machine with B on `ul`, a link gtp0 whose inner end is eth0 in another namespace, and a shim. */
 async function machine(): Promise<Machine> {
   const [ns, user, far] = [
@@ -76,7 +81,7 @@ async function machine(): Promise<Machine> {
     ns,
     world,
     macs,
-    wire: await packetSocket(far, 'far'),
+    wire: toMachine(await packetSocket(far, 'far'), macs.ul),
     gsoWire: await packetSocket(far, 'far', true),
     far: await packetSocket(far, 'far'),
     gsoUser: await packetSocket(user, 'eth0', true),
@@ -210,7 +215,7 @@ test.serial(
     const inners = [0, 1, 2, 3].map((id) => bare().ip4(UE, SERVER, { id }).udp(1, 2).payload(content(500)).bytes());
     const packets = inners.map((inner) => gtp(inner));
     const train = arriving(4, Buffer.concat(packets), { udp: { checksum: 'pseudo' } }).bytes();
-    await m.gsoWire.send(gso('udp', packets[0]?.length ?? 0, 34, train));
+    await m.gsoWire.send(gso('udp', packets[0]?.length ?? 0, 34, readdressed(train, MAC_B, m.macs.ul)));
     const got = await m.user.receive({ count: 4, contains: marker });
     t.is(got.length, 4);
     for (const [i, { data }] of got.entries()) sameFrame(t, data, delivered(inners[i] ?? Buffer.alloc(0)));

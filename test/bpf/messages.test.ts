@@ -153,6 +153,15 @@ for (const family of families) {
   });
 }
 
+test('a session without an endpoint, as it is for a moment while it is made or goes, drops all the same', (t) => {
+  for (const family of families) {
+    const local = family === 4 ? '192.0.2.77' : '2001:db8::77';
+    world.rx({}, { local });
+    const frame = arriving(family, gtp(plain[4], { flags: 0x34, more: unknown }), { destination: local });
+    drops(t, frame, session('unknown_extension'));
+  }
+});
+
 test('what programs send by themselves are answers: an Echo Request of ours is not among them (G15)', (t) => {
   const types = Array.from({ length: 256 }, (_, i) => i);
   for (const family of families) {

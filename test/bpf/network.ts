@@ -4,6 +4,7 @@ import type test from 'ava';
 import { inNetns } from '../../src/netns';
 import { deleteNamespace, namespace, prefix } from '../fixture';
 import type { Family } from './gtp';
+import { DEVICE_MAC } from './packet';
 
 /** A namespace with devices and routes of its own, for programs that look them up. */
 export interface Network {
@@ -33,7 +34,7 @@ export function network(
     inside(() => void execFileSync('ip', ['-b', '-'], { input: `${lines.replace(/^\s+/gm, '')}\n` }));
   ava.before(async () => {
     await namespace(label);
-    ip(`link add ul type veth peer name ul-far
+    ip(`link add ul address ${DEVICE_MAC} type veth peer name ul-far
       link add shim0 type veth peer name shim1
       link add gtp0 type veth peer name gtp0-far
       link add gtp9 type veth peer name gtp9-far

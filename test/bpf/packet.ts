@@ -12,8 +12,10 @@ export const SERVER = '198.51.100.9';
 export const UE6 = '2001:db8:45::2';
 export const SERVER6 = '2001:db8:c0::9';
 export const MAC_A = '02:00:00:00:00:0a';
-/** Of lo, on which test runs happen: a frame to another one would be for another host. */
+/** Of lo, on which most test runs happen: a frame to another one would be for another host. */
 export const MAC_B = '00:00:00:00:00:00';
+/** Of the other devices that frames of tests come by. */
+export const DEVICE_MAC = '02:00:00:00:00:0b';
 
 /** Fields that are not given are filled in: lengths, next protocols and checksums are right unless said otherwise. */
 export interface Eth {
@@ -161,6 +163,12 @@ function packet(layers: readonly Layer[]): Packet {
 }
 
 const none = Buffer.alloc(0);
+
+/** A frame to MAC_B, to another Ethernet address; one that goes elsewhere stays as it is. */
+export function readdressed(frame: Buffer, from: string, to: string): Buffer {
+  if (frame.length < 14 || !frame.subarray(0, 6).equals(mac(from))) return frame;
+  return Buffer.concat([mac(to), frame.subarray(6)]);
+}
 
 function ethLayer({ source = MAC_A, destination = MAC_B, type, vlan }: Eth): Layer {
   return {

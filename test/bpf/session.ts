@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { readFileSync } from 'node:fs';
 import { zero } from '../../src/datapath/codec';
 import type {
   drop_key,

@@ -3,6 +3,7 @@ import test from 'ava';
 import { type Socket, udpSocket } from '../agent';
 import { capture } from '../capture';
 import { closeFixture, gtpIn, links, scratch, sessions, using } from '../fixture';
+import { must, within } from '../run';
 import { ends, innerMtu, mtuOf, outer, ping, twoMachines, user } from '../topology';
 import { complaints, dissect } from '../tshark';
 
@@ -88,3 +89,29 @@ for (const family of [4, 6] as const) {
     }),
   );
 }
+
+const SENDER = `import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(2000):
+    s.sendto(b'numbered', ('10.45.0.2', 9))
+`;
+
+test.serial(
+  'packets that two CPUs send at once have numbers of their own, and none is left out (G10)',
+  inMachines(async (t, m) => {
+    const [local, remote] = outer[4];
+    await gtpIn(m.m1, `link add gtp0 local ${local} netns ${m.ue1} ${user(0)} ${ends(1, 2, remote)} seq`);
+    const peer = await udpSocket(m.m2, remote, 2152);
+    await (await udpSocket(m.ue1, '10.45.0.1', 0)).send(Buffer.from('first'), ['10.45.0.2', 9]);
+    t.is((await peer.receive({ contains: 'first' })).length, 1);
+    const wire = await capture(m.m2, 'ul', `${scratch}/seq.pcap`, 'udp dst port 2152');
+    const send = (cpu: string) => must(within(m.ue1, 'taskset', '-c', cpu, '/usr/bin/python3', '-c', SENDER));
+    await Promise.all(['0', '1'].map(send));
+    const numbers = (await wire.stop()).map((frame) => frame.readUInt16BE(14 + 28 + 8)).sort((a, b) => a - b);
+    t.true(numbers.length > 2000, `${numbers.length}`);
+    t.deepEqual(
+      numbers,
+      numbers.map((_, i) => i + 1),
+    );
+  }),
+);

@@ -25,12 +25,14 @@ export interface BadDatagram extends Fault {
 const ETHERNET = 14;
 const UDP = 17;
 const FRAGMENT = 44;
+const ROUTING = 43;
 // Hop-by-hop, routing and destination options are the others; so many headers are skipped at most, too.
-const SKIPPED = [0, 43, FRAGMENT, 60];
+const SKIPPED = [0, ROUTING, FRAGMENT, 60];
 
 /** Reads Ethernet, IP and UDP: what is no datagram to an endpoint of ours is left to the stack. */
 export function readOuter(frame: Buffer, tables: Tables): Pass | Unclaimed | BadDatagram | Datagram {
   if (frame.length < ETHERNET) return pass('no frame');
+  if (frame.readUIntBE(0, 6) !== 0) return pass('for another host'); // lo has the address 0
   const type = frame.readUInt16BE(12);
   if (type !== 0x0800 && type !== 0x86dd) return pass('not IP');
   const ip = type === 0x0800 ? readIp4(frame) : readIp6(frame);
@@ -103,6 +105,7 @@ function behindHeaders(frame: Buffer, start: number): Pass | Unclaimed | number 
     if (!SKIPPED.includes(next)) return pass('not UDP');
     if (count === SKIPPED.length) return pass('many IPv6 headers');
     if (at + 8 > frame.length) return pass('no room for IP');
+    if (next === ROUTING && frame[at + 3] !== 0) return pass('on its way to another host');
     const size = sizeOfHeader(frame, at, next);
     if (size === undefined) return unclaimed('fragment');
     next = frame[at] ?? 0;
