@@ -2,7 +2,7 @@
 import { KernelError } from '../errors';
 import { cString, koffi, type Library } from './koffi';
 
-// socket.h, sched.h, file.h, mount.h: the numbers this program uses.
+// socket.h, poll.h, sched.h, file.h, mount.h: the numbers this program uses.
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -11,6 +11,8 @@ export const SOCK_RAW = 3;
 export const SOCK_DGRAM = 2;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
+export const SO_ERROR = 4;
+export const SO_PRIORITY = 12;
 export const SO_RCVTIMEO = 20;
 export const SO_NETNS_COOKIE = 71;
 export const IPPROTO_IP = 0;
@@ -18,12 +20,12 @@ export const IPPROTO_IPV6 = 41;
 export const IPPROTO_RAW = 255;
 export const IP_RECVERR = 11;
 export const IPV6_RECVERR = 25;
-export const SIOCGSTAMPNS = 0x8907;
-export const CLOCK_REALTIME = 0;
 export const MSG_PEEK = 0x2;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_ERRQUEUE = 0x2000;
+export const POLLIN = 0x1;
+export const POLLERR = 0x8;
 export const CLONE_NEWNET = 0x40000000;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
@@ -84,14 +86,12 @@ export function getsockopt(fd: number, level: number, option: number, value: Uin
   return result < 0 ? result : (length[0] ?? 0);
 }
 
-/** ioctl(2) with a pointer to `value`. Returns what the request returns, or -errno. */
-export function ioctl(fd: number, request: number, value: Uint8Array): number {
-  return call('ioctl', fd, request, value);
-}
-
-/** clock_gettime(2) into a struct timespec of 16 octets. Returns 0 or -errno. */
-export function clock_gettime(clock: number, time: Uint8Array): number {
-  return call('clock_gettime', clock, time);
+/** poll(2) of one descriptor for so many milliseconds. Returns its events, 0 if there was none, or -errno. */
+export function poll(fd: number, events: number, milliseconds: number): number {
+  // struct pollfd: descriptor, events to wait for, events that came
+  const one = new Int32Array([fd, events]);
+  const result = call('poll', one, 1, milliseconds);
+  return result <= 0 ? result : (one[1] ?? 0) >>> 16;
 }
 
 /** setns(2) of the calling thread. Returns 0 or -errno. Only netns.ts may call it. */
@@ -130,8 +130,7 @@ const PROTOTYPES = {
   recvmsg: 'intptr_t recvmsg(int, void *, int)',
   setsockopt: 'int setsockopt(int, int, int, void *, uint32_t)',
   getsockopt: 'int getsockopt(int, int, int, void *, uint32_t *)',
-  ioctl: 'int ioctl(int, unsigned long, void *)',
-  clock_gettime: 'int clock_gettime(int, void *)',
+  poll: 'int poll(void *, unsigned long, int)',
   setns: 'int setns(int, int)',
   flock: 'int flock(int, int)',
   mount: 'int mount(void *, void *, void *, unsigned long, void *)',
@@ -139,7 +138,7 @@ const PROTOTYPES = {
 } as const;
 
 type Name = keyof typeof PROTOTYPES;
-type Argument = number | null | Uint8Array | Uint32Array | BigUint64Array;
+type Argument = number | null | Uint8Array | Int32Array | Uint32Array | BigUint64Array;
 type Bound = (...args: Argument[]) => number;
 
 const bound: Partial<Record<Name, Bound>> = {};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { echoRequest, quotedSequence, type Recovery, readEchoResponse, type Version } from '../tunnels/echo';
 import type { IcmpError } from '../udp/errors';
-import type { Datagram, Inbox } from '../udp/inbox';
+import type { Datagram, Talk } from '../udp/talk';
 
 /** What to do; times in milliseconds. */
 export type Plan = {
@@ -49,31 +49,44 @@ export type Tally = {
 export type Listener = { readonly reply: (reply: Reply) => void; readonly error: (refusal: Refusal) => void };
 
 /** Sends requests and takes answers until all are settled or `stop` is set. */
-export async function exchange(inbox: Inbox, plan: Plan, stop: AbortSignal, listener: Listener): Promise<Tally> {
+export async function exchange(talk: Talk, plan: Plan, stop: AbortSignal, listener: Listener): Promise<Tally> {
   const start = performance.now();
   const course: Course = { plan, listener, tally: emptyTally(), sent: new Map(), waiting: new Map(), last: 0 };
-  const { tally, waiting } = course;
   let due = start;
   while (!stop.aborted) {
-    const isMore = tally.transmitted < plan.count;
-    if (isMore && performance.now() >= due) {
-      sendNext(course, inbox);
+    if (isMore(course) && performance.now() >= due) {
+      sendNext(course, talk);
       due = Math.max(due + plan.interval, performance.now());
-      continue;
     }
-    for (const arrival of inbox.take()) {
+    const next = nextEvent(course, due);
+    if (next === Number.POSITIVE_INFINITY) break;
+    for (const arrival of talk.hear(Math.max(0, Math.min(next - performance.now(), LONGEST_WAIT)))) {
       if ('bytes' in arrival) takeAnswer(course, arrival);
       else takeError(course, arrival);
     }
-    const now = performance.now();
-    giveUp(course, now);
-    const [first] = waiting.values();
-    if (!isMore && first === undefined) break;
-    const timeout = first === undefined ? Number.POSITIVE_INFINITY : first + plan.timeout;
-    await inbox.wait((isMore ? Math.min(due, timeout) : timeout) - now, stop);
+    giveUp(course, performance.now());
+    await signals();
   }
-  tally.time = performance.now() - start;
-  return tally;
+  course.tally.time = performance.now() - start;
+  return course.tally;
+}
+
+// Milliseconds. A signal that comes right before the wait does not end it.
+const LONGEST_WAIT = 100;
+
+// One turn of the event loop: handlers of signals run there alone.
+function signals(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function isMore({ plan, tally }: Course): boolean {
+  return tally.transmitted < plan.count;
+}
+
+// When something has to be done even if nothing comes in: infinity if never.
+function nextEvent(course: Course, due: number): number {
+  const [first = Number.POSITIVE_INFINITY] = course.waiting.values();
+  return Math.min(isMore(course) ? due : Number.POSITIVE_INFINITY, first + course.plan.timeout);
 }
 
 type Course = {
@@ -97,17 +110,16 @@ function emptyTally(): Tally {
   return { ...counts, recovery: null, time: 0, rtt, replies: [] };
 }
 
-function sendNext(course: Course, inbox: Inbox): void {
+function sendNext(course: Course, talk: Talk): void {
   const { plan, tally, sent, waiting } = course;
   const sequence = (tally.transmitted % SEQUENCES) + 1;
   const bytes = echoRequest(plan.version, sequence);
   tally.transmitted += 1;
   course.last = sequence;
   waiting.delete(sequence);
-  const at = performance.now();
+  const { at, errno } = talk.send(bytes);
   sent.set(sequence, { at, answered: false });
   waiting.set(sequence, at);
-  const errno = inbox.send(bytes);
   if (errno !== 0) refuse(course, { errno, from: undefined, sequence, sending: true });
 }
 
@@ -122,7 +134,7 @@ function refuse(course: Course, refusal: Refusal): void {
   course.listener.error(refusal);
 }
 
-function takeAnswer(course: Course, { at, read, bytes }: Datagram): void {
+function takeAnswer(course: Course, { at, bytes }: Datagram): void {
   const { plan, tally, sent, waiting, listener } = course;
   const response = readEchoResponse(plan.version, bytes);
   if (response === undefined) return;
@@ -130,7 +142,7 @@ function takeAnswer(course: Course, { at, read, bytes }: Datagram): void {
   const sequence = plan.oldest && response.sequence === 0 ? oldest : response.sequence;
   const request = sent.get(sequence);
   if (request === undefined) return;
-  const rtt = (at >= request.at && at <= read ? at : read) - request.at;
+  const rtt = at - request.at;
   const duplicate = request.answered;
   const late = !duplicate && rtt > plan.timeout;
   request.answered = true;

@@ -9,7 +9,9 @@ import {
   IPPROTO_IP,
   IPPROTO_IPV6,
   IPV6_RECVERR,
+  SO_PRIORITY,
   SOCK_DGRAM,
+  SOL_SOCKET,
   setsockopt,
   socket,
 } from '../bindings/libc';
@@ -17,7 +19,7 @@ import { errno, KernelError } from '../errors';
 import { type Address, address as addressKind, sameAddress } from '../values';
 import { decodeSockaddr, type Endpoint, encodeSockaddr, familyOf, SOCKADDR_MAX } from './sockaddr';
 
-/** A UDP socket that takes packets and ICMP errors of one peer alone. Whoever listens to it closes it (listen.ts). */
+/** A UDP socket that takes packets and ICMP errors of one peer alone. Whoever uses it closes it (talk.ts). */
 export type UdpSocket = { readonly fd: number; readonly local: Endpoint; readonly peer: Endpoint };
 
 /**
@@ -30,6 +32,7 @@ export function connectUdp(peer: Endpoint, local?: Address): UdpSocket {
   const fd = open(peer);
   try {
     bindTo(fd, own, sameAddress(own, peer.address) ? 0 : peer.port);
+    setPriority(fd);
     connectTo(fd, peer, local);
     tellErrors(fd, own);
     return { fd, local: nameOf(fd), peer };
@@ -74,6 +77,15 @@ function connectTo(fd: number, peer: Endpoint, local?: Address): void {
 function tellErrors(fd: number, { family }: Address): void {
   const [level, option] = family === 4 ? [IPPROTO_IP, IP_RECVERR] : [IPPROTO_IPV6, IPV6_RECVERR];
   check('ask for ICMP errors', setsockopt(fd, level, option, new Uint8Array(new Int32Array([1]).buffer)));
+}
+
+// PING_PRIORITY of bpf/arrival.h, "gtpu": by it the datapath knows the socket of a ping and leaves only Echo Responses to
+// it. A user who may not set it (it takes CAP_NET_ADMIN or CAP_NET_RAW) has a socket like that of any other program.
+const PING_PRIORITY = 0x67747075;
+
+function setPriority(fd: number): void {
+  const result = setsockopt(fd, SOL_SOCKET, SO_PRIORITY, new Uint8Array(new Int32Array([PING_PRIORITY]).buffer));
+  if (-result !== errno('EPERM')) check('mark the socket of a ping', result);
 }
 
 function nameOf(fd: number): Endpoint {

@@ -14,6 +14,8 @@ import {
   LOCK_UN,
   MNT_DETACH,
   mount,
+  POLLIN,
+  poll,
   recv,
   SOCK_RAW,
   setns,
@@ -69,5 +71,16 @@ test('a file system is mounted and taken off', (t) => {
     t.deepEqual(readdirSync(folder), []);
     t.is(umount2(folder, MNT_DETACH), 0);
     t.deepEqual(readdirSync(folder), ['below']);
+  });
+});
+
+test('poll tells the events of a descriptor, and that there were none', (t) => {
+  inFolder((folder) => {
+    const path = join(folder, 'file');
+    writeFileSync(path, 'text');
+    const fd = openSync(path, 'r');
+    t.is(poll(fd, POLLIN, 0), POLLIN);
+    t.is(poll(fd, 0, 0), 0);
+    closeSync(fd);
   });
 });

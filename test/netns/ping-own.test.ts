@@ -2,6 +2,7 @@
 // gtp ping against endpoints of our own: the datapath answers, no socket does.
 import test from 'ava';
 import { closeFixture, gtpIn, gtpTry, using } from '../fixture';
+import { pingJson } from '../ping';
 import { ends, join, joinHairpin, oneMachine, outer, ownAddresses, twoMachines } from '../topology';
 
 test.after.always(closeFixture);
@@ -33,6 +34,22 @@ for (const family of [4, 6] as const) {
     }),
   );
 }
+
+test.serial(
+  'two machines that ping each other at the same time get all their answers',
+  using(twoMachines)(async (t, m) => {
+    for (const family of [4, 6] as const) {
+      await join(m, family);
+      const [one, two] = outer[family];
+      const records = await Promise.all([
+        pingJson(m.m1, `${two} count 10 interval 0.05`),
+        pingJson(m.m2, `${one} count 10 interval 0.05`),
+      ]);
+      for (const record of records) t.like(record, { status: 0, srcport: 2152, transmitted: 10, received: 10 });
+      for (const ns of [m.m1, m.m2]) await gtpIn(ns, 'link del gtp0');
+    }
+  }),
+);
 
 test.serial(
   'a link with echo off does not answer',
