@@ -101,17 +101,22 @@ function behindHeaders(frame: Buffer, start: number): Pass | Unclaimed | number 
   let at = start;
   let next = frame[ETHERNET + 6] ?? 0;
   for (let count = 0; next !== UDP; count++) {
-    if (next === 58) return unclaimed('ICMP');
-    if (!SKIPPED.includes(next)) return pass('not UDP');
-    if (count === SKIPPED.length) return pass('many IPv6 headers');
-    if (at + 8 > frame.length) return pass('no room for IP');
-    if (next === ROUTING && frame[at + 3] !== 0) return pass('on its way to another host');
+    const end = endOfWalk(frame, at, next, count);
+    if (end !== undefined) return end;
     const size = sizeOfHeader(frame, at, next);
     if (size === undefined) return unclaimed('fragment');
     next = frame[at] ?? 0;
     at += size;
   }
   return at;
+}
+
+function endOfWalk(frame: Buffer, at: number, next: number, count: number): Pass | Unclaimed | undefined {
+  if (next === 58) return unclaimed('ICMP');
+  if (!SKIPPED.includes(next)) return pass('not UDP');
+  if (count === SKIPPED.length) return pass('many IPv6 headers');
+  if (at + 8 > frame.length) return pass('no room for IP');
+  return next === ROUTING && frame[at + 3] !== 0 ? pass('on its way to another host') : undefined;
 }
 
 function sizeOfHeader(frame: Buffer, at: number, type: number): number | undefined {
