@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 import test from 'ava';
-import { buildOne, packetSocket, udpSocket } from '../agent';
+import { buildOne, packetSocket, transfer, udpSocket } from '../agent';
 import { ODD } from '../asker';
 import { closeFixture, gtpIn, linkStats, using } from '../fixture';
 import { gpdu, gtpFrame, type Sum } from '../gtp-frame';
 import { echoRequest } from '../messages';
 import { dropped } from '../records';
 import { must, within } from '../run';
-import { ends, type Family, macOf, outer, type TwoMachines, twoMachines, user } from '../topology';
+import { ends, type Family, inner, join, macOf, outer, type TwoMachines, twoMachines, user } from '../topology';
 
 test.after.always(closeFixture);
 
@@ -104,3 +104,25 @@ async function raw(m: TwoMachines, family: Family) {
       (await tap.receive({ contains: mark, timeout: 0.2 })).length === 1,
   };
 }
+
+for (const family of [4, 6] as const)
+  test.serial(
+    `over IPv${family}, a checksum whose inner one is still open is right: gso keep with udpcsum carries TCP and UDP (X11)`,
+    inMachines(async (t, m) => {
+      await join(m, family, { m1: 'gso keep udpcsum', m2: 'gso keep udpcsum' });
+      for (const version of [4, 6] as const) {
+        const whole = { equal: true, received: 100_000 };
+        t.deepEqual(await transfer({ from: m.ue1, to: m.ue2, address: inner[version][1], size: 100_000 }), whole);
+        const [alice, bob] = [
+          await udpSocket(m.ue1, inner[version][0], 0),
+          await udpSocket(m.ue2, inner[version][1], 7000),
+        ];
+        for (const length of [1, 2, 99, 1400]) {
+          await alice.send(Buffer.alloc(length, 'a'), [inner[version][1], 7000]);
+          t.is((await bob.receive())[0]?.data.length, length);
+        }
+        await Promise.all([alice.close(), bob.close()]);
+      }
+      t.deepEqual(dropped(await linkStats(m.m2)), {});
+    }),
+  );
