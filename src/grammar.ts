@@ -135,7 +135,11 @@ const linkSettings = {
   hairpin: { kind: onOff, default: 'on', help: 'short cut between two links of this machine' },
   xdp: { kind: choice(['auto', 'off'], { later: ['on'] }), default: 'auto', help: 'native XDP on underlays that can' },
   lladdr: { kind: mac, help: 'MAC of the end that stays here' },
-  echo: { kind: onOff, default: 'on', help: 'answer Echo Requests' },
+  echo: {
+    kind: onOff,
+    default: 'on',
+    help: 'answer Echo Requests; like errind and extnotify on when any link at this local address says so',
+  },
   errind: { kind: onOff, default: 'on', help: 'answer unknown TEIDs with Error Indications' },
   extnotify: { kind: onOff, default: 'on', help: 'answer unknown extension headers with a notification' },
   'errind-action': {

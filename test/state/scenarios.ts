@@ -79,6 +79,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     before: (m) => [one(m)],
     command: () => `session add dev gtp0 ${ends(3, 2, there)} ue 10.45.0.3`,
   },
+  'session del of the one that an Error Indication means': {
+    before: (m) => [one(m), `session add dev gtp0 ${ends(3, 2, there)} ue 10.45.0.3`],
+    command: () => 'session del dev gtp0 local-teid 1',
+  },
   'session add of version 0': { before: (m) => [one(m)], command: () => zero },
   'session del of version 0': { before: (m) => [one(m), zero], command: () => 'session del dev gtp0 tid 3' },
   'link add with an inner end that stays here': {
