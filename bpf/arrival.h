@@ -7,7 +7,6 @@
 #include "packet.h"
 
 #define IPV6_MAX_EXT 4
-#define PING_PRIORITY 0x67747075	/* of the sockets of `gtp ping` (SO_PRIORITY) */
 
 enum outer_kind {
 	OUTER_UDP,
@@ -182,7 +181,7 @@ INLINE int has_socket(struct __sk_buff *skb, const struct outer *o, int is_respo
 	}
 	if (!sk)
 		return 0;
-	is_ping = sk->priority == PING_PRIORITY;
+	is_ping = sk->priority == PRIORITY_PING;
 	bpf_sk_release(sk);
 	return !is_ping || is_response;
 }

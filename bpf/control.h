@@ -44,6 +44,7 @@ struct user_space {
 	enum tx_flag tx_flag;
 	enum rx_flag rx_flag;
 	enum session_state session_state;
+	enum socket_priority socket_priority;
 	enum sweep_cause sweep_cause;
 	enum link_flag link_flag;
 	enum link_word link_word;

@@ -326,6 +326,9 @@ struct peer {
 	__u64 extnotifies;
 };
 
+/* SO_PRIORITY of sockets of ours, to know them by ("gtpp"): the lowest bits are those of best effort. */
+enum socket_priority { PRIORITY_PING = 0x67747070 };
+
 /* Generic cell rate: the theoretical arrival time of the next answer in nanoseconds. */
 struct bucket {
 	__u64 next;

@@ -92,6 +92,10 @@ export const session_state = {
   deleted: 3,
 } as const;
 
+export const socket_priority = {
+  ping: 1735684208,
+} as const;
+
 export const sweep_cause = {
   command: 0,
   errind: 1,

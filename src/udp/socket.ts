@@ -15,6 +15,7 @@ import {
   setsockopt,
   socket,
 } from '../bindings/libc';
+import { socket_priority } from '../datapath/layout.gen';
 import { errno, KernelError } from '../errors';
 import { type Address, address as addressKind, sameAddress } from '../values';
 import { decodeSockaddr, type Endpoint, encodeSockaddr, familyOf, SOCKADDR_MAX } from './sockaddr';
@@ -79,12 +80,10 @@ function tellErrors(fd: number, { family }: Address): void {
   check('ask for ICMP errors', setsockopt(fd, level, option, new Uint8Array(new Int32Array([1]).buffer)));
 }
 
-// PING_PRIORITY of bpf/arrival.h, "gtpu": by it the datapath knows the socket of a ping and leaves only Echo Responses to
-// it. A user who may not set it (it takes CAP_NET_ADMIN or CAP_NET_RAW) has a socket like that of any other program.
-const PING_PRIORITY = 0x67747075;
-
+// By it the datapath knows the socket of a ping and leaves only Echo Responses to it (bpf/arrival.h). A user who may not set
+// it (it takes CAP_NET_ADMIN or CAP_NET_RAW) has a socket like that of any other program.
 function setPriority(fd: number): void {
-  const result = setsockopt(fd, SOL_SOCKET, SO_PRIORITY, new Uint8Array(new Int32Array([PING_PRIORITY]).buffer));
+  const result = setsockopt(fd, SOL_SOCKET, SO_PRIORITY, new Uint8Array(new Int32Array([socket_priority.ping]).buffer));
   if (-result !== errno('EPERM')) check('mark the socket of a ping', result);
 }
 
