@@ -200,8 +200,8 @@ function forgeries(family: Family): Record<string, string> {
     'another port': { port: 2153 },
     'another peer': { destination: stranger },
     'a packet of somebody else': { source: stranger },
+    'another peer, without TEID': { isShort: true, destination: stranger },
     'a packet that was not too long': { length: 1380 },
-    'a quote without TEID': { isShort: true },
     'a wrong checksum': { icmp: family === 4 ? ',chksum=1' : ',cksum=1' },
     'an MTU that cannot be': { mtu: family === 4 ? 0 : 1279 },
   };
