@@ -14,7 +14,7 @@ const chosen = [
   'link add with an inner end that stays here',
   'session del of version 0',
   ...['link add, the second one', 'link add on another underlay', 'link set local and port', 'session add'],
-  ...['session change of the far end', 'session replace', 'session del', 'link del'],
+  ...['session replace', 'session del', 'link del'],
 ];
 
 for (const what of chosen) {
