@@ -48,6 +48,13 @@ export function receivedText({ keys, key }: RawEntry): string {
   return text(address(keys, key + RX_KEY.local), id, keys.readUInt16LE(key + RX_KEY.port), keys[key + RX_KEY.kind]);
 }
 
+/** The peer that an entry of `rx` has, as in an outline. */
+export function receivedPeerText({ keys, key, values, value }: RawEntry): string {
+  const half = values.readUInt32LE(value + RX.active) & 1;
+  const remote = value + RX.config + half * structs.rx_config.size + RX.remote;
+  return address(keys, key + RX_KEY.local) + address(values, remote);
+}
+
 /** The key of an entry of `remotes`, as in an outline. */
 export function remoteText({ keys, key }: RawEntry): string {
   const addresses = address(keys, key + REMOTE_KEY.local) + address(keys, key + REMOTE_KEY.remote);
@@ -117,6 +124,11 @@ const RX_KEY = {
   id: offsetOf('rx_key', 'id'),
   port: offsetOf('rx_key', 'port'),
   kind: offsetOf('rx_key', 'kind'),
+} as const;
+const RX = {
+  active: offsetOf('rx_session', 'active'),
+  config: offsetOf('rx_session', 'config'),
+  remote: offsetOf('rx_config', 'remote'),
 } as const;
 const REMOTE_KEY = {
   local: offsetOf('remote_key', 'local'),

@@ -91,14 +91,18 @@ export function changeSession(maps: OpenMaps, run: Control, was: Stored, wanted:
   const kept = wanted.places.filter((place) => was.places.some((other) => isSame(place, other)));
   const gone = was.places.filter((place) => !wanted.places.some((other) => isSame(place, other)));
   const fresh = wanted.places.filter((place) => !was.places.some((other) => isSame(place, other)));
-  control(run, { what: 'rx', rx_key: wanted.key, rx: wanted.rx });
-  undo(() => control(run, { what: 'rx', rx_key: wanted.key, rx: was.rxConfig }));
+  const write = (rx: RxConfig): void => control(run, { what: 'rx', rx_key: wanted.key, rx });
+  // Amid a change of several places all of them are of the session, also to who comes when this was killed.
+  const isAtOnce = kept.length + gone.length + fresh.length === 1;
+  write(isAtOnce ? wanted.rx : { ...wanted.rx, flags: wanted.rx.flags | rx_flag.many });
+  undo(() => write(was.rxConfig));
   for (const place of fresh) addPlace(maps, run, place, wanted, undo);
   for (const place of kept) {
     changePlace(run, place, wanted);
     undo(() => changePlace(run, place, sendingOf(was)));
   }
   for (const place of gone) carry(maps, wanted.key, removePlace(maps, run, place));
+  if (!isAtOnce) write(wanted.rx);
 }
 
 /** Removes a session, the send half first, and what was counted about it; `between` the halves nothing is sent any more. */

@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { control } from '../datapath/control';
 import { forgetDrops } from '../datapath/drops';
-import { sweep_cause } from '../datapath/layout.gen';
-import { type Outline, outlines, peerOf, peerText, receivedText, remoteOf, remoteText } from '../datapath/outline';
+import { type Structs, sweep_cause } from '../datapath/layout.gen';
+import type { OpenMaps } from '../datapath/maps';
+import {
+  type Outline,
+  outlines,
+  peerOf,
+  peerText,
+  receivedPeerText,
+  receivedText,
+  remoteOf,
+  remoteText,
+} from '../datapath/outline';
 import { type Place, removePlace } from '../datapath/places';
 import { activeRx, forgetReceived, readSession, type Stored } from '../datapath/sessions';
 import { deletedSessions } from '../datapath/tally';
@@ -61,8 +71,8 @@ type Where = { select: boolean; prefix: boolean };
 
 /** What there has to be, as texts of outlines. */
 type Stock = {
-  /** Sessions that have both halves. */
-  readonly whole: Set<string>;
+  /** Sessions that have both halves, with their peers. */
+  readonly whole: Map<string, string>;
   /** Keys of `remotes` with every id that may stand there, and for each key the first of these and how many more. */
   readonly owners: Set<string>;
   readonly remotes: Map<string, { id: bigint; others: number }>;
@@ -82,7 +92,7 @@ function takeStock(state: State): Stock {
   for (const entry of maps.rx.scan()) received.add(receivedText(entry));
   const stock: Stock = {
     ...{
-      whole: new Set<string>(),
+      whole: new Map<string, string>(),
       owners: new Set<string>(),
       remotes: new Map<string, { id: bigint; others: number }>(),
     },
@@ -95,12 +105,19 @@ function takeStock(state: State): Stock {
   }
   for (const place of lost) removePlace(maps, state.control, place);
   for (const entry of maps.rx.scan()) {
-    if (stock.whole.has(receivedText(entry))) continue;
-    const [key, rx] = maps.rx.decode(entry);
-    forgetReceived(maps, key);
-    forgetDrops(maps, { id: key.id, local: key.local, ifindex: activeRx(rx).ifindex });
+    const peer = stock.whole.get(receivedText(entry));
+    if (peer === receivedPeerText(entry)) continue;
+    const [rx_key, rx] = maps.rx.decode(entry);
+    if (peer === undefined) forgetHalves(maps, rx_key, rx);
+    // A change of the peer was killed between the halves.
+    else control(state.control, { what: 'rx', rx_key, rx: { ...activeRx(rx), remote: peerOf(peer).remote } });
   }
   return stock;
+}
+
+function forgetHalves(maps: OpenMaps, key: Structs['rx_key'], rx: Structs['rx_session']): void {
+  forgetReceived(maps, key);
+  forgetDrops(maps, { id: key.id, local: key.local, ifindex: activeRx(rx).ifindex });
 }
 
 function enter({ whole, owners, remotes, peers, places }: Stock, outline: Outline): void {
@@ -110,7 +127,7 @@ function enter({ whole, owners, remotes, peers, places }: Stock, outline: Outlin
   where.prefix ||= outline.in === 'tx_prefix';
   places.set(outline.ifindex, where);
   if (whole.has(session)) return;
-  whole.add(session);
+  whole.set(session, peer);
   owners.add(`${remote} ${own}`);
   const known = remotes.get(remote);
   if (known === undefined) remotes.set(remote, { id: own, others: 0 });

@@ -35,14 +35,14 @@ function inner(family: Family, length: number): Buffer {
 }
 
 for (const family of families) {
-  test(`IPv${family}: a right checksum is taken for every kind and length of packet (X11)`, (t) => {
+  test.serial(`IPv${family}: a right checksum is taken for every kind and length of packet (X11)`, (t) => {
     for (const each of inners) delivers(t, arriving(family, gtp(each.bytes)), each.bytes);
     // around the blocks of 512 octets that are summed at once
     for (const length of [487, 488, 489, 495, 496, 497, 511, 512, 513, 1007, 1008, 1009, 1024, 1500, 2999])
       delivers(t, arriving(family, gtp(inner(4, length))), inner(4, length));
   });
 
-  test(`IPv${family}: a wrong checksum is refused (X11)`, (t) => {
+  test.serial(`IPv${family}: a wrong checksum is refused (X11)`, (t) => {
     const right = octetsOf(arriving(family, gtp(plain[4])));
     const at = header(family) + 6;
     for (let bit = 0; bit < 16; bit++) {
@@ -52,7 +52,7 @@ for (const family of families) {
     }
   });
 
-  test(`IPv${family}: an octet damaged anywhere behind the UDP length is refused (X11)`, (t) => {
+  test.serial(`IPv${family}: an octet damaged anywhere behind the UDP length is refused (X11)`, (t) => {
     for (const datagram of [gtp(plain[4]), gtp(inner(6, 601)), message(type.echoRequest)]) {
       const right = octetsOf(arriving(family, datagram));
       for (let at = header(family) + 6; at < right.length; at++)
@@ -67,7 +67,7 @@ for (const family of families) {
     }
   });
 
-  test(`IPv${family}: a checksum of another destination, or of another source, is refused (X11)`, (t) => {
+  test.serial(`IPv${family}: a checksum of another destination, or of another source, is refused (X11)`, (t) => {
     const [source, destination] = family === 4 ? ['192.0.2.3', '192.0.2.66'] : ['2001:db8::3', '2001:db8::66'];
     const address = family === 4 ? 4 : 16;
     for (const [around, at] of [
@@ -82,22 +82,28 @@ for (const family of families) {
     }
   });
 
-  test(`IPv${family}: the checksum covers what the UDP length tells, not what follows in the IP packet (X11)`, (t) => {
-    const datagram = gtp(plain[4]);
-    for (const count of [1, 2, 7]) {
-      const udp = { length: 8 + datagram.length };
-      delivers(t, arriving(family, Buffer.concat([datagram, pattern(count)]), { udp }), plain[4]);
-      const padded = Buffer.concat([octetsOf(arriving(family, datagram)), Buffer.alloc(count, 0xff)]);
-      delivers(t, padded, plain[4]);
-    }
-  });
+  test.serial(
+    `IPv${family}: the checksum covers what the UDP length tells, not what follows in the IP packet (X11)`,
+    (t) => {
+      const datagram = gtp(plain[4]);
+      for (const count of [1, 2, 7]) {
+        const udp = { length: 8 + datagram.length };
+        delivers(t, arriving(family, Buffer.concat([datagram, pattern(count)]), { udp }), plain[4]);
+        const padded = Buffer.concat([octetsOf(arriving(family, datagram)), Buffer.alloc(count, 0xff)]);
+        delivers(t, padded, plain[4]);
+      }
+    },
+  );
 
-  test(`IPv${family}: a sum that is still to be filled in, from a sender on this machine, is taken (X11)`, (t) => {
-    for (const each of inners)
-      delivers(t, arriving(family, gtp(each.bytes), { udp: { checksum: 'pseudo' } }), each.bytes);
-  });
+  test.serial(
+    `IPv${family}: a sum that is still to be filled in, from a sender on this machine, is taken (X11)`,
+    (t) => {
+      for (const each of inners)
+        delivers(t, arriving(family, gtp(each.bytes), { udp: { checksum: 'pseudo' } }), each.bytes);
+    },
+  );
 
-  test(`IPv${family}: a checksum of ffff is one like any other (X10)`, (t) => {
+  test.serial(`IPv${family}: a checksum of ffff is one like any other (X10)`, (t) => {
     // the two octets that make the sum of the whole come out as 0, which is sent as ffff
     const sum = (fill: number): Buffer => {
       const datagram = gtp(
@@ -114,14 +120,14 @@ for (const family of families) {
   });
 }
 
-test('no checksum over IPv4 is taken, for G-PDUs and for signalling (X10)', (t) => {
+test.serial('no checksum over IPv4 is taken, for G-PDUs and for signalling (X10)', (t) => {
   const udp = { checksum: 0 };
   for (const each of inners) delivers(t, arriving(4, gtp(each.bytes), { udp }), each.bytes);
   const run = world.send(t, 'underlay', arriving(4, message(type.echoRequest), { udp }));
   t.deepEqual(run.counted, [`answered ${ours[4]}: 1 0`]);
 });
 
-test('no checksum over IPv6 is refused by a name of its own, for G-PDUs and for signalling (X10)', (t) => {
+test.serial('no checksum over IPv6 is refused by a name of its own, for G-PDUs and for signalling (X10)', (t) => {
   const udp = { checksum: 0 };
   for (const each of inners) drops(t, arriving(6, gtp(each.bytes), { udp }), 'zero_checksum');
   for (const datagram of [message(type.echoRequest), gtp(plain[4], { teid: 9 })])
@@ -129,7 +135,7 @@ test('no checksum over IPv6 is refused by a name of its own, for G-PDUs and for 
   drops(t, arriving(6, gtp(Buffer.alloc(0), { type: type.endMarker }), { udp }), 'zero_checksum');
 });
 
-test('no checksum over IPv6 is taken by a session that opted in, and by it alone (X10)', (t) => {
+test.serial('no checksum over IPv6 is taken by a session that opted in, and by it alone (X10)', (t) => {
   const udp = { checksum: 0 };
   world.rx({ flags: rx_flag.zero_csum }, { local: ours[6] });
   world.rx({}, { local: ours[6], teid: 7 });
@@ -141,7 +147,7 @@ test('no checksum over IPv6 is taken by a session that opted in, and by it alone
   drops(t, arriving(6, gtp(plain[4]), { udp: { checksum: 1 } }), 'bad_checksum');
 });
 
-test('signalling without checksum over IPv6 is answered where a session at that address opted in (X10)', (t) => {
+test.serial('signalling without checksum over IPv6 is answered where a session at that address opted in (X10)', (t) => {
   world.endpoint(ours[6], PORT, { flags: endpoint_flag.echo | endpoint_flag.zero_csum });
   const run = world.send(t, 'underlay', arriving(6, message(type.echoRequest), { udp: { checksum: 0 } }));
   t.deepEqual([run.counted, run.beside], [[`answered ${ours[6]}: 1 0`], [`sent_echo ${ours[6]}: 1`]]);

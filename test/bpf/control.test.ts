@@ -51,7 +51,7 @@ const halves: readonly Half[] = [
 ];
 
 for (const { what, make, put, read, keys } of halves) {
-  test(`${what}: a change keeps the counters, looks the path up anew, and is in force at once`, (t) => {
+  test.serial(`${what}: a change keeps the counters, looks the path up anew, and is in force at once`, (t) => {
     make();
     const old = read();
     if (old === undefined) return t.fail();
@@ -72,14 +72,14 @@ for (const { what, make, put, read, keys } of halves) {
     }
   });
 
-  test(`${what}: there is nothing to change where there is no session`, (t) => {
+  test.serial(`${what}: there is nothing to change where there is no session`, (t) => {
     world.maps.links.delete(LINK);
     t.is(world.control(what, { ...keys, tx: txConfig() }), ENOENT);
     t.is(read(), undefined);
   });
 }
 
-test('rx: a change keeps the counters and what was seen last', (t) => {
+test.serial('rx: a change keeps the counters and what was seen last', (t) => {
   world.rx({});
   const old = world.maps.rx.get(rxKey());
   if (old === undefined) return t.fail();
@@ -95,11 +95,11 @@ test('rx: a change keeps the counters and what was seen last', (t) => {
   }
 });
 
-test('rx: there is nothing to change where there is no session', (t) => {
+test.serial('rx: there is nothing to change where there is no session', (t) => {
   t.is(world.control('rx', { rx_key: rxKey({ teid: 7 }) }), ENOENT);
 });
 
-test('link: flags and MTU change, the session and the counters stay', (t) => {
+test.serial('link: flags and MTU change, the session and the counters stay', (t) => {
   world.fallback({ teid: 1 });
   const frame = eth({ type: 0x0800 }).payload(plain[4]);
   world.send(t, 'link', frame);
@@ -112,7 +112,7 @@ test('link: flags and MTU change, the session and the counters stay', (t) => {
   t.is(world.control('link', { tx_key: { ...tx_key, ifindex: 99 }, link: { flags: 3, mtu: 1 } }), ENOENT);
 });
 
-test('peer: sessions are counted, what was counted of it stays, and the last one takes it along', (t) => {
+test.serial('peer: sessions are counted, what was counted of it stays, and the last one takes it along', (t) => {
   const peer_key = { local: mapped('192.0.2.1'), remote: mapped('192.0.2.2') };
   const add = (sessions: number): number => world.control('peer', { peer_key, sessions });
   const count = (): number | undefined => world.maps.peers.get(peer_key)?.sessions;
@@ -138,7 +138,7 @@ test('peer: sessions are counted, what was counted of it stays, and the last one
   t.is(count(), undefined);
 });
 
-test('epoch: raised by one, and nothing else of the configuration', (t) => {
+test.serial('epoch: raised by one, and nothing else of the configuration', (t) => {
   const old = world.maps.config.get(0);
   for (let i = 1; i < 4; i++) {
     t.is(world.control('epoch'), 0);
@@ -146,16 +146,16 @@ test('epoch: raised by one, and nothing else of the configuration', (t) => {
   }
 });
 
-test('anything else is refused', (t) => {
+test.serial('anything else is refused', (t) => {
   const numbers = Object.values<number>(control_what);
   for (const what of [0, Math.max(...numbers) + 1, 0xffffffff]) t.is(world.control(what), EINVAL);
 });
 
-test('fewer octets than the struct has are refused', (t) => {
+test.serial('fewer octets than the struct has are refused', (t) => {
   t.is(world.repeat('control', Buffer.alloc(encode('control', zero('control')).length - 1, 1), 1).value, EINVAL);
 });
 
-test('the packets that come after a change go by it', (t) => {
+test.serial('the packets that come after a change go by it', (t) => {
   const frame = eth({ type: 0x0800 }).payload(plain[4]);
   world.fallback({ teid: 1 });
   const before = world.send(t, 'link', frame).frame;

@@ -38,7 +38,7 @@ const ecn: readonly (readonly (number | 'drop')[])[] = [
 
 for (const outside of families)
   for (const inside of families)
-    test(`IPv${inside} in IPv${outside}: the ECN fields are joined by the table of RFC 6040 (X2)`, (t) => {
+    test.serial(`IPv${inside} in IPv${outside}: the ECN fields are joined by the table of RFC 6040 (X2)`, (t) => {
       session();
       for (const [inner, row] of ecn.entries())
         for (const [outer, result] of row.entries()) {
@@ -49,7 +49,7 @@ for (const outside of families)
         }
     });
 
-test('the ECN fields are joined behind extension headers and in version 0 as well (X3)', (t) => {
+test.serial('the ECN fields are joined behind extension headers and in version 0 as well (X3)', (t) => {
   world.maps.config.put(0, { ...zero('config'), ports: portBits(PORT, PORT0) });
   session();
   world.rx({}, { local: B, tid: 5n });
@@ -68,7 +68,7 @@ test('the ECN fields are joined behind extension headers and in version 0 as wel
     }
 });
 
-test('the inner DSCP and TTL are left alone, and an outer TTL of 1 is no reason to drop (X4, X5)', (t) => {
+test.serial('the inner DSCP and TTL are left alone, and an outer TTL of 1 is no reason to drop (X4, X5)', (t) => {
   session();
   for (const inside of families) {
     delivers(t, arriving(4, gtp(plain[inside]), { ip4: { ttl: 1, tos: 0xfc } }), plain[inside]);
@@ -76,7 +76,7 @@ test('the inner DSCP and TTL are left alone, and an outer TTL of 1 is no reason 
   }
 });
 
-test('an inner packet of another version than 4 and 6 is bad (G28)', (t) => {
+test.serial('an inner packet of another version than 4 and 6 is bad (G28)', (t) => {
   session();
   for (let version = 0; version < 16; version++)
     for (const inside of families) {
@@ -87,7 +87,7 @@ test('an inner packet of another version than 4 and 6 is bad (G28)', (t) => {
     }
 });
 
-test('an inner IPv4 header shorter than 20 octets is bad (G28)', (t) => {
+test.serial('an inner IPv4 header shorter than 20 octets is bad (G28)', (t) => {
   session();
   for (let words = 0; words < 5; words++) {
     const inner = Buffer.from(plain[4]);
@@ -96,7 +96,7 @@ test('an inner IPv4 header shorter than 20 octets is bad (G28)', (t) => {
   }
 });
 
-test('an inner length beyond what the tunnel brought is bad, one within it is cut to (X13)', (t) => {
+test.serial('an inner length beyond what the tunnel brought is bad, one within it is cut to (X13)', (t) => {
   session();
   for (const inside of families) {
     const at = inside === 4 ? 2 : 4;
@@ -114,7 +114,7 @@ test('an inner length beyond what the tunnel brought is bad, one within it is cu
   }
 });
 
-test('an inner IPv4 length shorter than its header is bad (X13)', (t) => {
+test.serial('an inner IPv4 length shorter than its header is bad (X13)', (t) => {
   session();
   for (const length of [0, 1, 19]) {
     const inner = Buffer.from(plain[4]);
@@ -123,20 +123,20 @@ test('an inner IPv4 length shorter than its header is bad (X13)', (t) => {
   }
 });
 
-test('fewer octets than an IP header are a bad inner packet, whatever they are', (t) => {
+test.serial('fewer octets than an IP header are a bad inner packet, whatever they are', (t) => {
   session();
   for (let length = 1; length < 20; length++) drops(t, arriving(4, gtp(plain[4].subarray(0, length))), 'bad_inner');
   for (let length = 1; length < 40; length++) drops(t, arriving(6, gtp(plain[6].subarray(0, length))), 'bad_inner');
 });
 
-test('peer any takes packets of every outer source (G22)', (t) => {
+test.serial('peer any takes packets of every outer source (G22)', (t) => {
   session({ remote: A });
   for (const source of [A, '203.0.113.77', '10.0.0.0', B])
     delivers(t, arriving(4, gtp(plain[4]), { source }), plain[4]);
   delivers(t, arriving(6, gtp(plain[4])), plain[4]);
 });
 
-test('peer strict takes packets of the remote alone', (t) => {
+test.serial('peer strict takes packets of the remote alone', (t) => {
   world.rx({ flags: rx_flag.strict, remote: A }, { local: B });
   world.rx({ flags: rx_flag.strict, remote: A6 }, { local: B6 });
   delivers(t, arriving(4, gtp(plain[4])), plain[4]);
@@ -146,12 +146,12 @@ test('peer strict takes packets of the remote alone', (t) => {
   for (const source of ['2001:db8::b', '2001:db9::a']) drops(t, arriving(6, gtp(plain[6]), { source }), 'wrong_peer');
 });
 
-test('the source port is no part of the peer (G23)', (t) => {
+test.serial('the source port is no part of the peer (G23)', (t) => {
   session({ flags: rx_flag.strict, remote: A });
   for (const sport of [2152, 1, 65535]) delivers(t, arriving(4, gtp(plain[4]), { sport }), plain[4]);
 });
 
-test('the session is found by local address, port and TEID (G22)', (t) => {
+test.serial('the session is found by local address, port and TEID (G22)', (t) => {
   const places = [
     { local: B, teid: 1 },
     { local: B, teid: 0xffffffff },
@@ -173,7 +173,7 @@ test('the session is found by local address, port and TEID (G22)', (t) => {
   }
 });
 
-test('an unknown TEID is dropped at an address of ours (G16)', (t) => {
+test.serial('an unknown TEID is dropped at an address of ours (G16)', (t) => {
   session();
   for (const family of families) world.endpoint(ours[family], PORT, { flags: 0 });
   for (const teid of [0, 1, LOCAL_TEID + 1, 0x01100000, 0xffffffff])
@@ -221,19 +221,23 @@ for (const family of families)
   for (const [title, ue, inside, outside] of spoofs[family])
     for (const role of ['ggsn', 'sgsn'] as const)
       for (const many of [false, true])
-        test(`antispoof, role ${role}, IPv${family} ${title}${many ? ', among many prefixes' : ''} (G29)`, (t) => {
-          const flags = rx_flag.antispoof | (role === 'sgsn' ? rx_flag.sgsn : 0);
-          if (many) {
-            session({ flags: flags | rx_flag.many });
-            for (const local of [B, B6]) owns(ue, local, LOCAL_TEID);
-          } else session({ flags, [`ue${family}`]: ue });
-          for (const outer of families) {
-            if (many && outer === 4) continue; // the entry names one local address: the last one, B6
-            for (const address of inside)
-              delivers(t, arriving(outer, gtp(packetOf(family, address, role))), packetOf(family, address, role));
-            for (const address of outside) drops(t, arriving(outer, gtp(packetOf(family, address, role))), 'antispoof');
-          }
-        });
+        test.serial(
+          `antispoof, role ${role}, IPv${family} ${title}${many ? ', among many prefixes' : ''} (G29)`,
+          (t) => {
+            const flags = rx_flag.antispoof | (role === 'sgsn' ? rx_flag.sgsn : 0);
+            if (many) {
+              session({ flags: flags | rx_flag.many });
+              for (const local of [B, B6]) owns(ue, local, LOCAL_TEID);
+            } else session({ flags, [`ue${family}`]: ue });
+            for (const outer of families) {
+              if (many && outer === 4) continue; // the entry names one local address: the last one, B6
+              for (const address of inside)
+                delivers(t, arriving(outer, gtp(packetOf(family, address, role))), packetOf(family, address, role));
+              for (const address of outside)
+                drops(t, arriving(outer, gtp(packetOf(family, address, role))), 'antispoof');
+            }
+          },
+        );
 
 /** Gives inner addresses to the session with that local end. */
 function owns(ue: string, local: string, teid: number): void {
@@ -252,7 +256,7 @@ function packetOf(family: Family, user: string, role: 'ggsn' | 'sgsn'): Buffer {
   return ip.udp(1000, 53).payload(9).bytes();
 }
 
-test('antispoof refuses the family of which the session has no address (G29)', (t) => {
+test.serial('antispoof refuses the family of which the session has no address (G29)', (t) => {
   session({ flags: rx_flag.antispoof, ue4: '0.0.0.0/0' });
   delivers(t, arriving(4, gtp(plain[4])), plain[4]);
   drops(t, arriving(4, gtp(plain[6])), 'antispoof');
@@ -263,12 +267,12 @@ test('antispoof refuses the family of which the session has no address (G29)', (
   for (const inside of families) drops(t, arriving(4, gtp(plain[inside])), 'antispoof');
 });
 
-test('without antispoof every inner address passes', (t) => {
+test.serial('without antispoof every inner address passes', (t) => {
   session({ ue4: '10.99.0.1/32', ue6: 'fd99::1/128' });
   for (const inside of families) delivers(t, arriving(4, gtp(plain[inside])), plain[inside]);
 });
 
-test('among many prefixes an address of another session of the link is refused (G29)', (t) => {
+test.serial('among many prefixes an address of another session of the link is refused (G29)', (t) => {
   session({ flags: rx_flag.antispoof | rx_flag.many });
   owns('10.45.0.0/16', B, LOCAL_TEID);
   owns('10.45.0.2/32', B, LOCAL_TEID + 1);
@@ -281,20 +285,23 @@ test('among many prefixes an address of another session of the link is refused (
   drops(t, arriving(6, gtp(from('10.45.0.3'))), 'antispoof');
 });
 
-test('among many prefixes the longest decides, not an exact entry of another session with a wider one here', (t) => {
-  session({ flags: rx_flag.antispoof | rx_flag.many });
-  owns('10.45.0.0/16', B, LOCAL_TEID);
-  owns('10.45.0.2/32', B, LOCAL_TEID + 1);
-  drops(t, arriving(4, gtp(packetOf(4, '10.45.0.2', 'ggsn'))), 'antispoof');
-});
+test.serial(
+  'among many prefixes the longest decides, not an exact entry of another session with a wider one here',
+  (t) => {
+    session({ flags: rx_flag.antispoof | rx_flag.many });
+    owns('10.45.0.0/16', B, LOCAL_TEID);
+    owns('10.45.0.2/32', B, LOCAL_TEID + 1);
+    drops(t, arriving(4, gtp(packetOf(4, '10.45.0.2', 'ggsn'))), 'antispoof');
+  },
+);
 
-test('antispoof looks at the packet behind the extension headers (G28, G29)', (t) => {
+test.serial('antispoof looks at the packet behind the extension headers (G28, G29)', (t) => {
   session({ flags: rx_flag.antispoof, ue4: `${UE}/32`, ue6: `${UE6}/64` });
   for (const inside of families)
     delivers(t, arriving(6, gtp(plain[inside], { flags: 0x34, more: chain([0x85, 2], [0x20, 1]) })), plain[inside]);
 });
 
-test('the counters of the two directions are apart', (t) => {
+test.serial('the counters of the two directions are apart', (t) => {
   session();
   const old = world.maps.rx.get({ ...zero('rx_key'), local: mapped(B), id: BigInt(LOCAL_TEID), port: 2152, kind: 1 });
   t.is(old?.packets, 0n);

@@ -66,8 +66,8 @@ function isDf(frame: Buffer): boolean {
 
 for (const family of [4, 6] as const) {
   for (const inner of inners) {
-    if (inner.lco || family === 4) test(`${inner.name} goes out in IPv${family}`, encapsulates, inner, family);
-    test(
+    if (inner.lco || family === 4) test.serial(`${inner.name} goes out in IPv${family}`, encapsulates, inner, family);
+    test.serial(
       `${inner.name} comes out of the shim in IPv${family} with a checksum (X10)`,
       encapsulates,
       inner,
@@ -77,10 +77,10 @@ for (const family of [4, 6] as const) {
       'shim',
     );
     if (inner.lco)
-      test(`${inner.name} goes out in IPv${family} with a checksum (X10)`, encapsulates, inner, family, {
+      test.serial(`${inner.name} goes out in IPv${family} with a checksum (X10)`, encapsulates, inner, family, {
         flags: tx_flag.csum,
       });
-    else test(`${inner.name} is sent to the shim to be summed for IPv${family}`, goesToShim, inner, family);
+    else test.serial(`${inner.name} is sent to the shim to be summed for IPv${family}`, goesToShim, inner, family);
   }
 }
 
@@ -214,7 +214,7 @@ const rows: Readonly<Record<Family, readonly Row[]>> = {
 for (const family of [4, 6] as const)
   for (const [title, words, outer, inner = plain[family]] of rows[family]) {
     const packet = { bytes: inner, family: (inner[0] ?? 0) >> 4 === 4 ? 4 : 6 } as const;
-    test(`IPv${family}: ${title}`, (t) => {
+    test.serial(`IPv${family}: ${title}`, (t) => {
       const teid = words.teid ?? REMOTE_TEID;
       world.fallback({ ...remote[family], ...words, flags: (words.flags ?? 0) | tx_flag.csum });
       const run = world.send(t, 'link', framed(packet.bytes, packet.family));
@@ -226,22 +226,25 @@ for (const family of [4, 6] as const)
 
 for (const family of [4, 6] as const)
   for (const insideFamily of [4, 6] as const)
-    test(`IPv${insideFamily} in IPv${family}: every ECN field is copied outside, and the tos keeps its own six bits (X1)`, (t) => {
-      for (const ecn of [0, 1, 2, 3]) {
-        const inner = insideFamily === 4 ? inner4({ tos: 0x20 | ecn }) : inner6({ tos: 0x20 | ecn });
-        world.reset();
-        const tos = { tos: 0xb8 | ecn };
-        encapsulates(
-          t,
-          { bytes: inner, family: insideFamily },
-          family,
-          { tos: 0xbb, flags: tx_flag.df },
-          { ip4: { ...tos, df: true }, ip6: tos },
-        );
-      }
-    });
+    test.serial(
+      `IPv${insideFamily} in IPv${family}: every ECN field is copied outside, and the tos keeps its own six bits (X1)`,
+      (t) => {
+        for (const ecn of [0, 1, 2, 3]) {
+          const inner = insideFamily === 4 ? inner4({ tos: 0x20 | ecn }) : inner6({ tos: 0x20 | ecn });
+          world.reset();
+          const tos = { tos: 0xb8 | ecn };
+          encapsulates(
+            t,
+            { bytes: inner, family: insideFamily },
+            family,
+            { tos: 0xbb, flags: tx_flag.df },
+            { ip4: { ...tos, df: true }, ip6: tos },
+          );
+        }
+      },
+    );
 
-test('with DF the identification is 0 (X9)', (t) => {
+test.serial('with DF the identification is 0 (X9)', (t) => {
   world.fallback({ flags: tx_flag.df });
   for (let i = 0; i < 8; i++) {
     const { frame } = world.send(t, 'link', framed(plain[4], 4));
@@ -249,7 +252,7 @@ test('with DF the identification is 0 (X9)', (t) => {
   }
 });
 
-test('without DF the identification differs from packet to packet (X9)', (t) => {
+test.serial('without DF the identification differs from packet to packet (X9)', (t) => {
   world.fallback();
   const ids = new Set(
     Array.from({ length: 32 }, () => world.send(t, 'link', framed(plain[4], 4)).frame.readUInt16BE(18)),
@@ -257,7 +260,7 @@ test('without DF the identification differs from packet to packet (X9)', (t) => 
   t.true(ids.size > 24, `${ids.size} of 32`);
 });
 
-test('srcport hash is 49152 or more, the same for one flow, and differs between flows (G23)', (t) => {
+test.serial('srcport hash is 49152 or more, the same for one flow, and differs between flows (G23)', (t) => {
   world.fallback({ flags: tx_flag.sport_hash });
   const ports = Array.from({ length: 40 }, (_, i) => {
     const frame = framed(
@@ -275,7 +278,7 @@ test('srcport hash is 49152 or more, the same for one flow, and differs between 
   t.true(new Set(ports).size > 15);
 });
 
-test('a checksum that comes out as 0 is sent as ffff (X10)', (t) => {
+test.serial('a checksum that comes out as 0 is sent as ffff (X10)', (t) => {
   for (const family of [4, 6] as const)
     for (const program of ['link', 'shim'] as const) {
       const udpAt = 14 + (family === 4 ? 20 : 40);
@@ -289,7 +292,7 @@ test('a checksum that comes out as 0 is sent as ffff (X10)', (t) => {
     }
 });
 
-test('an L4 checksum that is still to be filled in counts as filled in (LCO)', (t) => {
+test.serial('an L4 checksum that is still to be filled in counts as filled in (LCO)', (t) => {
   const kinds = [
     {
       make: (checksum?: 'pseudo') =>
@@ -331,7 +334,7 @@ test('an L4 checksum that is still to be filled in counts as filled in (LCO)', (
   }
 });
 
-test('octets behind the inner packet go along and into the checksum (LCO)', (t) => {
+test.serial('octets behind the inner packet go along and into the checksum (LCO)', (t) => {
   for (const family of [4, 6] as const) {
     world.reset();
     const padded = Buffer.concat([plain[family], Buffer.from('abcdef', 'hex')]);
@@ -339,7 +342,7 @@ test('octets behind the inner packet go along and into the checksum (LCO)', (t) 
   }
 });
 
-test('octets behind an inner UDP datagram, UDP options, go into the checksum (RFC 9868)', (t) => {
+test.serial('octets behind an inner UDP datagram, UDP options, go into the checksum (RFC 9868)', (t) => {
   const datagram = bare()
     .ip4(UE, SERVER, { length: 20 + 8 + 20 + 6 })
     .udp(1000, 53)
@@ -349,7 +352,7 @@ test('octets behind an inner UDP datagram, UDP options, go into the checksum (RF
   encapsulates(t, { bytes: inner, family: 4 }, 6, {}, {}, 'shim');
 });
 
-test('a packet that came out of a tunnel goes into the next one, whatever the families', (t) => {
+test.serial('a packet that came out of a tunnel goes into the next one, whatever the families', (t) => {
   const ways = [
     [4, 6],
     [6, 4],
@@ -368,7 +371,7 @@ test('a packet that came out of a tunnel goes into the next one, whatever the fa
   }
 });
 
-test('the container does not disturb the checksum of any inner packet', (t) => {
+test.serial('the container does not disturb the checksum of any inner packet', (t) => {
   for (const inner of inners) {
     world.reset();
     const words = { ext: Buffer.from('020089a000000000', 'hex') };

@@ -58,13 +58,16 @@ function refused(t: ExecutionContext, family: Family, frame: ReturnType<typeof i
 for (const family of families) {
   const noted = [`errinds ${hex(LOCAL_TEID)}`, [`errinds ${theirs[family]}: 1`]] as const;
 
-  test(`IPv${family}: an Error Indication from the peer about its TEID marks the session, and no other (G18)`, (t) => {
-    notes(t, indication(family), ...noted);
-    t.is(state(family), session_state.error_indicated);
-    t.is(state(family === 4 ? 6 : 4), session_state.up);
-  });
+  test.serial(
+    `IPv${family}: an Error Indication from the peer about its TEID marks the session, and no other (G18)`,
+    (t) => {
+      notes(t, indication(family), ...noted);
+      t.is(state(family), session_state.error_indicated);
+      t.is(state(family === 4 ? 6 : 4), session_state.up);
+    },
+  );
 
-  test(`IPv${family}: without extension header, with its S octets only, it is the same (G12, G18)`, (t) => {
+  test.serial(`IPv${family}: without extension header, with its S octets only, it is the same (G12, G18)`, (t) => {
     for (const seq of [0, 1, 0xffff]) {
       const elements = ie.teid(REMOTE_TEID) + ie.peer(theirs[family]);
       notes(t, arriving(family, message(type.errorIndication, elements, { seq })), ...noted);
@@ -72,18 +75,18 @@ for (const family of families) {
     t.is(state(family), session_state.error_indicated);
   });
 
-  test(`IPv${family}: a marked session goes on receiving (G18)`, (t) => {
+  test.serial(`IPv${family}: a marked session goes on receiving (G18)`, (t) => {
     notes(t, indication(family), ...noted);
     t.is(send(t, arriving(family, gtp(plain[4]))).verdict, 'redirect');
   });
 
-  test(`IPv${family}: errind-action none counts it and changes nothing (G18)`, (t) => {
+  test.serial(`IPv${family}: errind-action none counts it and changes nothing (G18)`, (t) => {
     session({ flags: rx_flag.errind_none });
     notes(t, indication(family), ...noted);
     t.is(state(family), session_state.up);
   });
 
-  test(`IPv${family}: errind-action del ends the session, which then neither receives nor sends (G18)`, (t) => {
+  test.serial(`IPv${family}: errind-action del ends the session, which then neither receives nor sends (G18)`, (t) => {
     session({ flags: rx_flag.errind_del });
     // one that is no more has nothing to note
     const run = send(t, indication(family));
@@ -99,32 +102,35 @@ for (const family of families) {
     t.deepEqual([out.verdict, out.counted], ['shot', [`no_session link ${LINK}: 1 ${inner.length}`]]);
   });
 
-  test(`IPv${family}: an Error Indication from anybody but the peer does nothing to its session (G18)`, (t) => {
+  test.serial(`IPv${family}: an Error Indication from anybody but the peer does nothing to its session (G18)`, (t) => {
     const sources = family === 4 ? ['192.0.2.9', '203.0.113.1'] : ['2001:db8::9', '2001:db8:f::1'];
     for (const source of sources)
       refused(t, family, indication(family, undefined, undefined, { source }), 'wrong_peer');
   });
 
-  test(`IPv${family}: an Error Indication about a TEID or an address of no session does nothing (G18)`, (t) => {
+  test.serial(`IPv${family}: an Error Indication about a TEID or an address of no session does nothing (G18)`, (t) => {
     for (const teid of [0, LOCAL_TEID, REMOTE_TEID + 1, 0xffffffff])
       refused(t, family, indication(family, teid), 'unknown_session');
     for (const peer of ['192.0.2.9', '2001:db8::9', ours[family]])
       refused(t, family, indication(family, REMOTE_TEID, peer), 'unknown_session');
   });
 
-  test(`IPv${family}: an Error Indication to another address of ours does nothing to the session (G18)`, (t) => {
+  test.serial(`IPv${family}: an Error Indication to another address of ours does nothing to the session (G18)`, (t) => {
     const destination = family === 4 ? '192.0.2.77' : '2001:db8::77';
     world.endpoint(destination);
     refused(t, family, indication(family, undefined, undefined, { destination }), 'unknown_session');
   });
 
-  test(`IPv${family}: an Error Indication that is damaged or has no proper sender does nothing (G19, X11)`, (t) => {
-    refused(t, family, indication(family, undefined, undefined, { udp: { checksum: 1 } }), 'bad_checksum');
-    const nobody = family === 4 ? '224.0.0.1' : 'ff02::1';
-    refused(t, family, indication(family, undefined, undefined, { source: nobody }), 'bad_source');
-  });
+  test.serial(
+    `IPv${family}: an Error Indication that is damaged or has no proper sender does nothing (G19, X11)`,
+    (t) => {
+      refused(t, family, indication(family, undefined, undefined, { udp: { checksum: 1 } }), 'bad_checksum');
+      const nobody = family === 4 ? '224.0.0.1' : 'ff02::1';
+      refused(t, family, indication(family, undefined, undefined, { source: nobody }), 'bad_source');
+    },
+  );
 
-  test(`IPv${family}: elements may come in any order, with others that can be skipped between (G26)`, (t) => {
+  test.serial(`IPv${family}: elements may come in any order, with others that can be skipped between (G26)`, (t) => {
     const [teid, peer] = [ie.teid(REMOTE_TEID), ie.peer(theirs[family])];
     const right = [
       peer + teid,
@@ -138,34 +144,37 @@ for (const family of families) {
     for (const elements of right) notes(t, arriving(family, message(type.errorIndication, elements)), ...noted);
   });
 
-  test(`IPv${family}: a mandatory element that is missing, cut or of a wrong length makes it malformed (G26)`, (t) => {
-    const [teid, peer] = [ie.teid(REMOTE_TEID), ie.peer(theirs[family])];
-    const wrong = [
-      '',
-      teid,
-      peer,
-      teid + peer.slice(0, -2),
-      `${teid}850003${peer.slice(6, 12)}`,
-      `${teid}850005${peer.slice(6, 16)}`,
-      `${teid}850000`,
-      `${teid}85ffff${peer.slice(6)}`,
-      `${teid + peer}85`,
-      `${teid + peer}8500`,
-      peer + teid.slice(0, -2),
-      `${teid + peer}10`,
-    ];
-    for (const elements of wrong)
-      refused(t, family, arriving(family, message(type.errorIndication, elements)), 'bad_message');
-  });
+  test.serial(
+    `IPv${family}: a mandatory element that is missing, cut or of a wrong length makes it malformed (G26)`,
+    (t) => {
+      const [teid, peer] = [ie.teid(REMOTE_TEID), ie.peer(theirs[family])];
+      const wrong = [
+        '',
+        teid,
+        peer,
+        teid + peer.slice(0, -2),
+        `${teid}850003${peer.slice(6, 12)}`,
+        `${teid}850005${peer.slice(6, 16)}`,
+        `${teid}850000`,
+        `${teid}85ffff${peer.slice(6)}`,
+        `${teid + peer}85`,
+        `${teid + peer}8500`,
+        peer + teid.slice(0, -2),
+        `${teid + peer}10`,
+      ];
+      for (const elements of wrong)
+        refused(t, family, arriving(family, message(type.errorIndication, elements)), 'bad_message');
+    },
+  );
 
-  test(`IPv${family}: an unknown element of the TV form cannot be skipped: malformed (G26)`, (t) => {
+  test.serial(`IPv${family}: an unknown element of the TV form cannot be skipped: malformed (G26)`, (t) => {
     const [teid, peer] = [ie.teid(REMOTE_TEID), ie.peer(theirs[family])];
     for (const of of ['00', '01', '0d', '11', '7f'])
       for (const elements of [`${of}00${teid}${peer}`, `${teid}${peer}${of}00`])
         refused(t, family, arriving(family, message(type.errorIndication, elements)), 'bad_message');
   });
 
-  test(`IPv${family}: more than eight elements are not walked (G26)`, (t) => {
+  test.serial(`IPv${family}: more than eight elements are not walked (G26)`, (t) => {
     const [teid, peer] = [ie.teid(REMOTE_TEID), ie.peer(theirs[family])];
     const more = (count: number) =>
       arriving(family, message(type.errorIndication, teid + peer + ie.private('').repeat(count)));
@@ -174,25 +183,28 @@ for (const family of families) {
     refused(t, family, more(7), 'bad_message');
   });
 
-  test(`IPv${family}: an Error Indication without S, or with a TEID, is malformed (G12)`, (t) => {
+  test.serial(`IPv${family}: an Error Indication without S, or with a TEID, is malformed (G12)`, (t) => {
     const elements = ie.teid(REMOTE_TEID) + ie.peer(theirs[family]);
     for (const words of [{ flags: 0x30, more: '' }, { flags: 0x31 }, { teid: 1 }, { teid: LOCAL_TEID }])
       refused(t, family, arriving(family, message(type.errorIndication, elements, words)), 'bad_message');
   });
 
-  test(`IPv${family}: an Error Indication with an extension header that must be known and is not is refused, unanswered (G5, G18)`, (t) => {
-    const elements = ie.teid(REMOTE_TEID) + ie.peer(theirs[family]);
-    const words = { flags: 0x36, more: `0000009901${'0000'}00` };
-    refused(t, family, arriving(family, message(type.errorIndication, elements, words)), 'unknown_extension');
-  });
+  test.serial(
+    `IPv${family}: an Error Indication with an extension header that must be known and is not is refused, unanswered (G5, G18)`,
+    (t) => {
+      const elements = ie.teid(REMOTE_TEID) + ie.peer(theirs[family]);
+      const words = { flags: 0x36, more: `0000009901${'0000'}00` };
+      refused(t, family, arriving(family, message(type.errorIndication, elements, words)), 'unknown_extension');
+    },
+  );
 
-  test(`IPv${family}: an Error Indication that says it is longer than it is is refused (G3)`, (t) => {
+  test.serial(`IPv${family}: an Error Indication that says it is longer than it is is refused (G3)`, (t) => {
     const elements = ie.teid(REMOTE_TEID) + ie.peer(theirs[family]);
     refused(t, family, arriving(family, message(type.errorIndication, elements, { surplus: 1 })), 'bad_length');
   });
 }
 
-test('a session of several peers with one TEID is told apart by the peer (G18)', (t) => {
+test.serial('a session of several peers with one TEID is told apart by the peer (G18)', (t) => {
   const other = '192.0.2.9';
   world.rx({ remote: other }, { local: ours[4], teid: 0x2002 });
   world.peer(ours[4], other);

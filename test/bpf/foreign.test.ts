@@ -68,9 +68,9 @@ const strangers: Readonly<Record<string, Packet | Buffer>> = {
 };
 
 for (const [title, frame] of Object.entries(strangers))
-  test(`${title} is left to the stack as it came`, (t) => leaves(t, frame));
+  test.serial(`${title} is left to the stack as it came`, (t) => leaves(t, frame));
 
-test('whatever comes to a local address that has no endpoint is left to the stack', (t) => {
+test.serial('whatever comes to a local address that has no endpoint is left to the stack', (t) => {
   const wrong = [
     gtp(plain[4], { teid: 9 }),
     gtp(plain[4], { flags: 0x10 }),
@@ -80,12 +80,12 @@ test('whatever comes to a local address that has no endpoint is left to the stac
   for (const datagram of wrong) leaves(t, arriving(4, datagram, { destination: '192.0.2.9' }));
 });
 
-test('a port that no endpoint has is not looked at, even for a session', (t) => {
+test.serial('a port that no endpoint has is not looked at, even for a session', (t) => {
   world.maps.config.put(0, { ...zero('config'), ports: portBits() });
   for (const family of families) leaves(t, arriving(family, gpdu));
 });
 
-test('an endpoint on another port has its own sessions', (t) => {
+test.serial('an endpoint on another port has its own sessions', (t) => {
   world.maps.config.put(0, { ...zero('config'), ports: portBits(PORT, 63, 64, 65535) });
   for (const port of [63, 64, 65535]) {
     world.rx({}, { local: B, port, teid: port });
@@ -95,14 +95,14 @@ test('an endpoint on another port has its own sessions', (t) => {
   leaves(t, arriving(4, gpdu, { dport: 62 }));
 });
 
-test('versions other than 1 and PT 0 are not taken apart (G1)', (t) => {
+test.serial('versions other than 1 and PT 0 are not taken apart (G1)', (t) => {
   for (let first = 0; first < 256; first += 16) {
     if (first === 0x30) continue;
     for (const family of families) dropsAtEndpoint(t, arriving(family, gtp(plain[4], { flags: first })), 'bad_version');
   }
 });
 
-test('a message of a type that is not known is dropped under its own name, and in silence (G25)', (t) => {
+test.serial('a message of a type that is not known is dropped under its own name, and in silence (G25)', (t) => {
   const known: readonly number[] = [1, 2, 26, 31, 254];
   for (let type = 0; type < 255; type++)
     if (!known.includes(type))
@@ -114,17 +114,17 @@ test('a message of a type that is not known is dropped under its own name, and i
         }
 });
 
-test('a datagram too short for a GTP header is dropped (G3)', (t) => {
+test.serial('a datagram too short for a GTP header is dropped (G3)', (t) => {
   for (const family of families)
     for (let length = 0; length < 8; length++)
       dropsAtEndpoint(t, arriving(family, gpdu.subarray(0, length)), 'bad_length');
 });
 
-test('an IPv6 fragment that is all there is is a packet (RFC 6946)', (t) => {
+test.serial('an IPv6 fragment that is all there is is a packet (RFC 6946)', (t) => {
   delivers(t, eth().ip6(A6, B6).fragment6().udp(PORT, PORT).payload(gpdu), plain[4]);
 });
 
-test('IPv4 options are passed over', (t) => {
+test.serial('IPv4 options are passed over', (t) => {
   for (let words = 1; words <= 10; words++)
     for (const inside of families) {
       const options = Buffer.concat(Array.from({ length: words }, () => noop));
@@ -147,11 +147,11 @@ function behind(types: readonly number[]): Packet {
     .payload(Buffer.concat([...headers, datagram]));
 }
 
-test('up to three IPv6 extension headers are passed over', (t) => {
+test.serial('up to three IPv6 extension headers are passed over', (t) => {
   for (const types of [[], [0], [43], [60], [0, 60], [0, 43, 60], [60, 60, 60]]) delivers(t, behind(types), plain[4]);
 });
 
-test('what is not ours is left to a program of this machine that has a socket there', async (t) => {
+test.serial('what is not ours is left to a program of this machine that has a socket there', async (t) => {
   for (const [kind, local] of [
     ['udp4', '127.0.0.1'],
     ['udp6', '::1'],
@@ -180,7 +180,7 @@ test('what is not ours is left to a program of this machine that has a socket th
   }
 });
 
-test('without a configuration nothing is touched', (t) => {
+test.serial('without a configuration nothing is touched', (t) => {
   world.maps.config.put(0, zero('config'));
   leaves(t, arriving(4, gpdu));
 });
@@ -201,7 +201,7 @@ const variants: Readonly<Record<string, Packet>> = {
 };
 
 for (const [title, packet] of Object.entries(variants))
-  test(`${title}: a frame cut at any octet is delivered whole or not at all, and counted once`, (t) => {
+  test.serial(`${title}: a frame cut at any octet is delivered whole or not at all, and counted once`, (t) => {
     const frame = packet.bytes();
     const whole = world.send(t, 'underlay', frame);
     // the kernel runs no program on less than an IP header
@@ -239,18 +239,21 @@ function outerOf(frame: Buffer): { family?: 4 | 6; l4: number } {
 
 for (const outside of families)
   for (const inside of families)
-    test(`IPv${inside} in IPv${outside}: an inner packet cut at any octet, all around it right, is bad and counted once`, (t) => {
-      for (const inner of inners)
-        if (inner.family === inside)
-          for (let length = 1; length < inner.bytes.length; length++) {
-            const frame = arriving(outside, gtp(inner.bytes.subarray(0, length)));
-            const run = world.send(t, 'underlay', frame);
-            t.is(run.verdict, 'shot');
-            t.true(run.counted[0]?.startsWith(`bad_inner session ${hex(LOCAL_TEID)}: 1 `));
-          }
-    });
+    test.serial(
+      `IPv${inside} in IPv${outside}: an inner packet cut at any octet, all around it right, is bad and counted once`,
+      (t) => {
+        for (const inner of inners)
+          if (inner.family === inside)
+            for (let length = 1; length < inner.bytes.length; length++) {
+              const frame = arriving(outside, gtp(inner.bytes.subarray(0, length)));
+              const run = world.send(t, 'underlay', frame);
+              t.is(run.verdict, 'shot');
+              t.true(run.counted[0]?.startsWith(`bad_inner session ${hex(LOCAL_TEID)}: 1 `));
+            }
+      },
+    );
 
-test('damage of one octet of the outer headers never makes another inner packet of it', (t) => {
+test.serial('damage of one octet of the outer headers never makes another inner packet of it', (t) => {
   for (const family of families) {
     const frame = arriving(family, gtp(plain[4], { flags: 0x34, more: chain([0x85, '0009']) })).bytes();
     const payload = frame.length - plain[4].length;

@@ -53,7 +53,7 @@ function cutLate(t: ExecutionContext, inner: Buffer, size: number, words: TxWord
   t.true(run.counted[0]?.startsWith(ACCEPTED), run.counted[0]);
 }
 
-test('a super-packet of full segments alone is cut late (late cut, C1)', (t) => {
+test.serial('a super-packet of full segments alone is cut late (late cut, C1)', (t) => {
   for (const count of [1, 2, 3, 5])
     for (const size of [100, 536]) {
       cutLate(t, tcp4(count * size), size);
@@ -63,7 +63,7 @@ test('a super-packet of full segments alone is cut late (late cut, C1)', (t) => 
     }
 });
 
-test('a super-packet with a remainder goes through the shim (late cut, C1)', (t) => {
+test.serial('a super-packet with a remainder goes through the shim (late cut, C1)', (t) => {
   for (const rest of [1, 7, 99]) {
     cutInShim(t, tcp4(300 + rest), 100);
     cutInShim(t, tcp6(300 + rest), 100);
@@ -72,7 +72,7 @@ test('a super-packet with a remainder goes through the shim (late cut, C1)', (t)
   }
 });
 
-test('a super-packet with IP options or extension headers goes through the shim (late cut, C1)', (t) => {
+test.serial('a super-packet with IP options or extension headers goes through the shim (late cut, C1)', (t) => {
   const options = Buffer.from('01010100', 'hex');
   cutInShim(t, bare().ip4(UE, SERVER, { options }).tcp().payload(300).bytes(), 100);
   const segment = tcp6(300).subarray(40);
@@ -80,22 +80,22 @@ test('a super-packet with IP options or extension headers goes through the shim 
   cutInShim(t, bare().ip6(UE6, SERVER6, { next: 0 }).payload(behind).bytes(), 100);
 });
 
-test('gso split sends every super-packet through the shim', (t) => {
+test.serial('gso split sends every super-packet through the shim', (t) => {
   cutInShim(t, tcp4(300), 100, { flags: tx_flag.split });
 });
 
-test('gso keep sends super-packets of UDP through the shim, those of TCP not (late cut, C4)', (t) => {
+test.serial('gso keep sends super-packets of UDP through the shim, those of TCP not (late cut, C4)', (t) => {
   cutInShim(t, udp4(300), 100, { flags: tx_flag.keep });
   cutLate(t, tcp4(300), 100, { flags: tx_flag.keep });
 });
 
-test('inner UDP without checksum, to be summed outside, goes through the shim', (t) => {
+test.serial('inner UDP without checksum, to be summed outside, goes through the shim', (t) => {
   const inner = bare().ip4(UE, SERVER).udp(1, 2, { checksum: 0 }).payload(300).bytes();
   cutInShim(t, inner, 100, { flags: tx_flag.csum });
   cutLate(t, inner, 100);
 });
 
-test('dropped super-packets count as the packets that they stand for', (t) => {
+test.serial('dropped super-packets count as the packets that they stand for', (t) => {
   world.exact('10.99.0.1');
   const rows = [
     { inner: tcp4(300), size: 100, segments: 0, packets: 3 },
@@ -110,7 +110,7 @@ test('dropped super-packets count as the packets that they stand for', (t) => {
   }
 });
 
-test('a packet does not overtake those of its flow that are in the shim (late cut, D)', (t) => {
+test.serial('a packet does not overtake those of its flow that are in the shim (late cut, D)', (t) => {
   world.fallback();
   const single = framed(udp4(20));
   const behind = (): boolean => {
@@ -124,7 +124,7 @@ test('a packet does not overtake those of its flow that are in the shim (late cu
   t.is(world.repeat('link', framed(other), 1).skb.mark, 0);
 });
 
-test('once they have left the shim, packets of the flow go straight again', (t) => {
+test.serial('once they have left the shim, packets of the flow go straight again', (t) => {
   world.fallback();
   world.send(t, 'link', framed(udp4(201)), { gso_size: 100 }, 0);
   for (let i = 0; i < 3; i++) world.send(t, 'shim', framed(udp4(i === 2 ? 1 : 100)), { mark: LINK });
@@ -134,7 +134,7 @@ test('once they have left the shim, packets of the flow go straight again', (t) 
 
 // Receipt.
 
-test('the length of one segment is that of a super-packet cut late (late cut, C2)', (t) => {
+test.serial('the length of one segment is that of a super-packet cut late (late cut, C2)', (t) => {
   world.rx({});
   for (const [more, flags] of [
     ['', 0x30],
@@ -147,35 +147,42 @@ test('the length of one segment is that of a super-packet cut late (late cut, C2
     }
 });
 
-test('the length of the whole is that of a super-packet from one who knows nothing of cuts (late cut, C2)', (t) => {
-  world.rx({});
-  for (const inner of [tcp4(400), tcp6(401), udp4(399)]) drops(t, arriving(4, gtp(inner)), ACCEPTED, { gso_size: 100 });
-});
+test.serial(
+  'the length of the whole is that of a super-packet from one who knows nothing of cuts (late cut, C2)',
+  (t) => {
+    world.rx({});
+    for (const inner of [tcp4(400), tcp6(401), udp4(399)])
+      drops(t, arriving(4, gtp(inner)), ACCEPTED, { gso_size: 100 });
+  },
+);
 
-test('any other length of a super-packet is refused (late cut, C2)', (t) => {
+test.serial('any other length of a super-packet is refused (late cut, C2)', (t) => {
   world.rx({});
   for (const inner of [tcp4(400), tcp6(400), udp4(400)])
     for (const surplus of [-1, 1, -299, -301, -200, 100])
       drops(t, arriving(4, gtp(inner, { surplus })), 'bad_length', { gso_size: 100 });
 });
 
-test('a super-packet of neither TCP nor UDP is refused', (t) => {
+test.serial('a super-packet of neither TCP nor UDP is refused', (t) => {
   world.rx({});
   const icmp = bare().ip4(UE, SERVER).icmp().payload(400).bytes();
   drops(t, arriving(4, gtp(icmp)), 'bad_inner', { gso_size: 100 });
 });
 
-test('a train of whole GTP packets is sent through the shim, to be cut and looked at again (late cut, C2)', (t) => {
-  world.rx({});
-  const one = gtp(plain[4]);
-  const train = arriving(4, Buffer.concat([one, one, one]));
-  const run = world.send(t, 'underlay', train, { gso_size: one.length }, 0);
-  t.is(run.verdict, 'redirect');
-  t.is(run.skb.mark, SHIM_DECAP);
-  sameFrame(t, run.frame, train);
-});
+test.serial(
+  'a train of whole GTP packets is sent through the shim, to be cut and looked at again (late cut, C2)',
+  (t) => {
+    world.rx({});
+    const one = gtp(plain[4]);
+    const train = arriving(4, Buffer.concat([one, one, one]));
+    const run = world.send(t, 'underlay', train, { gso_size: one.length }, 0);
+    t.is(run.verdict, 'redirect');
+    t.is(run.skb.mark, SHIM_DECAP);
+    sameFrame(t, run.frame, train);
+  },
+);
 
-test('a packet of such a train comes out of the shim and is delivered', (t) => {
+test.serial('a packet of such a train comes out of the shim and is delivered', (t) => {
   world.rx({});
   const run = world.send(t, 'shim', arriving(4, gtp(plain[4])), { mark: SHIM_DECAP });
   t.is(run.verdict, 'redirect');
@@ -183,7 +190,7 @@ test('a packet of such a train comes out of the shim and is delivered', (t) => {
   t.deepEqual(run.counted, [`rx ${hex(LOCAL_TEID)}: 1 ${plain[4].length}`]);
 });
 
-test('the shim passes nothing on that is of no session', (t) => {
+test.serial('the shim passes nothing on that is of no session', (t) => {
   world.rx({});
   const run = world.send(t, 'shim', arriving(4, gtp(plain[4]), { dport: 53 }), { mark: SHIM_DECAP }, 0);
   t.is(run.verdict, 'shot');

@@ -84,16 +84,19 @@ function tells(t: ExecutionContext, family: Family, frame: Packet): number | und
 }
 
 for (const family of families) {
-  test(`IPv${family}: an error that quotes a packet of a session lowers the MTU of the path for ten minutes (X7)`, (t) => {
-    t.is(tells(t, family, tooBig(family, 1400)), 1400);
-    const until = world.maps.peers.get(peerKey(ours[family], theirs[family]))?.mtu_until ?? 0;
-    const wanted = Number((process.hrtime.bigint() + TEN_MINUTES) >> 30n);
-    t.true(Math.abs(until - wanted) <= 2);
-    t.is(world.maps.config.get(0)?.epoch, 1, 'paths are looked up anew');
-    t.is(known(family === 4 ? 6 : 4), 0, 'of that peer alone');
-  });
+  test.serial(
+    `IPv${family}: an error that quotes a packet of a session lowers the MTU of the path for ten minutes (X7)`,
+    (t) => {
+      t.is(tells(t, family, tooBig(family, 1400)), 1400);
+      const until = world.maps.peers.get(peerKey(ours[family], theirs[family]))?.mtu_until ?? 0;
+      const wanted = Number((process.hrtime.bigint() + TEN_MINUTES) >> 30n);
+      t.true(Math.abs(until - wanted) <= 2);
+      t.is(world.maps.config.get(0)?.epoch, 1, 'paths are looked up anew');
+      t.is(known(family === 4 ? 6 : 4), 0, 'of that peer alone');
+    },
+  );
 
-  test(`IPv${family}: a smaller one lowers it again, a larger one does not raise it (X7)`, (t) => {
+  test.serial(`IPv${family}: a smaller one lowers it again, a larger one does not raise it (X7)`, (t) => {
     for (const [told, mtu] of [
       [1450, 1450],
       [1300, 1300],
@@ -104,12 +107,12 @@ for (const family of families) {
     t.is(world.maps.config.get(0)?.epoch, 2);
   });
 
-  test(`IPv${family}: when its time is over a larger one is believed again (X7)`, (t) => {
+  test.serial(`IPv${family}: when its time is over a larger one is believed again (X7)`, (t) => {
     world.peer(ours[family], theirs[family], { mtu: 1300, mtu_until: Number(process.hrtime.bigint() >> 30n) - 1 });
     t.is(tells(t, family, tooBig(family, 1400)), 1400);
   });
 
-  test(`IPv${family}: it need quote no more than the TEID (X7)`, (t) => {
+  test.serial(`IPv${family}: it need quote no more than the TEID (X7)`, (t) => {
     const least = (family === 4 ? 28 : 48) + 8;
     t.is(tells(t, family, tooBig(family, 1400, quoted(family, { length: least }))), 1400);
     world.peer(ours[family], theirs[family]);
@@ -117,51 +120,57 @@ for (const family of families) {
       t.is(tells(t, family, tooBig(family, 1400, quoted(family, { length }))), 0, `${length} octets`);
   });
 
-  test(`IPv${family}: a quote that ends before the TEID is believed of a peer with sessions, down to 1280 octets (X7)`, (t) => {
-    const short = (mtu: number, words: Quoted = {}): number | undefined => {
-      world.peer(ours[family], theirs[family]);
-      return tells(t, family, tooBig(family, mtu, quoted(family, { ...words, length: family === 4 ? 28 : 48 })));
-    };
-    t.deepEqual([short(1400), short(1280)], [1400, 1280]);
-    if (family === 4) t.is(short(600), 1280);
-    t.is(short(1400, { dport: 2153 }), 0);
-    t.is(short(1400, { destination: family === 4 ? '192.0.2.9' : '2001:db8::9' }), 0);
-  });
+  test.serial(
+    `IPv${family}: a quote that ends before the TEID is believed of a peer with sessions, down to 1280 octets (X7)`,
+    (t) => {
+      const short = (mtu: number, words: Quoted = {}): number | undefined => {
+        world.peer(ours[family], theirs[family]);
+        return tells(t, family, tooBig(family, mtu, quoted(family, { ...words, length: family === 4 ? 28 : 48 })));
+      };
+      t.deepEqual([short(1400), short(1280)], [1400, 1280]);
+      if (family === 4) t.is(short(600), 1280);
+      t.is(short(1400, { dport: 2153 }), 0);
+      t.is(short(1400, { destination: family === 4 ? '192.0.2.9' : '2001:db8::9' }), 0);
+    },
+  );
 
-  test(`IPv${family}: it is not believed about another TEID, port or address, or one that was not sent (X7)`, (t) => {
-    const [stranger, mine] = family === 4 ? ['192.0.2.9', '192.0.2.77'] : ['2001:db8::9', '2001:db8::77'];
-    const wrong: readonly (readonly [string, Quoted, Told?])[] = [
-      ['another TEID', { teid: REMOTE_TEID + 1 }],
-      ['our own TEID', { teid: LOCAL_TEID }],
-      ['TEID 0', { teid: 0 }],
-      ['another port', { dport: 2153 }],
-      ['a port of version 0', { dport: PORT0 }],
-      ['another peer', { destination: stranger }],
-      ['another address of ours', { source: mine }],
-      ['another address of ours, told to it', { source: mine }, { to: mine }],
-      ['a packet of the other direction', { source: theirs[family], destination: ours[family] }],
-      ['a packet that somebody else sent', { source: stranger }],
-      ['told to another address than the sender', {}, { to: mine }],
-      ['a wrong checksum', {}, { checksum: 0x1234 }],
-      ['another type', {}, { type: family === 4 ? 11 : 1 }],
-    ];
-    for (const [what, quote, told] of wrong)
-      t.is(tells(t, family, tooBig(family, 1400, quoted(family, quote), told)), 0, what);
-    t.is(world.maps.config.get(0)?.epoch, 0);
-  });
+  test.serial(
+    `IPv${family}: it is not believed about another TEID, port or address, or one that was not sent (X7)`,
+    (t) => {
+      const [stranger, mine] = family === 4 ? ['192.0.2.9', '192.0.2.77'] : ['2001:db8::9', '2001:db8::77'];
+      const wrong: readonly (readonly [string, Quoted, Told?])[] = [
+        ['another TEID', { teid: REMOTE_TEID + 1 }],
+        ['our own TEID', { teid: LOCAL_TEID }],
+        ['TEID 0', { teid: 0 }],
+        ['another port', { dport: 2153 }],
+        ['a port of version 0', { dport: PORT0 }],
+        ['another peer', { destination: stranger }],
+        ['another address of ours', { source: mine }],
+        ['another address of ours, told to it', { source: mine }, { to: mine }],
+        ['a packet of the other direction', { source: theirs[family], destination: ours[family] }],
+        ['a packet that somebody else sent', { source: stranger }],
+        ['told to another address than the sender', {}, { to: mine }],
+        ['a wrong checksum', {}, { checksum: 0x1234 }],
+        ['another type', {}, { type: family === 4 ? 11 : 1 }],
+      ];
+      for (const [what, quote, told] of wrong)
+        t.is(tells(t, family, tooBig(family, 1400, quoted(family, quote), told)), 0, what);
+      t.is(world.maps.config.get(0)?.epoch, 0);
+    },
+  );
 
-  test(`IPv${family}: an MTU that the quoted packet would have fitted into is not believed (X7)`, (t) => {
+  test.serial(`IPv${family}: an MTU that the quoted packet would have fitted into is not believed (X7)`, (t) => {
     const whole = family === 4 ? 1500 : 1520;
     for (const mtu of [whole, whole + 1, 9000, 65535]) t.is(tells(t, family, tooBig(family, mtu)), 0, `${mtu}`);
     t.is(tells(t, family, tooBig(family, whole - 1)), whole - 1);
   });
 
-  test(`IPv${family}: without a session with that peer nothing is kept (X7)`, (t) => {
+  test.serial(`IPv${family}: without a session with that peer nothing is kept (X7)`, (t) => {
     world.maps.peers.delete(peerKey(ours[family], theirs[family]));
     t.is(tells(t, family, tooBig(family, 1400)), undefined);
   });
 
-  test(`IPv${family}: a packet of version 0 is known by its TID (X7)`, (t) => {
+  test.serial(`IPv${family}: a packet of version 0 is known by its TID (X7)`, (t) => {
     const [local, remote, tid] = [ours[family], theirs[family], 0x1122334455667788n];
     world.remote({ local, remote, id: tid, port: PORT0, kind: kind.gtp0 }, tid);
     const of = (id: bigint) =>
@@ -171,49 +180,52 @@ for (const family of families) {
   });
 }
 
-test('IPv4: less than 552 octets is believed as 552, and 0 not at all (X7)', (t) => {
+test.serial('IPv4: less than 552 octets is believed as 552, and 0 not at all (X7)', (t) => {
   t.is(tells(t, 4, tooBig(4, 0)), 0);
   t.is(tells(t, 4, tooBig(4, 68)), 552);
 });
 
-test('IPv6: less than 1280 octets is not believed (X7)', (t) => {
+test.serial('IPv6: less than 1280 octets is not believed (X7)', (t) => {
   for (const mtu of [0, 68, 1279]) t.is(tells(t, 6, tooBig(6, mtu)), 0);
   t.is(tells(t, 6, tooBig(6, 1280)), 1280);
 });
 
-test('IPv4: other codes, a quoted fragment, and an error that is itself a fragment do nothing (X7)', (t) => {
+test.serial('IPv4: other codes, a quoted fragment, and an error that is itself a fragment do nothing (X7)', (t) => {
   for (const code of [0, 1, 3, 5, 13]) t.is(tells(t, 4, tooBig(4, 1400, undefined, { code })), 0, `code ${code}`);
   t.is(tells(t, 4, tooBig(4, 1400, quoted(4, { ip4: { offset: 8 } }))), 0);
   t.is(tells(t, 4, tooBig(4, 1400, quoted(4, { ip4: { protocol: 6 } }))), 0);
 });
 
-test('IPv4: the first fragment of a packet of ours is one, with options around it or not (X7)', (t) => {
+test.serial('IPv4: the first fragment of a packet of ours is one, with options around it or not (X7)', (t) => {
   const noop = Buffer.from('01010100', 'hex');
   t.is(tells(t, 4, tooBig(4, 1400, quoted(4, { ip4: { more: true } }), { ip4: { options: noop } })), 1400);
 });
 
 for (const family of families)
-  test(`IPv${family}: what is told of the path is what the inner sender is told, less the headers (X6, X7)`, (t) => {
-    const [local, remote] = [ours[family], theirs[family]];
-    const flags = family === 6 ? tx_flag.csum : 0;
-    world.fallback({ local, remote, flags }, { epoch: 99 });
-    const send = (length: number, epoch: number) => {
-      const config = world.maps.config.get(0);
-      if (config !== undefined) world.maps.config.put(0, { ...config, epoch });
-      const frame = eth()
-        .ip4(UE, SERVER, { df: true })
-        .udp()
-        .payload(length - 28);
-      return net.inside(() => world.send(t, 'link', frame));
-    };
-    const overhead = family === 4 ? 36 : 56;
-    t.is(send(1500 - overhead, 1).counted[0]?.split(' ')[0], 'tx');
-    tells(t, family, tooBig(family, 1400));
-    t.is(send(1400 - overhead, 2).counted[0]?.split(' ')[0], 'tx');
-    const run = send(1401 - overhead, 3);
-    t.is(run.counted[0]?.split(' ')[0], 'too_big');
-    t.deepEqual(run.frame.subarray(26, 34), Buffer.concat([octets(SERVER), octets(UE)]));
-    t.is(run.frame.readUInt16BE(14 + 20 + 6), 1400 - overhead);
-    world.peer(local, remote, { mtu: 1400, mtu_until: 1 });
-    t.is(send(1500 - overhead, 4).counted[0]?.split(' ')[0], 'tx', 'and when the time is over it fits again');
-  });
+  test.serial(
+    `IPv${family}: what is told of the path is what the inner sender is told, less the headers (X6, X7)`,
+    (t) => {
+      const [local, remote] = [ours[family], theirs[family]];
+      const flags = family === 6 ? tx_flag.csum : 0;
+      world.fallback({ local, remote, flags }, { epoch: 99 });
+      const send = (length: number, epoch: number) => {
+        const config = world.maps.config.get(0);
+        if (config !== undefined) world.maps.config.put(0, { ...config, epoch });
+        const frame = eth()
+          .ip4(UE, SERVER, { df: true })
+          .udp()
+          .payload(length - 28);
+        return net.inside(() => world.send(t, 'link', frame));
+      };
+      const overhead = family === 4 ? 36 : 56;
+      t.is(send(1500 - overhead, 1).counted[0]?.split(' ')[0], 'tx');
+      tells(t, family, tooBig(family, 1400));
+      t.is(send(1400 - overhead, 2).counted[0]?.split(' ')[0], 'tx');
+      const run = send(1401 - overhead, 3);
+      t.is(run.counted[0]?.split(' ')[0], 'too_big');
+      t.deepEqual(run.frame.subarray(26, 34), Buffer.concat([octets(SERVER), octets(UE)]));
+      t.is(run.frame.readUInt16BE(14 + 20 + 6), 1400 - overhead);
+      world.peer(local, remote, { mtu: 1400, mtu_until: 1 });
+      t.is(send(1500 - overhead, 4).counted[0]?.split(' ')[0], 'tx', 'and when the time is over it fits again');
+    },
+  );

@@ -62,25 +62,31 @@ for (const [what, frame, rate, without] of kinds)
   for (const family of families) {
     const sent = `sent_${what} ${ours[family]}`;
 
-    test(`IPv${family}: a flood gets ${rate} answers a second of ${what}, and every frame is counted (G19)`, (t) => {
-      const times = rate * 3;
-      const { value, refilled } = flood(frame(family), times, rate);
-      t.true(value(sent) >= rate && value(sent) <= rate + refilled + 1, `${value(sent)} of ${rate} and ${refilled}`);
-      t.is(value(without) + (what === 'echo' ? value(`answered ${ours[family]}`) : 0), times);
-    });
+    test.serial(
+      `IPv${family}: a flood gets ${rate} answers a second of ${what}, and every frame is counted (G19)`,
+      (t) => {
+        const times = rate * 3;
+        const { value, refilled } = flood(frame(family), times, rate);
+        t.true(value(sent) >= rate && value(sent) <= rate + refilled + 1, `${value(sent)} of ${rate} and ${refilled}`);
+        t.is(value(without) + (what === 'echo' ? value(`answered ${ours[family]}`) : 0), times);
+      },
+    );
 
-    test(`IPv${family}: while the bucket of ${what} is empty nothing goes out, and requests go on being counted (G19)`, (t) => {
-      world.limit(what, 10n * SECOND);
-      const { value } = flood(frame(family), 50, rate);
-      t.deepEqual([value(sent), value(without)], [0, 50]);
-      world.limit(what, 0n);
-      t.deepEqual(
-        once(t, frame(family)).beside.filter((line) => line.startsWith('sent')),
-        [`${sent}: 1`],
-      );
-    });
+    test.serial(
+      `IPv${family}: while the bucket of ${what} is empty nothing goes out, and requests go on being counted (G19)`,
+      (t) => {
+        world.limit(what, 10n * SECOND);
+        const { value } = flood(frame(family), 50, rate);
+        t.deepEqual([value(sent), value(without)], [0, 50]);
+        world.limit(what, 0n);
+        t.deepEqual(
+          once(t, frame(family)).beside.filter((line) => line.startsWith('sent')),
+          [`${sent}: 1`],
+        );
+      },
+    );
 
-    test(`IPv${family}: a token of ${what} comes back by itself`, (t) => {
+    test.serial(`IPv${family}: a token of ${what} comes back by itself`, (t) => {
       const start = process.hrtime.bigint();
       world.limit(what, SECOND);
       let tries = 0;
@@ -89,7 +95,7 @@ for (const [what, frame, rate, without] of kinds)
       t.true(tries < 1e6);
     });
 
-    test(`IPv${family}: the other kinds of answer have buckets of their own, beside that of ${what}`, (t) => {
+    test.serial(`IPv${family}: the other kinds of answer have buckets of their own, beside that of ${what}`, (t) => {
       world.limit(what, 10n * SECOND);
       for (const [other, make] of kinds)
         t.is(
@@ -103,16 +109,19 @@ for (const family of families) {
   const request = arriving(family, message(type.echoRequest));
   const sent = `sent_echo ${ours[family]}`;
 
-  test(`IPv${family}: a peer with a session has a bucket of Echo Requests of its own, which strangers cannot empty (G13)`, (t) => {
-    world.peer(ours[family], theirs[family]);
-    world.limit('echo', 10n * SECOND);
-    t.deepEqual(once(t, echo(family)).counted, [`rate_limited endpoint 2152: 1 ${octetsOf(echo(family)).length}`]);
-    const { value, refilled } = flood(request, 300, 100);
-    t.true(value(sent) >= 100 && value(sent) <= 101 + refilled, `${value(sent)} and ${refilled}`);
-    t.is(value(`answered ${ours[family]}`) + value('rate_limited endpoint 2152'), 300);
-  });
+  test.serial(
+    `IPv${family}: a peer with a session has a bucket of Echo Requests of its own, which strangers cannot empty (G13)`,
+    (t) => {
+      world.peer(ours[family], theirs[family]);
+      world.limit('echo', 10n * SECOND);
+      t.deepEqual(once(t, echo(family)).counted, [`rate_limited endpoint 2152: 1 ${octetsOf(echo(family)).length}`]);
+      const { value, refilled } = flood(request, 300, 100);
+      t.true(value(sent) >= 100 && value(sent) <= 101 + refilled, `${value(sent)} and ${refilled}`);
+      t.is(value(`answered ${ours[family]}`) + value('rate_limited endpoint 2152'), 300);
+    },
+  );
 
-  test(`IPv${family}: a peer whose own bucket is empty takes from that of all (G13)`, (t) => {
+  test.serial(`IPv${family}: a peer whose own bucket is empty takes from that of all (G13)`, (t) => {
     const now = process.hrtime.bigint();
     world.peer(ours[family], theirs[family], { echo_bucket: now + 10n * SECOND });
     t.deepEqual(once(t, request).beside, [`${sent}: 1`, `echo_requests ${theirs[family]}: 1`]);

@@ -86,7 +86,7 @@ const rows: readonly Row[] = [
 ];
 
 for (const [title, words, route, wanted] of rows)
-  test(title, (t) => {
+  test.serial(title, (t) => {
     world.fallback(words, stale);
     ip(route);
     const run = send(t);
@@ -98,7 +98,7 @@ for (const [title, words, route, wanted] of rows)
     t.deepEqual(Buffer.from(gateway), mapped(wanted.gateway));
   });
 
-test('without a route, or with one that forbids, packets are dropped as no_route', (t) => {
+test.serial('without a route, or with one that forbids, packets are dropped as no_route', (t) => {
   for (const [route, remote] of [
     ['', '203.0.113.7'],
     ['route add unreachable 203.0.113.0/24', '203.0.113.7'],
@@ -117,7 +117,7 @@ test('without a route, or with one that forbids, packets are dropped as no_route
   }
 });
 
-test('a route that leads into a link of ours is a loop (X12)', (t) => {
+test.serial('a route that leads into a link of ours is a loop (X12)', (t) => {
   world.maps.links.put(dev('gtp9'), zero('link_state'));
   for (const [remote, words] of [
     ['203.0.113.7', {}],
@@ -132,7 +132,7 @@ test('a route that leads into a link of ours is a loop (X12)', (t) => {
   }
 });
 
-test('a path is kept for its time, and looked up anew when the endpoints of the machine change', (t) => {
+test.serial('a path is kept for its time, and looked up anew when the endpoints of the machine change', (t) => {
   const remote = '203.0.113.7';
   world.fallback({ remote }, stale);
   ip(`route add ${remote} via 192.0.2.254`);
@@ -150,14 +150,14 @@ test('a path is kept for its time, and looked up anew when the endpoints of the 
   ip(`route del ${remote}`);
 });
 
-test('a path is looked up anew when it is too old', (t) => {
+test.serial('a path is looked up anew when it is too old', (t) => {
   world.fallback({}, { ...stale, path: path_kind.wire, mtu: 1500, oif: 99, expires: PAST });
   send(t);
   t.is(found().oif, dev('ul'));
   t.not(found().expires, PAST);
 });
 
-test('a path longer than the kernel makes room in is cut to that', (t) => {
+test.serial('a path longer than the kernel makes room in is cut to that', (t) => {
   ip('link set ul mtu 65535');
   world.fallback({}, stale);
   send(t);
@@ -167,7 +167,7 @@ test('a path longer than the kernel makes room in is cut to that', (t) => {
 
 // A program on this machine.
 
-test('a packet for a program of this machine is summed and cut in the shim first', (t) => {
+test.serial('a packet for a program of this machine is summed and cut in the shim first', (t) => {
   for (const remote of ['127.0.0.5', '192.0.2.1']) {
     world.reset();
     configure(0);
@@ -193,7 +193,7 @@ function meet(words: TxWords = {}, rx: Parameters<typeof world.rx>[0] = {}): voi
   world.rx(rx, { local: B, teid: REMOTE_TEID });
 }
 
-test('a hairpin passes the packet as it is, and counts it on both halves', (t) => {
+test.serial('a hairpin passes the packet as it is, and counts it on both halves', (t) => {
   meet({ ext: Buffer.from('01000900', 'hex') });
   const run = send(t, 'link', 2);
   t.is(run.verdict, 'redirect');
@@ -205,7 +205,7 @@ test('a hairpin passes the packet as it is, and counts it on both halves', (t) =
   t.is(received?.qfi, 9);
 });
 
-test('a hairpin keeps super-packets whole and counts what they stand for', (t) => {
+test.serial('a hairpin keeps super-packets whole and counts what they stand for', (t) => {
   meet();
   const train = eth().ip4(UE, '198.51.100.9').tcp().payload(250).bytes();
   const run = inside(() => world.send(t, 'link', train, { gso_size: 100 }, 2));
@@ -214,7 +214,7 @@ test('a hairpin keeps super-packets whole and counts what they stand for', (t) =
   t.deepEqual(run.counted.toSorted(), [`rx ${hex(REMOTE_TEID)}: 3 ${octets}`, `tx ${hex(REMOTE_TEID)}: 3 ${octets}`]);
 });
 
-test('a hairpin passes packets that are longer than any wire', (t) => {
+test.serial('a hairpin passes packets that are longer than any wire', (t) => {
   meet();
   const long = eth().ip4(UE, '198.51.100.9').udp().payload(3000).bytes();
   sameFrame(t, inside(() => world.send(t, 'link', long, {}, 2)).frame, long);
@@ -228,7 +228,7 @@ const refusals: readonly (readonly [title: string, rx: Parameters<typeof world.r
 ];
 
 for (const [title, rx, reason] of refusals)
-  test(`hairpin: ${title}: sent here and dropped there`, (t) => {
+  test.serial(`hairpin: ${title}: sent here and dropped there`, (t) => {
     meet({}, rx);
     const run = send(t, 'link', 2);
     t.is(run.verdict, 'shot');
@@ -241,14 +241,14 @@ for (const [title, rx, reason] of refusals)
     );
   });
 
-test('hairpin: peer strict and antispoof pass what is right', (t) => {
+test.serial('hairpin: peer strict and antispoof pass what is right', (t) => {
   meet({}, { flags: rx_flag.strict | rx_flag.antispoof, ue4: `${UE}/32` });
   t.is(send(t, 'link', 2).verdict, 'redirect');
   meet({}, { flags: rx_flag.antispoof | rx_flag.sgsn, ue4: '198.51.100.0/24' });
   t.is(send(t, 'link', 2).verdict, 'redirect');
 });
 
-test('a local remote without such a session is asked for by lo, or else there is no route', (t) => {
+test.serial('a local remote without such a session is asked for by lo, or else there is no route', (t) => {
   world.fallback(hairpin, stale);
   world.endpoint(B);
   t.deepEqual(send(t).counted, [`no_route session ${hex(LOCAL_TEID)}: 1 ${inner.length}`]);
@@ -261,7 +261,7 @@ test('a local remote without such a session is asked for by lo, or else there is
   t.deepEqual(send(t, 'shim').counted, [`tx ${hex(REMOTE_TEID)}: 1 ${plain[4].length}`]);
 });
 
-test('nohairpin takes the wire to an address of ours', (t) => {
+test.serial('nohairpin takes the wire to an address of ours', (t) => {
   world.fallback({}, stale);
   world.endpoint(B);
   world.rx({}, { local: B, teid: REMOTE_TEID });
@@ -269,13 +269,13 @@ test('nohairpin takes the wire to an address of ours', (t) => {
   t.is(found().path, path_kind.wire);
 });
 
-test('another port of a local address is another endpoint', (t) => {
+test.serial('another port of a local address is another endpoint', (t) => {
   meet({ dport: 9999 });
   send(t);
   t.is(found().path, path_kind.wire);
 });
 
-test('a route by a device that nobody listens on goes through the shim, which cuts and completes sums', (t) => {
+test.serial('a route by a device that nobody listens on goes through the shim, which cuts and completes sums', (t) => {
   world.maps.underlays.delete(dev('ul'));
   world.fallback({}, stale);
   t.is(send(t, 'link', 0).verdict, 'redirect');

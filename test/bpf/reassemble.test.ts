@@ -72,7 +72,7 @@ for (const family of families) {
   const piece = (fields: Piece): Packet => fragment(family, whole, fields);
 
   for (const [i, order] of orders([0, 1, 2]).entries())
-    test(`IPv${family}: three pieces in the order ${order.join(' ')} become one packet (G27)`, (t) => {
+    test.serial(`IPv${family}: three pieces in the order ${order.join(' ')} become one packet (G27)`, (t) => {
       delivers(
         t,
         order.map((each) => pieces[each] as Packet),
@@ -81,11 +81,11 @@ for (const family of families) {
       t.is(world.maps.datagrams.get(0)?.held.filter(({ state }) => state !== 0).length, 0, `slots after order ${i}`);
     });
 
-  test(`IPv${family}: the same datagram again is another one`, (t) => {
+  test.serial(`IPv${family}: the same datagram again is another one`, (t) => {
     for (let i = 0; i < 70; i++) delivers(t, pieces);
   });
 
-  test(`IPv${family}: a piece that comes twice counts as a fragment, the datagram arrives`, (t) => {
+  test.serial(`IPv${family}: a piece that comes twice counts as a fragment, the datagram arrives`, (t) => {
     for (const [before, again, after] of [
       [[first], first, [second, third]],
       [[first, second], second, [third]],
@@ -110,7 +110,7 @@ for (const family of families) {
     ['is as the last, but more follow', [third], { start: 200, end: whole.length, more: true }],
     ['is as one that was not the last', [second], { start: 120, end: 200, more: false }],
   ] as const)
-    test(`IPv${family}: a piece that ${title} spoils the datagram, and the rest is dropped (RFC 5722)`, (t) => {
+    test.serial(`IPv${family}: a piece that ${title} spoils the datagram, and the rest is dropped (RFC 5722)`, (t) => {
       const long = Buffer.concat([whole, Buffer.alloc(64)]);
       for (const frame of held) holds(t, frame);
       spoils(t, fragment(family, long, { more: bad.end < whole.length, ...bad }), held);
@@ -122,7 +122,7 @@ for (const family of families) {
     ['is empty', { start: 120, end: 120, more: true }],
     ['is empty and the last', { start: 120, end: 120, more: false }],
   ] as const)
-    test(`IPv${family}: a piece that ${title} is dropped, with those that are held`, (t) => {
+    test.serial(`IPv${family}: a piece that ${title} is dropped, with those that are held`, (t) => {
       spoils(t, piece(bad));
       delivers(t, pieces);
       holds(t, first);
@@ -130,14 +130,14 @@ for (const family of families) {
       spoils(t, third);
     });
 
-  test(`IPv${family}: a piece that ends behind 65,535 octets is dropped once it is known to be ours`, (t) => {
+  test.serial(`IPv${family}: a piece that ends behind 65,535 octets is dropped once it is known to be ours`, (t) => {
     const far = fragment(family, Buffer.alloc(65_600), { start: 65_528, end: 65_544, more: false });
     leaves(t, far);
     holds(t, first);
     spoils(t, far, [first]);
   });
 
-  test(`IPv${family}: packets of up to 16,000 octets are made, longer ones are not`, (t) => {
+  test.serial(`IPv${family}: packets of up to 16,000 octets are made, longer ones are not`, (t) => {
     const header = family === 4 ? 20 : 40;
     const longest = packet(16_000 - header - 16);
     const cuts = [8, 3000, 6000, 9000, 12_000, 15_000]; // a test run takes no frame of more than a page
@@ -148,7 +148,7 @@ for (const family of families) {
     leaves(t, fragment(family, Buffer.alloc(17_000), { id: 8, start: 16_000, end: 17_000 }));
   });
 
-  test(`IPv${family}: 64 pieces make a packet, 65 are too many`, (t) => {
+  test.serial(`IPv${family}: 64 pieces make a packet, 65 are too many`, (t) => {
     const cuts = Array.from({ length: 63 }, (_, i) => (i + 1) * 8);
     const small = packet(64 * 8 - 16);
     delivers(t, fragments(family, datagramOf(family, small), cuts), small);
@@ -158,7 +158,7 @@ for (const family of families) {
     spoils(t, frames[64] as Packet, frames.slice(0, 64));
   });
 
-  test(`IPv${family}: pieces of different datagrams do not mix`, (t) => {
+  test.serial(`IPv${family}: pieces of different datagrams do not mix`, (t) => {
     const others: Partial<Piece>[] = [
       { id: 8 },
       { source: family === 4 ? '192.0.2.77' : '2001:db8::77' },
@@ -171,7 +171,7 @@ for (const family of families) {
     delivers(t, [third, second]);
   });
 
-  test(`IPv${family}: the sixty-fifth incomplete datagram takes the place of the oldest`, (t) => {
+  test.serial(`IPv${family}: the sixty-fifth incomplete datagram takes the place of the oldest`, (t) => {
     for (let id = 100; id < 164; id++) holds(t, piece({ id, start: 0, end: 120 }));
     const oldest = piece({ id: 100, start: 0, end: 120 });
     const counted = world.send(t, 'underlay', piece({ id: 164, start: 0, end: 120 })).counted;
@@ -180,7 +180,7 @@ for (const family of families) {
     completes(t, piece({ id: 101, start: 200, end: whole.length }));
   });
 
-  test(`IPv${family}: pieces wait for 30 seconds, then they are counted with the next datagram`, (t) => {
+  test.serial(`IPv${family}: pieces wait for 30 seconds, then they are counted with the next datagram`, (t) => {
     holds(t, first);
     holds(t, second);
     age(30);
@@ -190,7 +190,7 @@ for (const family of families) {
     delivers(t, [first, second]);
   });
 
-  test(`IPv${family}: a datagram for a port that is not ours is the stack's, piece by piece`, (t) => {
+  test.serial(`IPv${family}: a datagram for a port that is not ours is the stack's, piece by piece`, (t) => {
     const foreign = datagram(family, Buffer.alloc(300), { dport: 53 });
     for (const frame of fragments(family, foreign, [120, 200])) leaves(t, frame);
     // one that begins behind, as it came
@@ -199,7 +199,7 @@ for (const family of families) {
     delivers(t, pieces);
   });
 
-  test(`IPv${family}: a datagram for another port that comes in disorder is the stack's as one packet`, (t) => {
+  test.serial(`IPv${family}: a datagram for another port that comes in disorder is the stack's as one packet`, (t) => {
     const foreign = datagram(family, Buffer.alloc(300), { dport: 53 });
     const [a, b, c] = fragments(family, foreign, [120, 200]) as [Packet, Packet, Packet];
     const fields = { id: 7 };
@@ -214,12 +214,12 @@ for (const family of families) {
     }
   });
 
-  test(`IPv${family}: what is for another address is the stack's`, (t) => {
+  test.serial(`IPv${family}: what is for another address is the stack's`, (t) => {
     const destination = family === 4 ? '192.0.2.99' : '2001:db8::99';
     for (const frame of fragments(family, whole, [120, 200], { destination })) leaves(t, frame);
   });
 
-  test(`IPv${family}: the whole is checked as any packet: TEID, UDP checksum, lengths`, (t) => {
+  test.serial(`IPv${family}: the whole is checked as any packet: TEID, UDP checksum, lengths`, (t) => {
     const ends: readonly (readonly [string, Buffer])[] = [
       ['unknown_teid', datagram(family, gtp(inner, { teid: 0x77 }))],
       ['bad_checksum', datagramOf(family, inner, { udp: { checksum: 0x1234 } })],
@@ -235,7 +235,7 @@ for (const family of families) {
     }
   });
 
-  test(`IPv${family}: octets behind a piece are no part of it`, (t) => {
+  test.serial(`IPv${family}: octets behind a piece are no part of it`, (t) => {
     delivers(
       t,
       pieces.map((frame) => Buffer.concat([frame.bytes(), Buffer.from('padding')])),
@@ -253,7 +253,7 @@ for (const family of families) {
     [[ECT0, ECT0, NOT], undefined],
     [[NOT, CE, NOT], undefined],
   ] as const)
-    test(`IPv${family}: pieces marked ${marks.join(' ')} give ${outcome ?? 'nothing'} (RFC 3168 5.3)`, (t) => {
+    test.serial(`IPv${family}: pieces marked ${marks.join(' ')} give ${outcome ?? 'nothing'} (RFC 3168 5.3)`, (t) => {
       const carried = packet(301, ECT0);
       const octets = datagramOf(family, carried);
       const frames = [0, 120, 200].map((start, i) =>
@@ -272,7 +272,7 @@ for (const family of families) {
       spoils(t, frames[2] as Packet, frames.slice(0, 2));
     });
 
-  test(`IPv${family}: any cuts, any order, pieces twice`, (t) => {
+  test.serial(`IPv${family}: any cuts, any order, pieces twice`, (t) => {
     const cases = fc.record({
       length: fc.integer({ min: 100, max: 3000 }),
       cuts: fc.uniqueArray(fc.integer({ min: 1, max: 11 }), { minLength: 1, maxLength: 11 }),
@@ -297,7 +297,7 @@ for (const family of families) {
   });
 }
 
-test('IPv4 options of the first piece stay in front, its header checksum is right', (t) => {
+test.serial('IPv4 options of the first piece stay in front, its header checksum is right', (t) => {
   const options = Buffer.from('0101010101010100', 'hex');
   delivers(t, fragments(4, datagramOf(4, inner), [120, 200], { ip4: { options } }));
   const foreign = datagram(4, Buffer.alloc(300), { dport: 53 });
@@ -306,7 +306,7 @@ test('IPv4 options of the first piece stay in front, its header checksum is righ
   leaves(t, a, eth().ip4(theirs[4], ours[4], { id: 7, protocol: 17, options }).payload(foreign));
 });
 
-test('a piece whose IPv4 header checksum is wrong is dropped, and does not spoil its datagram (X11)', (t) => {
+test.serial('a piece whose IPv4 header checksum is wrong is dropped, and does not spoil its datagram (X11)', (t) => {
   const whole = datagramOf(4, inner);
   const bad = fragment(4, whole, { start: 120, end: 200, ip4: { checksum: 1 } });
   holds(t, fragment(4, whole, { start: 0, end: 120 }));
@@ -316,7 +316,7 @@ test('a piece whose IPv4 header checksum is wrong is dropped, and does not spoil
   delivers(t, fragments(4, whole, [120, 200]).slice(1));
 });
 
-test('IPv6: extension headers in front of the fragment header and behind it', (t) => {
+test.serial('IPv6: extension headers in front of the fragment header and behind it', (t) => {
   // hop-by-hop, then destination options, of padding each
   const before = { type: 0, octets: '3c000104000000002c00010400000000' };
   delivers(t, fragments(6, datagramOf(6, inner), [120, 200], { before }));
@@ -325,18 +325,18 @@ test('IPv6: extension headers in front of the fragment header and behind it', (t
   delivers(t, fragments(6, behind, [120, 200], { next: 60 }).toReversed());
 });
 
-test("IPv6: pieces of TCP and ICMPv6, and a first piece without a port, are the stack's", (t) => {
+test.serial("IPv6: pieces of TCP and ICMPv6, and a first piece without a port, are the stack's", (t) => {
   const whole = datagramOf(6, inner);
   for (const next of [6, 58]) for (const frame of fragments(6, whole, [120, 200], { next })) leaves(t, frame);
   const behind = Buffer.concat([Buffer.from('1100010400000000', 'hex'), whole]);
   for (const frame of fragments(6, behind, [8, 200], { next: 60 })) leaves(t, frame);
 });
 
-test('IPv6: a packet that says of itself that it is all there is one (RFC 6946)', (t) => {
+test.serial('IPv6: a packet that says of itself that it is all there is one (RFC 6946)', (t) => {
   completes(t, fragment(6, datagramOf(6, inner), { start: 0, end: datagramOf(6, inner).length, more: false }));
 });
 
-test('pieces of an IPv6 packet with mapped IPv4 addresses are none of an IPv4 one, and not ours', (t) => {
+test.serial('pieces of an IPv6 packet with mapped IPv4 addresses are none of an IPv4 one, and not ours', (t) => {
   const mapped = { source: '::ffff:192.0.2.1', destination: '::ffff:192.0.2.2' };
   const whole = datagramOf(4, inner);
   const [a, second, third] = fragments(4, whole, [120, 200]) as [Packet, Packet, Packet];

@@ -45,7 +45,7 @@ for (const [role, flag] of [
     else chooses(t, address, other, teid);
   };
 
-  test(`role ${role}: an exact address chooses its session`, (t) => {
+  test.serial(`role ${role}: an exact address chooses its session`, (t) => {
     world.link(flag);
     world.exact(UE, { teid: 1 });
     world.exact('10.45.0.3', { teid: 2 });
@@ -57,7 +57,7 @@ for (const [role, flag] of [
     user(t, '2001:db8:45::3', 'no_session');
   });
 
-  test(`role ${role}: of several prefixes the longest chooses, and an exact address before all`, (t) => {
+  test.serial(`role ${role}: of several prefixes the longest chooses, and an exact address before all`, (t) => {
     world.link(flag);
     world.prefix('0.0.0.0/0', { teid: 1 });
     world.prefix('10.45.0.0/16', { teid: 2 });
@@ -75,7 +75,7 @@ for (const [role, flag] of [
     user(t, UE6, 'no_session');
   });
 
-  test(`role ${role}: prefixes of IPv6, to the bit`, (t) => {
+  test.serial(`role ${role}: prefixes of IPv6, to the bit`, (t) => {
     world.link(flag);
     world.prefix('2001:db8::/32', { teid: 1 });
     world.prefix('2001:db8:45::/64', { teid: 2 });
@@ -92,7 +92,7 @@ for (const [role, flag] of [
     user(t, '10.45.0.2', 'no_session');
   });
 
-  test(`role ${role}: the session without addresses takes what no other wants`, (t) => {
+  test.serial(`role ${role}: the session without addresses takes what no other wants`, (t) => {
     world.link(flag);
     world.fallback({ teid: 9 });
     user(t, UE, 9);
@@ -106,7 +106,7 @@ for (const [role, flag] of [
   });
 }
 
-test("the other side's address chooses nothing", (t) => {
+test.serial("the other side's address chooses nothing", (t) => {
   world.exact(UE, { teid: 1 });
   chooses(t, UE, SERVER, 'no_session');
   world.link(link_flag.sgsn);
@@ -114,35 +114,38 @@ test("the other side's address chooses nothing", (t) => {
   chooses(t, UE, SERVER, 1);
 });
 
-test('an IPv6 prefix of all addresses does not hold IPv4 ones back from a shorter key, nor the other way round', (t) => {
-  world.prefix('0.0.0.0/0', { teid: 4 });
-  world.prefix('8000::/1', { teid: 6 });
-  chooses(t, SERVER, UE, 4);
-  chooses(t, SERVER6, 'fd00::1', 6);
-  chooses(t, SERVER6, UE6, 'no_session');
-});
+test.serial(
+  'an IPv6 prefix of all addresses does not hold IPv4 ones back from a shorter key, nor the other way round',
+  (t) => {
+    world.prefix('0.0.0.0/0', { teid: 4 });
+    world.prefix('8000::/1', { teid: 6 });
+    chooses(t, SERVER, UE, 4);
+    chooses(t, SERVER6, 'fd00::1', 6);
+    chooses(t, SERVER6, UE6, 'no_session');
+  },
+);
 
-test('sessions of another link are not asked', (t) => {
+test.serial('sessions of another link are not asked', (t) => {
   world.maps.tx.put({ ifindex: LINK + 1, addr: mapped(UE) }, txSession());
   world.maps.tx_prefix.put({ ...prefixKey('10.45.0.0/16'), ifindex: LINK + 1 }, txSession());
   world.link(link_flag.select | link_flag.prefix);
   chooses(t, SERVER, UE, 'no_session');
 });
 
-test('a link without sessions drops everything as no_session', (t) => {
+test.serial('a link without sessions drops everything as no_session', (t) => {
   for (const inner of inners) {
     const run = world.send(t, 'link', framed(inner.bytes));
     t.deepEqual(run.counted, [`no_session link ${LINK}: 1 ${inner.bytes.length + 14}`]);
   }
 });
 
-test('a frame of a link that is half made or half gone is dropped', (t) => {
+test.serial('a frame of a link that is half made or half gone is dropped', (t) => {
   world.maps.links.delete(LINK);
   t.is(world.send(t, 'link', framed(plain[4]), {}, 0).verdict, 'shot');
   t.is(world.send(t, 'shim', framed(plain[4]), { mark: 77 }, 0).verdict, 'shot');
 });
 
-test('a frame that is not IP is dropped and counted on the link', (t) => {
+test.serial('a frame that is not IP is dropped and counted on the link', (t) => {
   world.fallback();
   const frames = [
     eth({ type: 0x0806 }).payload(28),
@@ -157,7 +160,7 @@ test('a frame that is not IP is dropped and counted on the link', (t) => {
   }
 });
 
-test('an inner packet of another version than its EtherType, or a header that is too short, is bad', (t) => {
+test.serial('an inner packet of another version than its EtherType, or a header that is too short, is bad', (t) => {
   world.fallback();
   const bad = [
     eth({ type: 0x0800 }).payload(plain[6]),
@@ -176,7 +179,7 @@ test('an inner packet of another version than its EtherType, or a header that is
 });
 
 for (const inner of inners.filter(({ name }) => !name.endsWith('header alone')))
-  test(`${inner.name}, cut at any octet, is bad and counted once`, (t) => {
+  test.serial(`${inner.name}, cut at any octet, is bad and counted once`, (t) => {
     world.fallback();
     const frame = framed(inner.bytes);
     // the kernel runs no program on less than an IP header
@@ -188,7 +191,7 @@ for (const inner of inners.filter(({ name }) => !name.endsWith('header alone')))
   });
 
 for (const inner of inners.filter(({ lco }) => lco))
-  test(`${inner.name}, cut at any octet, with an IP length that fits, goes out as it is`, (t) => {
+  test.serial(`${inner.name}, cut at any octet, with an IP length that fits, goes out as it is`, (t) => {
     world.fallback({ local: A6, remote: B6, flags: tx_flag.csum });
     const header = inner.family === 4 ? 20 : 40;
     for (let length = header; length < inner.bytes.length; length++) {
@@ -210,7 +213,7 @@ for (const inner of inners.filter(({ lco }) => lco))
     }
   });
 
-test('no route: dropped, and counted on the session', (t) => {
+test.serial('no route: dropped, and counted on the session', (t) => {
   for (const [path, reason] of [
     [path_kind.none, 'no_route'],
     [path_kind.loop, 'loop'],
@@ -224,7 +227,7 @@ test('no route: dropped, and counted on the session', (t) => {
     }
 });
 
-test('the second configuration is in force when it is the active one', (t) => {
+test.serial('the second configuration is in force when it is the active one', (t) => {
   world.fallback({ teid: 1 });
   const link = world.maps.links.get(LINK);
   if (link === undefined) return t.fail();
@@ -233,7 +236,7 @@ test('the second configuration is in force when it is the active one', (t) => {
   return chooses(t, UE, SERVER, 1);
 });
 
-test('without a shim, what has to be cut or summed there is dropped as no_shim', (t) => {
+test.serial('without a shim, what has to be cut or summed there is dropped as no_shim', (t) => {
   world.maps.config.put(0, { ...zero('config') });
   world.fallback({ local: A6, remote: B6, flags: tx_flag.csum });
   for (const inner of inners.filter(({ lco }) => !lco)) {
@@ -244,7 +247,7 @@ test('without a shim, what has to be cut or summed there is dropped as no_shim',
   }
 });
 
-test('packets of every session are counted on it alone', (t) => {
+test.serial('packets of every session are counted on it alone', (t) => {
   for (let i = 0; i < 20; i++) world.exact(`10.45.0.${i}`, { teid: 100 + i });
   for (let round = 0; round < 3; round++) for (let i = 0; i < 20; i++) chooses(t, SERVER, `10.45.0.${i}`, 100 + i);
 });

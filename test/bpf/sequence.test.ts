@@ -35,28 +35,31 @@ function header(t: Parameters<typeof world.send>[0], family: Family, more = 0, f
 }
 
 for (const family of families) {
-  test(`IPv${family}: without seq a G-PDU has no number and S is 0 (G10)`, (t) => {
+  test.serial(`IPv${family}: without seq a G-PDU has no number and S is 0 (G10)`, (t) => {
     world.fallback(words(family, 0));
     for (let i = 0; i < 3; i++) t.deepEqual(header(t, family), [0x30, 0, '']);
     world.fallback(words(family, 0, '01000900'));
     t.deepEqual(header(t, family, 8), [0x34, 8, '00000085' + '01000900']);
   });
 
-  test(`IPv${family}: with seq numbers increase from 0 and wrap from 65535 to 0; what is not used is 0 (G2, G10)`, (t) => {
-    world.fallback(words(family, tx_flag.seq));
-    for (const seq of ['0000', '0001', '0002']) t.deepEqual(header(t, family, 4), [0x32, 4, `${seq}0000`]);
-    const key = rxKey({ local: ours[family] });
-    const half = world.maps.rx.get(key);
-    if (half !== undefined) world.maps.rx.put(key, { ...half, tx_seq: 65534 });
-    for (const seq of ['fffe', 'ffff', '0000', '0001']) t.deepEqual(header(t, family, 4), [0x32, 4, `${seq}0000`]);
-  });
+  test.serial(
+    `IPv${family}: with seq numbers increase from 0 and wrap from 65535 to 0; what is not used is 0 (G2, G10)`,
+    (t) => {
+      world.fallback(words(family, tx_flag.seq));
+      for (const seq of ['0000', '0001', '0002']) t.deepEqual(header(t, family, 4), [0x32, 4, `${seq}0000`]);
+      const key = rxKey({ local: ours[family] });
+      const half = world.maps.rx.get(key);
+      if (half !== undefined) world.maps.rx.put(key, { ...half, tx_seq: 65534 });
+      for (const seq of ['fffe', 'ffff', '0000', '0001']) t.deepEqual(header(t, family, 4), [0x32, 4, `${seq}0000`]);
+    },
+  );
 
-  test(`IPv${family}: a number and a PDU Session Container go together (G2, G6, G10)`, (t) => {
+  test.serial(`IPv${family}: a number and a PDU Session Container go together (G2, G6, G10)`, (t) => {
     world.fallback(words(family, tx_flag.seq, '01100500'));
     for (const seq of ['0000', '0001']) t.deepEqual(header(t, family, 8), [0x36, 8, `${seq}008501100500`]);
   });
 
-  test(`IPv${family}: the checksum covers the number (X10)`, (t) => {
+  test.serial(`IPv${family}: the checksum covers the number (X10)`, (t) => {
     world.fallback(words(family, tx_flag.seq | tx_flag.csum));
     for (const seq of ['0000', '0001']) {
       const run = world.send(t, 'link', inner);
@@ -69,7 +72,7 @@ for (const family of families) {
   });
 }
 
-test('all prefixes of a session share its numbers, another session has its own (G10)', (t) => {
+test.serial('all prefixes of a session share its numbers, another session has its own (G10)', (t) => {
   world.exact(UE, words(4, tx_flag.seq));
   world.exact('198.51.100.9', words(4, tx_flag.seq));
   world.prefix(`${UE6}/64`, words(4, tx_flag.seq));
@@ -84,14 +87,14 @@ test('all prefixes of a session share its numbers, another session has its own (
   t.is(header(t, 4, 4, v6).at(2), '00030000');
 });
 
-test('a super-packet of a session with numbers is cut first, so that each packet gets its own (G10)', (t) => {
+test.serial('a super-packet of a session with numbers is cut first, so that each packet gets its own (G10)', (t) => {
   world.fallback(words(4, tx_flag.seq));
   const train = eth().ip4(UE, '198.51.100.9').tcp().payload(200);
   const run = world.send(t, 'link', train, { gso_size: 100 }, 0);
   t.deepEqual([run.verdict, run.skb.mark], ['redirect', LINK]);
 });
 
-test('the octets of a number leave less room (X6)', (t) => {
+test.serial('the octets of a number leave less room (X6)', (t) => {
   world.fallback(words(4, tx_flag.seq));
   const packet = (length: number) =>
     eth()
@@ -115,7 +118,7 @@ const arrivals: readonly (readonly [title: string, numbers: readonly number[], b
 
 for (const family of families)
   for (const [title, numbers, behind] of arrivals)
-    test(`IPv${family}: numbers ${title}: all are delivered, those behind are counted (G10)`, (t) => {
+    test.serial(`IPv${family}: numbers ${title}: all are delivered, those behind are counted (G10)`, (t) => {
       const beside = behind.map((late) => (late ? [`reordered ${hex(LOCAL_TEID)}: 1`] : []));
       const runs = numbers.map((seq) => {
         const more = `${seq.toString(16).padStart(4, '0')}0000`;
@@ -128,7 +131,7 @@ for (const family of families)
       for (const run of runs) t.is(run.verdict, 'redirect');
     });
 
-test('packets without S between numbered ones are not looked at (G2, G10)', (t) => {
+test.serial('packets without S between numbered ones are not looked at (G2, G10)', (t) => {
   for (const [flags, more] of [
     [0x32, '00050000'],
     [0x31, '00010000'],
@@ -138,7 +141,7 @@ test('packets without S between numbered ones are not looked at (G2, G10)', (t) 
     t.deepEqual(world.send(t, 'underlay', arriving(4, gtp(plain[4], { flags, more }))).beside, []);
 });
 
-test('a packet that is dropped has no part in the order', (t) => {
+test.serial('a packet that is dropped has no part in the order', (t) => {
   const send = (seq: string, payload: Buffer) =>
     world.send(t, 'underlay', arriving(4, gtp(payload, { flags: 0x32, more: `${seq}0000` })));
   send('0005', plain[4]);
@@ -146,7 +149,7 @@ test('a packet that is dropped has no part in the order', (t) => {
   t.deepEqual(send('0006', plain[4]).beside, []);
 });
 
-test('numbers of version 0 are counted in the same way (Z5)', (t) => {
+test.serial('numbers of version 0 are counted in the same way (Z5)', (t) => {
   const config = world.maps.config.get(0);
   if (config !== undefined) world.maps.config.put(0, { ...config, ports: portBits(PORT0) });
   world.rx({}, { local: ours[4], tid: 5n });

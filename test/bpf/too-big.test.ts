@@ -73,15 +73,18 @@ for (const outer of families)
     const words = outer === 4 ? {} : over6;
     const fit = 1500 - overhead[outer];
 
-    test(`IPv${inside} in IPv${outer}: the largest packet that fits goes, one octet more is answered (X6)`, (t) => {
-      world.fallback(words);
-      const fits = packet(inside, fit);
-      t.deepEqual(world.send(t, 'link', framed(fits)).counted, [`tx ${hex(REMOTE_TEID)}: 1 ${fit}`]);
-      const big = packet(inside, fit + 1);
-      answers(t, big, inside === 4 ? fragNeeded(big, fit) : packetTooBig(big, fit));
-    });
+    test.serial(
+      `IPv${inside} in IPv${outer}: the largest packet that fits goes, one octet more is answered (X6)`,
+      (t) => {
+        world.fallback(words);
+        const fits = packet(inside, fit);
+        t.deepEqual(world.send(t, 'link', framed(fits)).counted, [`tx ${hex(REMOTE_TEID)}: 1 ${fit}`]);
+        const big = packet(inside, fit + 1);
+        answers(t, big, inside === 4 ? fragNeeded(big, fit) : packetTooBig(big, fit));
+      },
+    );
 
-    test(`IPv${inside} in IPv${outer}: a PDU Session Container takes its room (X6)`, (t) => {
+    test.serial(`IPv${inside} in IPv${outer}: a PDU Session Container takes its room (X6)`, (t) => {
       for (const ext of ['01000900', '020089a000000000']) {
         world.reset();
         world.fallback({ ...words, ext: Buffer.from(ext, 'hex') });
@@ -92,7 +95,7 @@ for (const outer of families)
       }
     });
 
-    test(`IPv${inside} in IPv${outer}: the answer is right for every kind and size of packet (X6)`, (t) => {
+    test.serial(`IPv${inside} in IPv${outer}: the answer is right for every kind and size of packet (X6)`, (t) => {
       world.fallback(words, { mtu: 1280 + overhead[outer] });
       for (const length of [1281, 1282, 1400, 1467, 2000, 2999]) {
         const big = packet(inside, length);
@@ -101,7 +104,7 @@ for (const outer of families)
     });
   }
 
-test('Packet Too Big never tells less than 1280, whatever the path (X6)', (t) => {
+test.serial('Packet Too Big never tells less than 1280, whatever the path (X6)', (t) => {
   for (const outer of families)
     for (const mtu of [1279 + overhead[outer], 1000, 576, overhead[outer] + 1]) {
       world.reset();
@@ -111,7 +114,7 @@ test('Packet Too Big never tells less than 1280, whatever the path (X6)', (t) =>
     }
 });
 
-test('frag needed tells the truth down to small paths, quoting no more than the packet has (X6)', (t) => {
+test.serial('frag needed tells the truth down to small paths, quoting no more than the packet has (X6)', (t) => {
   for (const mtu of [576, 200, 100]) {
     world.reset();
     world.fallback({}, { mtu });
@@ -122,7 +125,7 @@ test('frag needed tells the truth down to small paths, quoting no more than the 
   }
 });
 
-test('a path that does not even take the headers has no answer', (t) => {
+test.serial('a path that does not even take the headers has no answer', (t) => {
   for (const mtu of [0, 20, 36]) {
     world.reset();
     world.fallback({}, { mtu });
@@ -130,7 +133,7 @@ test('a path that does not even take the headers has no answer', (t) => {
   }
 });
 
-test('IP options of the big packet are quoted, not copied', (t) => {
+test.serial('IP options of the big packet are quoted, not copied', (t) => {
   world.fallback();
   const big = bare()
     .ip4(UE, SERVER, { df: true, options: Buffer.from('01010100', 'hex') })
@@ -140,7 +143,7 @@ test('IP options of the big packet are quoted, not copied', (t) => {
   answers(t, big, fragNeeded(big, 1464));
 });
 
-test('packets of odd length and TCP are answered with right checksums', (t) => {
+test.serial('packets of odd length and TCP are answered with right checksums', (t) => {
   world.fallback();
   for (const length of [1441, 1442, 1443]) {
     const v4 = bare().ip4(UE, SERVER, { df: true }).tcp().payload(length).bytes();
@@ -150,7 +153,7 @@ test('packets of odd length and TCP are answered with right checksums', (t) => {
   }
 });
 
-test('no answer about multicast or broadcast (RFC 1122 3.2.2)', (t) => {
+test.serial('no answer about multicast or broadcast (RFC 1122 3.2.2)', (t) => {
   world.fallback();
   for (const destination of ['224.0.0.1', '239.255.255.255', '240.0.0.1', '255.255.255.255'])
     dropsInSilence(t, bare().ip4(UE, destination, { df: true }).udp().payload(1480).bytes());
@@ -158,7 +161,7 @@ test('no answer about multicast or broadcast (RFC 1122 3.2.2)', (t) => {
     dropsInSilence(t, bare().ip6(UE6, destination).udp().payload(1480).bytes());
 });
 
-test('no answer about a fragment that is not the first (RFC 1122 3.2.2)', (t) => {
+test.serial('no answer about a fragment that is not the first (RFC 1122 3.2.2)', (t) => {
   world.fallback();
   dropsInSilence(t, bare().ip4(UE, SERVER, { df: true, offset: 8, protocol: 17 }).payload(1480).bytes());
   dropsInSilence(
@@ -169,7 +172,7 @@ test('no answer about a fragment that is not the first (RFC 1122 3.2.2)', (t) =>
   dropsInSilence(t, bare().ip6(UE6, SERVER6).fragment6({ offset: 65528 }).payload(1480).bytes());
 });
 
-test('a first fragment is answered', (t) => {
+test.serial('a first fragment is answered', (t) => {
   world.fallback();
   const v4 = bare().ip4(UE, SERVER, { df: true, more: true }).udp().payload(1480).bytes();
   answers(t, v4, fragNeeded(v4, 1464));
@@ -177,7 +180,7 @@ test('a first fragment is answered', (t) => {
   answers(t, v6, packetTooBig(v6, 1464));
 });
 
-test('behind the shim a packet that is too big is answered as well', (t) => {
+test.serial('behind the shim a packet that is too big is answered as well', (t) => {
   world.fallback();
   const big = packet(4, 1465);
   const run = world.send(t, 'shim', framed(big), { mark: LINK });
@@ -185,7 +188,7 @@ test('behind the shim a packet that is too big is answered as well', (t) => {
   sameFrame(t, run.frame, fragNeeded(big, 1464));
 });
 
-test('of a super-packet one segment is held against the path', (t) => {
+test.serial('of a super-packet one segment is held against the path', (t) => {
   world.fallback();
   const train = framed(
     bare()
@@ -208,7 +211,7 @@ test('of a super-packet one segment is held against the path', (t) => {
   sameFrame(t, run.frame, fragNeeded(bigger, 1464));
 });
 
-test('the checksums of the answers sum to zero', (t) => {
+test.serial('the checksums of the answers sum to zero', (t) => {
   world.fallback();
   const { frame } = world.send(t, 'link', framed(packet(4, 1499)));
   t.is(internetSum(frame.subarray(14, 34)), 0);

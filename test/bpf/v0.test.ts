@@ -47,34 +47,37 @@ const onSession = (reason: string): string => `${reason} session ${hex(TID)}`;
 const atEndpoint = (reason: string): string => `${reason} endpoint ${PORT0}`;
 
 for (const family of families) {
-  test(`IPv${family}: a T-PDU of version 0 is delivered by its TID, whatever is inside (Z1, Z6)`, (t) => {
+  test.serial(`IPv${family}: a T-PDU of version 0 is delivered by its TID, whatever is inside (Z1, Z6)`, (t) => {
     for (const [seq, inner] of inners.entries()) delivers(t, tpdu(family, inner.bytes, { seq }), inner.bytes);
   });
 
-  test(`IPv${family}: the flow label is not part of the key and not checked (Z6)`, (t) => {
+  test.serial(`IPv${family}: the flow label is not part of the key and not checked (Z6)`, (t) => {
     for (const [seq, flow] of [0, FLOW, 1, 0xffff].entries())
       delivers(t, tpdu(family, plain[4], { flow, seq }), plain[4]);
   });
 
-  test(`IPv${family}: with an SNDCP number or other spare bits it is the same 20 octets (Z2)`, (t) => {
+  test.serial(`IPv${family}: with an SNDCP number or other spare bits it is the same 20 octets (Z2)`, (t) => {
     for (let bits = 0; bits < 16; bits++)
       delivers(t, tpdu(family, plain[4], { flags: 0x10 | bits, seq: bits }), plain[4]);
   });
 
-  test(`IPv${family}: Length counts what follows 20 octets: more is refused, surplus is not delivered (Z2)`, (t) => {
-    for (const surplus of [1, 12, 20, 1000]) drops(t, tpdu(family, plain[4], { surplus }), onSession('bad_length'));
-    for (const [seq, count] of [1, 12, 64].entries())
-      delivers(t, tpdu(family, Buffer.concat([plain[4], pattern(count)]), { seq, surplus: -count }), plain[4]);
-    drops(t, tpdu(family, plain[4], { surplus: -12 }), onSession('bad_inner'));
-    drops(t, tpdu(family, Buffer.alloc(0)), onSession('empty'));
-  });
+  test.serial(
+    `IPv${family}: Length counts what follows 20 octets: more is refused, surplus is not delivered (Z2)`,
+    (t) => {
+      for (const surplus of [1, 12, 20, 1000]) drops(t, tpdu(family, plain[4], { surplus }), onSession('bad_length'));
+      for (const [seq, count] of [1, 12, 64].entries())
+        delivers(t, tpdu(family, Buffer.concat([plain[4], pattern(count)]), { seq, surplus: -count }), plain[4]);
+      drops(t, tpdu(family, plain[4], { surplus: -12 }), onSession('bad_inner'));
+      drops(t, tpdu(family, Buffer.alloc(0)), onSession('empty'));
+    },
+  );
 
-  test(`IPv${family}: an unknown TID, each half of it, is dropped by name and not answered (Z1)`, (t) => {
+  test.serial(`IPv${family}: an unknown TID, each half of it, is dropped by name and not answered (Z1)`, (t) => {
     for (const tid of [0n, 1n, TID + 1n, TID ^ (1n << 63n), TID & 0xffffffffn, TID >> 32n])
       drops(t, tpdu(family, plain[4], { tid }), atEndpoint('unknown_teid'));
   });
 
-  test(`IPv${family}: other messages of version 0 are dropped by name and not answered (Z1)`, (t) => {
+  test.serial(`IPv${family}: other messages of version 0 are dropped by name and not answered (Z1)`, (t) => {
     for (const of of [0, 3, 4, 16, 26, 31, 254]) {
       const frame = arriving(family, message0(of, '', { tid: TID }), { dport: PORT0 });
       drops(t, frame, atEndpoint('unknown_message'));
@@ -82,15 +85,18 @@ for (const family of families) {
     drops(t, arriving(family, message0(type.echoResponse, '0e01'), { dport: PORT0 }), atEndpoint('unexpected'));
   });
 
-  test(`IPv${family}: version 1 on port 3386, and version 0 on port 2152, are not taken apart (G1, G24)`, (t) => {
-    drops(t, arriving(family, gtp(plain[4]), { dport: PORT0 }), atEndpoint('bad_version'));
-    world.endpoint(ours[family]);
-    world.rx({}, { local: ours[family] });
-    const frame = arriving(family, message0(type.gpdu, plain[4].toString('hex'), { tid: BigInt(LOCAL_TEID) }));
-    drops(t, frame, `bad_version endpoint ${PORT}`);
-  });
+  test.serial(
+    `IPv${family}: version 1 on port 3386, and version 0 on port 2152, are not taken apart (G1, G24)`,
+    (t) => {
+      drops(t, arriving(family, gtp(plain[4]), { dport: PORT0 }), atEndpoint('bad_version'));
+      world.endpoint(ours[family]);
+      world.rx({}, { local: ours[family] });
+      const frame = arriving(family, message0(type.gpdu, plain[4].toString('hex'), { tid: BigInt(LOCAL_TEID) }));
+      drops(t, frame, `bad_version endpoint ${PORT}`);
+    },
+  );
 
-  test(`IPv${family}: checksum, peer strict and antispoof hold for version 0 as well (X11, G29)`, (t) => {
+  test.serial(`IPv${family}: checksum, peer strict and antispoof hold for version 0 as well (X11, G29)`, (t) => {
     drops(t, tpdu(family, plain[4], {}, { checksum: 0x1234 }), onSession('bad_checksum'));
     const at = { local: ours[family], tid: TID };
     world.rx({ flags: rx_flag.strict, remote: ours[family] }, at);
@@ -100,7 +106,7 @@ for (const family of families) {
   });
 }
 
-test('a TID that looks like a TEID is another session (Z6)', (t) => {
+test.serial('a TID that looks like a TEID is another session (Z6)', (t) => {
   world.rx({}, { local: ours[4], tid: BigInt(LOCAL_TEID) });
   world.endpoint(ours[4], PORT, { flags: 0 });
   const frame = arriving(4, gtp(plain[4]));
@@ -144,18 +150,18 @@ function sends(t: ExecutionContext, family: Family, inner: Buffer, seq: number, 
 }
 
 for (const family of families) {
-  test(`IPv${family}: a T-PDU goes out in a header of version 0 (Z1, Z2, Z6)`, (t) => {
+  test.serial(`IPv${family}: a T-PDU goes out in a header of version 0 (Z1, Z2, Z6)`, (t) => {
     sender(family);
     for (const inside of families)
       sends(t, family, plain[inside], inside === 4 ? 0 : 1, family === 4 ? { checksum: 0 } : {});
   });
 
-  test(`IPv${family}: the checksum over a header of version 0 is right for every inner packet (X10)`, (t) => {
+  test.serial(`IPv${family}: the checksum over a header of version 0 is right for every inner packet (X10)`, (t) => {
     sender(family, tx_flag.csum);
     for (const [seq, inner] of inners.filter(({ lco }) => lco).entries()) sends(t, family, inner.bytes, seq);
   });
 
-  test(`IPv${family}: sequence numbers of version 0 start at 0 and wrap from 65535 to 0 (Z5)`, (t) => {
+  test.serial(`IPv${family}: sequence numbers of version 0 start at 0 and wrap from 65535 to 0 (Z5)`, (t) => {
     sender(family, tx_flag.csum);
     for (let seq = 0; seq < 5; seq++) sends(t, family, plain[4], seq);
     const key = rxKey({ local: ours[family], tid: TID });
@@ -164,7 +170,7 @@ for (const family of families) {
     for (const seq of [65533, 65534, 65535, 0, 1]) sends(t, family, plain[4], seq);
   });
 
-  test(`IPv${family}: a packet of version 0 has 12 octets less room than one of version 1 (X6)`, (t) => {
+  test.serial(`IPv${family}: a packet of version 0 has 12 octets less room than one of version 1 (X6)`, (t) => {
     sender(family, tx_flag.csum);
     const room = 1500 - (family === 4 ? 48 : 68);
     const packet = (length: number) =>
@@ -179,7 +185,7 @@ for (const family of families) {
   });
 }
 
-test('every number from 0 to 65535 is sent once in a round, 65535 among them (Z5)', (t) => {
+test.serial('every number from 0 to 65535 is sent once in a round, 65535 among them (Z5)', (t) => {
   sender(4);
   const frame = eth({ type: 0x0800 }).payload(plain[4]);
   const seen = new Set<number>();

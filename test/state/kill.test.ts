@@ -12,7 +12,8 @@ test.after.always(closeFixture);
 const inMachines = using(machines);
 const chosen = [
   'link add with an inner end that stays here',
-  'session del of version 0',
+  ...['session change of the far end', 'session change of its only ue'],
+  ...['session del of version 0'],
   ...['link add, the second one', 'link add on another underlay', 'link set local and port', 'session add'],
   ...['session replace', 'session del', 'link del'],
 ];

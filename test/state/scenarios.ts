@@ -75,6 +75,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     before: (m) => [one(m), three],
     command: () => 'session change dev gtp0 local-teid 3 remote-teid 9 remote 192.0.2.77 ue 10.45.0.3',
   },
+  'session change of its only ue': {
+    before: (m) => [one(m), `session add dev gtp0 ${ends(3, 4, there)} ue 10.45.0.3`],
+    command: () => 'session change dev gtp0 local-teid 3 ue 10.45.0.9',
+  },
   'session add to a TEID that another sends to': {
     before: (m) => [one(m)],
     command: () => `session add dev gtp0 ${ends(3, 2, there)} ue 10.45.0.3`,
