@@ -14,7 +14,7 @@ import {
   withExtension,
 } from '../messages';
 import { dropped, packets } from '../records';
-import { must } from '../run';
+import { must, waitFor } from '../run';
 import { ends, type Family, macOf, oneMachine, outer, ownAddresses, routed, twoMachines } from '../topology';
 
 test.after.always(closeFixture);
@@ -185,7 +185,10 @@ test.serial(
     await must(['ip', '-n', m.m1, 'route', 'del', '198.51.100.0/24']);
     await asker.ask(echoRequest(4));
     t.deepEqual(await asker.heard(ODD, 1, 0.1), [], 'without a way back there is no answer');
-    const { sent, answered } = await addressStats(m.m1, '192.0.2.1');
+    const { sent, answered } = await waitFor(
+      () => addressStats(m.m1, '192.0.2.1'),
+      (stats) => packets(stats.answered) === 2,
+    );
     t.deepEqual([sent.echo, packets(answered)], [1, 2]);
   }),
 );
