@@ -34,7 +34,18 @@ export const drop_reason = {
   unexpected: 26,
   echo_off: 27,
   rate_limited: 28,
-  reasons: 29,
+  unknown_vni: 29,
+  unknown_key: 30,
+  bad_header: 31,
+  bad_option: 32,
+  unknown_option: 33,
+  control: 34,
+  bad_protocol: 35,
+  bad_cookie: 36,
+  no_sequence: 37,
+  out_of_order: 38,
+  bad_frame: 39,
+  reasons: 40,
 } as const;
 
 export const path_kind = {
@@ -59,6 +70,11 @@ export const tx_flag = {
   seq: 512,
   v0: 1024,
   keep: 256,
+  ether: 2048,
+  remote_key: 4096,
+  detail: 8192,
+  key: 16384,
+  gre_csum: 32768,
   own_srcport: 65536,
   own_ttl: 131072,
   own_tos: 262144,
@@ -69,6 +85,7 @@ export const tx_flag = {
   psc_none: 8388608,
   psc_dl: 16777216,
   psc_ul: 33554432,
+  l2spec: 67108864,
 } as const;
 
 export const rx_flag = {
@@ -82,6 +99,11 @@ export const rx_flag = {
   zero_csum: 128,
   errind_none: 256,
   errind_del: 512,
+  ether: 1024,
+  frames: 2048,
+  cookie: 4096,
+  l2spec: 8192,
+  seq: 16384,
   own_antispoof: 65536,
 } as const;
 
@@ -109,6 +131,9 @@ export const link_flag = {
   prefix: 8,
   here: 16,
   ipv6: 32,
+  frames: 64,
+  any: 128,
+  pair: 256,
 } as const;
 
 export const link_word = {
@@ -149,6 +174,17 @@ export const offload = {
 export const kind = {
   gtp: 1,
   gtp0: 2,
+  gre: 3,
+  geneve: 4,
+  vxlan: 5,
+  l2tp: 6,
+  l2tp_ip: 7,
+  vlan: 8,
+} as const;
+
+export const form = {
+  key: 1,
+  ether: 2,
 } as const;
 
 export const datagram_state = {
@@ -165,7 +201,8 @@ export const control_what = {
   rx: 4,
   link: 5,
   epoch: 6,
-  peer: 7,
+  pair: 7,
+  peer: 8,
 } as const;
 
 export interface scratch {
@@ -178,6 +215,8 @@ export interface config {
   readonly shim_in: number;
   readonly shim_used: number;
   readonly ports: readonly bigint[];
+  readonly tunnel_ports: readonly bigint[];
+  readonly kinds: number;
 }
 
 export interface endpoint_key {
@@ -224,6 +263,7 @@ export interface tx_config {
   readonly tos: number;
   readonly ttl: number;
   readonly ext_len: number;
+  readonly kind: number;
   readonly ext: Uint8Array;
 }
 
@@ -302,6 +342,7 @@ export interface pieces {
 export interface link_config {
   readonly flags: number;
   readonly mtu: number;
+  readonly slots: bigint;
 }
 
 export interface link_state {
@@ -326,12 +367,27 @@ export interface link_words {
   readonly restart_count: number;
 }
 
+export interface pair_key {
+  readonly ifindex: number;
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+}
+
 export interface rx_key {
   readonly local: Uint8Array;
   readonly id: bigint;
   readonly port: number;
   readonly kind: number;
+  readonly form: number;
   readonly scope: number;
+}
+
+export interface detail {
+  readonly macs: Uint8Array;
+  readonly cookie_len: number;
+  readonly head_len: number;
+  readonly cookie: Uint8Array;
+  readonly head: Uint8Array;
 }
 
 export interface rx_config {
@@ -406,6 +462,16 @@ export interface underlay {
   readonly off: number;
 }
 
+export interface fdb_key {
+  readonly ifindex: number;
+  readonly mac: Uint8Array;
+}
+
+export interface fdb {
+  readonly slot: number;
+  readonly seen: number;
+}
+
 export interface pending {
   readonly segments: number;
   readonly since: number;
@@ -425,6 +491,7 @@ export interface control {
   readonly tx_key: tx_key;
   readonly route_mtu: number;
   readonly prefix_key: prefix_key;
+  readonly pair_key: pair_key;
   readonly rx_key: rx_key;
   readonly tx: tx_config;
   readonly rx: rx_config;
@@ -454,7 +521,9 @@ export interface Structs {
   link_config: link_config;
   link_state: link_state;
   link_words: link_words;
+  pair_key: pair_key;
   rx_key: rx_key;
+  detail: detail;
   rx_config: rx_config;
   rx_session: rx_session;
   remote_key: remote_key;
@@ -464,6 +533,8 @@ export interface Structs {
   address: address;
   label: label;
   underlay: underlay;
+  fdb_key: fdb_key;
+  fdb: fdb;
   pending: pending;
   bucket: bucket;
   cut: cut;
@@ -482,6 +553,8 @@ export interface MapTypes {
   devices: { key: number; value: number };
   links: { key: number; value: link_state };
   link_words: { key: number; value: link_words };
+  tx_pair: { key: pair_key; value: tx_session };
+  details: { key: rx_key; value: detail };
   rx: { key: rx_key; value: rx_session };
   carried: { key: rx_key; value: drop_count };
   remotes: { key: remote_key; value: remote };
@@ -490,6 +563,7 @@ export interface MapTypes {
   inner_ends: { key: number; value: number };
   labels: { key: rx_key; value: label };
   underlays: { key: number; value: underlay };
+  fdb: { key: fdb_key; value: fdb };
   pending: { key: number; value: pending };
   limits: { key: number; value: bucket };
   unswept: { key: number; value: number };
@@ -505,13 +579,16 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     },
   },
   config: {
-    size: 8208,
+    size: 16408,
     fields: {
       epoch: [0, 'u32'],
       shim_out: [4, 'u32'],
       shim_in: [8, 'u32'],
       shim_used: [12, 'u32'],
       ports: [16, 'u64[1024]'],
+      tunnel_ports: [8208, 'u64[1024]'],
+      kinds: [16400, 'u32'],
+      pad: [16404, 'u32'],
     },
   },
   endpoint_key: {
@@ -571,7 +648,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       tos: [48, 'u8'],
       ttl: [49, 'u8'],
       ext_len: [50, 'u8'],
-      pad: [51, 'u8'],
+      kind: [51, 'u8'],
       ext: [52, 'u8[4]'],
     },
   },
@@ -667,18 +744,19 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     },
   },
   link_config: {
-    size: 8,
+    size: 16,
     fields: {
       flags: [0, 'u32'],
       mtu: [4, 'u32'],
+      slots: [8, 'u64'],
     },
   },
   link_state: {
-    size: 192,
+    size: 200,
     fields: {
       config: [0, 'link_config'],
-      icmp_sent: [8, 'u64'],
-      fallback: [16, 'tx_session'],
+      icmp_sent: [16, 'u64'],
+      fallback: [24, 'tx_session'],
     },
   },
   link_words: {
@@ -699,6 +777,14 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       restart_count: [172, 'u32'],
     },
   },
+  pair_key: {
+    size: 36,
+    fields: {
+      ifindex: [0, 'u32'],
+      from: [4, 'u8[16]'],
+      to: [20, 'u8[16]'],
+    },
+  },
   rx_key: {
     size: 32,
     fields: {
@@ -706,8 +792,19 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       id: [16, 'u64'],
       port: [24, 'u16'],
       kind: [26, 'u8'],
-      pad: [27, 'u8'],
+      form: [27, 'u8'],
       scope: [28, 'u32'],
+    },
+  },
+  detail: {
+    size: 276,
+    fields: {
+      macs: [0, 'u8[12]'],
+      cookie_len: [12, 'u8'],
+      head_len: [13, 'u8'],
+      pad: [14, 'u8[2]'],
+      cookie: [16, 'u8[8]'],
+      head: [24, 'u8[252]'],
     },
   },
   rx_config: {
@@ -802,6 +899,21 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       off: [0, 'u32'],
     },
   },
+  fdb_key: {
+    size: 12,
+    fields: {
+      ifindex: [0, 'u32'],
+      mac: [4, 'u8[6]'],
+      pad: [10, 'u16'],
+    },
+  },
+  fdb: {
+    size: 8,
+    fields: {
+      slot: [0, 'u32'],
+      seen: [4, 'u32'],
+    },
+  },
   pending: {
     size: 8,
     fields: {
@@ -822,7 +934,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     },
   },
   control: {
-    size: 264,
+    size: 304,
     fields: {
       what: [0, 'u32'],
       local_dev: [4, 'u32'],
@@ -830,13 +942,14 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       route_mtu: [28, 'u16'],
       pad: [30, 'u16'],
       prefix_key: [32, 'prefix_key'],
-      rx_key: [64, 'rx_key'],
-      tx: [96, 'tx_config'],
-      rx: [152, 'rx_config'],
-      link: [212, 'link_config'],
-      peer_key: [220, 'peer_key'],
-      sessions: [252, 's32'],
-      pad2: [256, 'u32'],
+      pair_key: [60, 'pair_key'],
+      rx_key: [96, 'rx_key'],
+      tx: [128, 'tx_config'],
+      rx: [184, 'rx_config'],
+      link: [248, 'link_config'],
+      peer_key: [264, 'peer_key'],
+      sessions: [296, 's32'],
+      pad2: [300, 'u32'],
     },
   },
 };
@@ -853,6 +966,8 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   devices: { type: 25, key: 'u32', value: 'u32' },
   links: { type: 1, key: 'u32', value: 'link_state' },
   link_words: { type: 1, key: 'u32', value: 'link_words' },
+  tx_pair: { type: 1, key: 'pair_key', value: 'tx_session' },
+  details: { type: 1, key: 'rx_key', value: 'detail' },
   rx: { type: 1, key: 'rx_key', value: 'rx_session' },
   carried: { type: 1, key: 'rx_key', value: 'drop_count' },
   remotes: { type: 1, key: 'remote_key', value: 'remote' },
@@ -861,6 +976,7 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   inner_ends: { type: 1, key: 'u32', value: 'u32' },
   labels: { type: 1, key: 'rx_key', value: 'label' },
   underlays: { type: 1, key: 'u32', value: 'underlay' },
+  fdb: { type: 9, key: 'fdb_key', value: 'fdb' },
   pending: { type: 2, key: 'u32', value: 'pending' },
   limits: { type: 2, key: 'u32', value: 'bucket' },
   unswept: { type: 2, key: 'u32', value: 'u32' },
