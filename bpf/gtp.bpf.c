@@ -43,7 +43,7 @@ int link_any(struct __sk_buff *skb)
 	w->trip.ifindex = skb->cb[2];
 	w->trip.in_shim = skb->cb[1] != 0;
 	w->trip.slot = skb->cb[3];
-	return link_send(skb, cfg, &w->trip, &w->inner, &w->key, 1);
+	return link_send(skb, cfg, &w->trip, &w->inner, (union select *)w->key, 1);
 }
 
 /* tcx ingress of the shim's far end: packets that the stack has cut and summed. */

@@ -36,7 +36,7 @@ struct trip {
 struct work {
 	struct trip trip;
 	struct inner inner;
-	union select key;
+	__u8 key[sizeof(union select)] __attribute__((aligned(8)));
 };
 
 struct {
