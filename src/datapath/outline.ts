@@ -4,7 +4,7 @@ import { keyOf, keyText, partsText } from './key';
 import { kind, link_flag, type Structs, structs } from './layout.gen';
 import type { MapHandle, OpenMaps, RawEntry } from './maps';
 import { offsetOf } from './offset';
-import { linkOfEntry, type Place, SHARED_PLACES } from './places';
+import { isSlotAt, linkOfEntry, type Place, SHARED_PLACES } from './places';
 
 /**
  * What is told of a send half without decoding it, as there may be very many: texts, equal where keys are. Addresses stand
@@ -22,8 +22,10 @@ export type Outline = {
   readonly own: bigint;
   /** The far end: the key in `peers`, where it has one. */
   readonly peer: string;
-  /** enum kind */
+  /** enum kind, enum tx_flag */
   readonly kind: number;
+  readonly flags: number;
+  readonly isSlot: boolean;
 };
 
 /** Every send half, also those that the flags of their link hide. */
@@ -32,13 +34,14 @@ export function* outlines(maps: OpenMaps): Generator<Outline> {
     const ifindex = keys.readUInt32LE(key);
     const place = (): Place => ({ in: 'fallback', ifindex });
     if (!(values.readUInt32LE(value + LINK_FLAGS) & link_flag.default)) continue;
-    yield { in: 'fallback', ifindex, place, ...outline(values, value + FALLBACK) };
+    yield { in: 'fallback', ifindex, place, isSlot: false, ...outline(values, value + FALLBACK) };
   }
   for (const name of SHARED_PLACES) {
     const map = maps[name] as MapHandle<unknown, unknown>;
     for (const entry of map.scan()) {
       const place = (): Place => ({ in: name, key: map.decode(entry)[0] }) as Place;
-      yield { in: name, ifindex: linkOfEntry(name, entry), place, ...outline(entry.values, entry.value) };
+      const isSlot = name === 'tx' && isSlotAt(entry);
+      yield { in: name, ifindex: linkOfEntry(name, entry), place, isSlot, ...outline(entry.values, entry.value) };
     }
   }
 }
@@ -105,15 +108,16 @@ export function hasPeer(of: number): boolean {
   return of !== kind.vlan;
 }
 
-function outline(values: Buffer, at: number): Pick<Outline, 'session' | 'remote' | 'own' | 'peer' | 'kind'> {
+function outline(values: Buffer, at: number): Omit<Outline, 'in' | 'ifindex' | 'place' | 'isSlot'> {
   const half = values.readUInt32LE(at + TX.active) & 1;
   const config = at + TX.config + half * structs.tx_config.size;
   const local = address(values, config + CONFIG.local);
   const peer = local + address(values, config + CONFIG.remote);
   const of = values.readUInt8(config + CONFIG.kind);
+  const flags = values.readUInt32LE(config + CONFIG.flags);
   if (!hasRemote(of)) {
     const key = keyOf(decode('tx_config', values, config));
-    return { session: keyText(key), remote: undefined, own: key.id, peer, kind: of };
+    return { session: keyText(key), remote: undefined, own: key.id, peer, kind: of, flags };
   }
   const port = values.readUInt16LE(config + CONFIG.dport);
   const teid = BigInt(values.readUInt32BE(config + CONFIG.teid));
@@ -121,7 +125,7 @@ function outline(values: Buffer, at: number): Pick<Outline, 'session' | 'remote'
   const tid = (teid << 32n) | low;
   const [own, theirs] = of === kind.gtp0 ? [tid, tid] : [low, teid];
   const session = partsText(local, { id: own, port, kind: of, form: 0, scope: 0 });
-  return { session, remote: text(peer, theirs, port, of), own, peer, kind: of };
+  return { session, remote: text(peer, theirs, port, of), own, peer, kind: of, flags };
 }
 
 const LINK_FLAGS = offsetOf('link_state', 'config') + offsetOf('link_config', 'flags');
@@ -134,6 +138,7 @@ const CONFIG = {
   local_teid: offsetOf('tx_config', 'local_teid'),
   dport: offsetOf('tx_config', 'dport'),
   kind: offsetOf('tx_config', 'kind'),
+  flags: offsetOf('tx_config', 'flags'),
 } as const;
 const RX_KEY = {
   local: offsetOf('rx_key', 'local'),

@@ -141,6 +141,11 @@ export function activeTx(tx: TxSession): TxConfig {
   return tx.config[tx.active & 1 ? 1 : 0];
 }
 
+/** Whether an entry of `tx` is a slot, undecoded. */
+export function isSlotAt({ keys, key }: RawEntry): boolean {
+  return isMarked(keys.subarray(key + TX_ADDR, key + TX_ADDR + MARK_OCTETS), SLOT_MARK);
+}
+
 /** The link of an entry of one of SHARED_PLACES, undecoded. */
 export function linkOfEntry(name: (typeof SHARED_PLACES)[number], { keys, key }: RawEntry): number {
   return keys.readUInt32LE(key + KEY_IFINDEX[name]);
@@ -167,6 +172,7 @@ const MAPPED_BITS = 96;
 const MAC_MARK = [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe] as const;
 const SLOT_MARK = [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfd] as const;
 const MARK_OCTETS = 10;
+const TX_ADDR = offsetOf('tx_key', 'addr');
 
 // Where the fields stand that are looked at in entries that are not decoded.
 const KEY_IFINDEX = {

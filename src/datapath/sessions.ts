@@ -18,6 +18,7 @@ import {
   removePlace,
   type Sending,
   sendHalves,
+  slotOf,
   slotPlace,
 } from './places';
 
@@ -117,9 +118,13 @@ export function changeSession(maps: OpenMaps, run: Control, was: Stored, wanted:
   if (wanted.detail === undefined) maps.details.delete(wanted.key);
 }
 
-/** Removes a session, the send half first, and what was counted about it; `between` the halves nothing is sent any more. */
+/**
+ * Removes a session, the send half first, the slot as its last place, and what was counted about it; `between` the halves
+ * nothing is sent any more.
+ */
 export function removeSession(maps: OpenMaps, run: Control, was: Stored, between?: () => void): void {
-  for (const place of was.places) removePlace(maps, run, place);
+  const isSlot = (place: Place): number => (slotOf(place) === undefined ? 0 : 1);
+  for (const place of [...was.places].sort((a, b) => isSlot(a) - isSlot(b))) removePlace(maps, run, place);
   between?.();
   forgetReceived(maps, was.key);
   forgetDrops(maps, { id: was.key.id, local: was.key.local, ifindex: was.rxConfig.ifindex });
