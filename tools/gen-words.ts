@@ -3,19 +3,8 @@
 // between a line that ends in "generated NAME" and one that ends in "end NAME". `--check` only tells whether they are up to
 // date.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import {
-  groups,
-  help,
-  optionNotation,
-  rowHelp,
-  rows,
-  shownOptions,
-  synopsis,
-  topHelp,
-  working,
-  wrap,
-} from '../src/cli/help';
-import { notation } from '../src/cli/words';
+import { groups, help, optionNotation, rowHelp, shownOptions, synopsis, topHelp, working, wrap } from '../src/cli/help';
+import { notation, rowsOf } from '../src/cli/reading';
 import { type CommandSpec, grammar, type ObjectSpec, titleOf } from '../src/grammar';
 import { DROP_WORDS } from './drop-words';
 
@@ -102,7 +91,7 @@ function manCommands(object: string, spec: ObjectSpec): string {
     .flatMap(([name, command]) => [
       `.SS gtp ${titleOf(object, name)}`,
       sentence(command.help),
-      ...rows(command).flatMap(([word, row]) => ['.TP', bold(notation(word, row)), sentence(rowHelp(row))]),
+      ...rowsOf(command).flatMap(([word, row]) => ['.TP', bold(notation(word, row)), sentence(rowHelp(row))]),
     ])
     .join('\n');
 }

@@ -2,6 +2,7 @@
 import type { OutputRecord } from '../cli/command';
 import { link_flag } from '../datapath/layout.gen';
 import { countSessions, type Tally, tallyLinks } from '../datapath/tally';
+import { checksumOf, PORTS, SOURCE_PORTS } from '../grammar';
 import { getLink, IFF_UP } from '../netlink/link';
 import { innerMtu, mtuArithmetic } from '../tunnels/gtp';
 import { address, mac } from '../values';
@@ -33,7 +34,7 @@ function linkRecord(state: State, live: LiveLink, sessions: number, extent: Exte
   return {
     ifname: device.name,
     ifindex: device.index,
-    type: 'gtp',
+    type: link.type,
     local: address.format(link.local),
     dev: names,
     netns: link.netns === '' ? null : link.netns,
@@ -44,11 +45,11 @@ function linkRecord(state: State, live: LiveLink, sessions: number, extent: Exte
     hook: hooksOf(state, live),
     sessions,
     datapath: 'bpf',
-    port: link.port,
-    srcport: link.srcport,
+    port: Object.hasOwn(PORTS, link.type) ? link.port : null,
+    srcport: Object.hasOwn(SOURCE_PORTS, link.type) ? link.srcport : null,
     ttl: link.ttl,
     tos: link.tos,
-    udpcsum: link.udpcsum ?? link.local.family === 6,
+    udpcsum: link.udpcsum ?? checksumOf(link.type, link.local.family),
     df: link.df,
     gso: link.gso,
     deliver: link.deliver,
