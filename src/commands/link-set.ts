@@ -20,8 +20,8 @@ import { forgetFarEnds } from '../wiring/farends';
 import { ipv6Flag, type LiveLink, linkFlags } from '../wiring/links';
 import { moveSession } from '../wiring/move';
 import { giveAddresses, noteInnerEnd, readPeer } from '../wiring/pair';
-import { isLoop, refuseLoop, wayTo } from '../wiring/routes';
 import { refresh, setMtu } from '../wiring/refresh';
+import { isLoop, refuseLoop, wayTo } from '../wiring/routes';
 import { configs, rewriteSession, wordsOf } from '../wiring/sessions';
 import { endpointsOf, settle } from '../wiring/settle';
 import type { State } from '../wiring/state';
@@ -116,7 +116,7 @@ function followLocal(local: Address, live: LiveLink, next: LiveLink): Address {
 function followPort(id: SessionId, live: LiveLink, next: LiveLink): SessionId {
   if (id.type !== next.link.type) return id;
   const port = (was: number): number => (was === live.link.port ? next.link.port : was);
-  if ('vni' in id) return { ...id, port: port(id.port) };
+  if ('vni' in id) return { ...id, port: port(id.port), dstport: port(id.dstport) };
   return id.type === 'l2tp' && id.encap === 'udp' ? { ...id, udp_sport: port(id.udp_sport) } : id;
 }
 
@@ -126,6 +126,7 @@ function refuseLoops(state: State, live: LiveLink, next: LiveLink, sessions: rea
   const peers = new Map(sessions.map(({ txConfig }) => [peerText(txConfig), txConfig]));
   for (const { local, remote } of peers.values()) {
     const own = fromMapped(local);
+    if (isNobody(fromMapped(remote))) continue;
     const from = sameAddress(own, live.link.local) ? next.link.local : own;
     if (!isLoop(state, next, fromMapped(remote), from)) refuseLoop(state, next, fromMapped(remote), from);
   }

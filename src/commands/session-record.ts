@@ -3,11 +3,13 @@ import type { OutputRecord } from '../cli/command';
 import { session_state } from '../datapath/layout.gen';
 import type { Stored } from '../datapath/sessions';
 import { IFF_UP } from '../netlink/link';
-import { headerOf, mtuArithmetic } from '../tunnels/gtp';
+import { isNobody } from '../tunnels/address';
+import { mtuArithmetic } from '../tunnels/mtu';
 import type { SessionWords } from '../tunnels/words';
 import { address } from '../values';
 import { secondsSince } from '../wiring/coarse';
 import type { LiveLink } from '../wiring/links';
+import { partsOf } from '../wiring/refresh';
 import { reachOf, wayTo } from '../wiring/routes';
 import { wordsOf } from '../wiring/sessions';
 import type { State } from '../wiring/state';
@@ -25,7 +27,7 @@ export function sessionRecord(state: State, live: LiveLink, stored: Stored, exte
     ...wordsRecord(words),
     name: state.maps.labels.get(stored.key)?.name ?? null,
     state: stateOf(state, live, stored, words),
-    ...(extent.details ? { details: details(state, stored, words) } : {}),
+    ...(extent.details ? { details: details(state, live, stored, words) } : {}),
     ...(extent.statistics > 0 ? { stats: sessionStats(state, stored) } : {}),
   };
 }
@@ -40,11 +42,11 @@ function stateOf(state: State, live: LiveLink, { rx }: Stored, { remote, local }
   return reachOf(state, live, remote, local);
 }
 
-function details(state: State, stored: Stored, words: SessionWords): OutputRecord {
+function details(state: State, live: LiveLink, stored: Stored, words: SessionWords): OutputRecord {
   const { rx, txConfig } = stored;
   const way = wayTo(state, words.remote, words.local);
   return {
-    mtu: way === undefined ? null : mtuArithmetic(way.mtu, words.remote.family, headerOf(txConfig)),
+    mtu: way === undefined && !isNobody(words.remote) ? null : mtuArithmetic(...partsOf(state, live, txConfig)),
     gateway: way?.gateway === undefined ? null : address.format(way.gateway),
     seen_qfi: rx.qfi === NONE_SEEN ? null : rx.qfi,
     seen_rqi: rx.qfi !== NONE_SEEN && rx.rqi !== 0 ? true : null,

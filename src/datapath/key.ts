@@ -38,7 +38,10 @@ type Own = Partial<Pick<RxKey, 'id' | 'port' | 'form' | 'scope'>>;
 const RULES = new Map<number, (tx: TxConfig) => Own>([
   [kind.gtp, ({ dport }) => ({ port: dport })],
   [kind.gtp0, ({ teid, local_teid, dport }) => ({ id: (BigInt(teid) << 32n) | BigInt(local_teid), port: dport })],
-  [kind.gre, ({ flags }) => ({ form: (flags & tx_flag.key ? form.key : 0) | (flags & tx_flag.ether ? form.ether : 0) })],
+  [
+    kind.gre,
+    ({ flags }) => ({ form: (flags & tx_flag.key ? form.key : 0) | (flags & tx_flag.ether ? form.ether : 0) }),
+  ],
   [kind.geneve, ({ ext }) => ({ port: portIn(ext) })],
   [kind.vxlan, ({ ext }) => ({ port: portIn(ext) })],
   [kind.l2tp, ({ sport }) => ({ port: sport })],

@@ -184,7 +184,9 @@ function assemble(maps: OpenMaps, places: readonly Place[], txs: readonly TxSess
   const carried = maps.carried.get(key) ?? zero('drop_count');
   const sum = (field: 'packets' | 'bytes'): bigint => txs.reduce((all, each) => all + each[field], carried[field]);
   const encap = { packets: sum('packets'), bytes: sum('bytes') };
-  return [{ key, rx, rxConfig: activeRx(rx), tx, txConfig, places, encap, detail: detailOf(maps, txConfig, activeRx(rx)) }];
+  return [
+    { key, rx, rxConfig: activeRx(rx), tx, txConfig, places, encap, detail: detailOf(maps, txConfig, activeRx(rx)) },
+  ];
 }
 
 function detailOf(maps: OpenMaps, tx: TxConfig, rx: RxConfig): Structs['detail'] | undefined {

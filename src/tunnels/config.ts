@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { rx_flag, tx_flag } from '../datapath/layout.gen';
 import { UsageError } from '../errors';
+import { checksumOf, SOURCE_PORTS } from '../grammar';
 import { type Address, address as addressKind, type Prefix } from '../values';
 import { fromMapped, hex, isHost, isNobody, mappedLength, NOBODY, toMapped } from './address';
 import { inherited, on, pick } from './flags';
@@ -23,7 +24,6 @@ export function txConfig(link: LinkWords, words: SessionWords): TxConfig {
   const sent = tunnels[words.id.type].send(link, words);
   const hasEnds = protocolOf(sent.kind) !== 0;
   if (hasEnds) checkEnds(words.local, words.remote, 'remote');
-  checkPayload(link, words);
   const srcport = sourcePort(link, words);
   return {
     local: hasEnds ? toMapped(words.local) : new Uint8Array(16),
@@ -121,7 +121,7 @@ export function sessionWords(held: Held, places: Selectors): SessionWords {
     from: places.from,
     to: places.to,
     lladdr: hasMacs ? detail?.macs.slice(0, MACS / 2) : places.lladdr,
-    peer: hasEnds ? pick<SessionWords['peer']>(rx.flags, [[rx_flag.strict, 'strict']], 'any') : tunnel.peer,
+    peer: hasEnds ? pick<SessionWords['peer']>(rx.flags, [[rx_flag.strict, 'strict']], 'any') : 'any',
     antispoof: rx.flags & rx_flag.own_antispoof ? (rx.flags & rx_flag.antispoof) !== 0 : undefined,
     payload: isFrame ? 'ethernet' : 'ip',
     ...ownWords(tx, tunnel.fixedPort(tx.kind)),
@@ -164,17 +164,6 @@ function checkUnicast(word: string, address: Address): void {
   throw new UsageError(`${word}: expected the address of one host, got "${addressKind.format(address)}"`);
 }
 
-function checkPayload(link: LinkWords, words: SessionWords): void {
-  if (needsMacs(link, words) && words.lladdr === undefined) {
-    throw new UsageError(`a session of type ${words.id.type} with Ethernet frames on a link of IP packets needs lladdr`, {
-      hint: "lladdr MAC is the inner address of the far end, which frames are sent to",
-    });
-  }
-  if (words.lladdr !== undefined && !needsMacs(link, words) && !isOfFrames(link.type)) {
-    throw new UsageError('lladdr: neither the link nor the session has Ethernet headers', { hint: 'leave it out' });
-  }
-}
-
 // Frames that go out by a link of packets get a header that is made here.
 function needsMacs(link: LinkWords, words: SessionWords): boolean {
   return !isOfFrames(link.type) && isFrames(words);
@@ -213,9 +202,8 @@ function numberOf(word: Inherit): number {
 
 // The link's word is for sessions of its own type.
 function sourcePort(link: LinkWords, { id, srcport }: SessionWords): SourcePort {
-  const usual = tunnels[id.type].srcport;
-  if (usual === undefined) return 'fixed';
-  return srcport ?? (link.type === id.type ? link.srcport : usual);
+  if (id.type === 'gre' || id.type === 'gretap' || id.type === 'l2tp' || id.type === 'vlan') return 'fixed';
+  return srcport ?? (link.type === id.type ? link.srcport : SOURCE_PORTS[id.type]);
 }
 
 function sharedFlags(link: LinkWords, words: SessionWords, { kind: of, head = NO_OCTETS }: Sent): number {
@@ -243,7 +231,7 @@ function sharedFlags(link: LinkWords, words: SessionWords, { kind: of, head = NO
 
 // X10: over IPv6 it is left out only where the user says so, and then both ways.
 function hasChecksum(link: LinkWords, words: SessionWords): boolean {
-  return words.udpcsum ?? link.udpcsum ?? (words.remote.family === 6 || tunnels[words.id.type].csum4);
+  return words.udpcsum ?? link.udpcsum ?? checksumOf(words.id.type, words.remote.family) ?? false;
 }
 
 function ownFlags(words: SessionWords): number {

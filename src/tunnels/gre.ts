@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { kind, rx_flag, tx_flag } from '../datapath/layout.gen';
-import { UsageError } from '../errors';
 import { on } from './flags';
 import type { Part, Received, Sent, Tunnel } from './tunnel';
 import type { GreId, LinkWords, SessionWords, TxConfig } from './words';
@@ -16,13 +15,9 @@ export const gretap: Tunnel<GreId> = row('gretap', 'ethernet');
 function row(type: GreId['type'], payload: 'ip' | 'ethernet'): Tunnel<GreId> {
   return {
     protocols: { [kind.gre]: 47 },
-    endpoint: { kind: kind.gre, port: 0 },
-    peer: 'strict',
+    endpoint: kind.gre,
     remoteKey: true,
     payload,
-    usual: payload,
-    csum4: false,
-    srcport: undefined,
     fixedPort: () => 0,
     plain: { kind: kind.gre, flags: payload === 'ethernet' ? tx_flag.ether : 0, ext_len: 0 },
     send,
@@ -40,12 +35,7 @@ function row(type: GreId['type'], payload: 'ip' | 'ethernet'): Tunnel<GreId> {
 }
 
 // R4: a key in both directions or in none.
-function send(_: LinkWords, { id, csum, oseq }: Words): Sent {
-  const { ikey, okey } = id;
-  if ((ikey === undefined) !== (okey === undefined)) {
-    const missing = ikey === undefined ? 'ikey' : 'okey';
-    throw new UsageError(`"${missing}" is missing`, { hint: 'ikey N okey N, or key N for both' });
-  }
+function send(_: LinkWords, { id: { ikey, okey }, csum, oseq }: Words): Sent {
   const flags = on(okey !== undefined, tx_flag.key) | on(csum, tx_flag.gre_csum) | on(oseq, tx_flag.seq);
   return { kind: kind.gre, teid: okey ?? 0, local_teid: ikey ?? 0, sport: 0, dport: 0, flags };
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { kind, rx_flag, tx_flag } from '../datapath/layout.gen';
 import { UsageError } from '../errors';
+import { PORTS } from '../grammar';
 import { teid as teidKind, tid as tidKind } from '../values';
 import { on, pick } from './flags';
 import { type Held, type OwnWords, type Part, portOn, type Received, type Sent, type Tunnel } from './tunnel';
 import type { GtpId, LinkWords, ReceiveId, Role, SessionWords, TxConfig } from './words';
 
 /** GTP-U's own port (TS 29.281, 4.4.2). */
-export const GTPU_PORT = 2152;
+export const GTPU_PORT = PORTS.gtp;
 
 /** The port of GTP version 0 (GSM 09.60, 11.1.3). */
 export const GTP0_PORT = 3386;
@@ -25,13 +26,9 @@ export function gtpPort(link: Pick<LinkWords, 'type' | 'port'>, version: 0 | 1):
 /** GTP-U, versions 1 and 0. */
 export const gtp: Tunnel<GtpId> = {
   protocols: { [kind.gtp]: 17, [kind.gtp0]: 17 },
-  endpoint: { kind: kind.gtp, port: GTPU_PORT },
-  peer: 'any',
+  endpoint: kind.gtp,
   remoteKey: false,
   payload: undefined,
-  usual: 'ip',
-  csum4: false,
-  srcport: 'fixed',
   fixedPort: (of) => (of === kind.gtp0 ? GTP0_PORT : GTPU_PORT),
   plain: { kind: kind.gtp, flags: 0, ext_len: 0 },
   send,

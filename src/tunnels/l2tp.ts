@@ -1,26 +1,19 @@
 // SPDX-License-Identifier: MIT
 import { kind, rx_flag, tx_flag } from '../datapath/layout.gen';
-import { UsageError } from '../errors';
+import { PORTS } from '../grammar';
 import { on } from './flags';
 import type { Held, OwnWords, Part, Received, Sent, Tunnel } from './tunnel';
 import type { L2tpId, LinkWords, SessionWords, TxConfig } from './words';
 
 type Words = SessionWords & { readonly id: L2tpId };
 
-/** L2TP's own port (RFC 3931, 4.1.2). */
-export const L2TP_PORT = 1701;
-
 /** L2TP version 3 with Ethernet frames, over UDP or IP (RFC 3931, RFC 4719). */
 export const l2tp: Tunnel<L2tpId> = {
   protocols: { [kind.l2tp]: 17, [kind.l2tp_ip]: 115 },
-  endpoint: { kind: kind.l2tp, port: L2TP_PORT },
-  peer: 'strict',
+  endpoint: kind.l2tp,
   remoteKey: false,
   payload: 'ethernet',
-  usual: 'ethernet',
-  csum4: true,
-  srcport: undefined,
-  fixedPort: () => L2TP_PORT,
+  fixedPort: () => PORTS.l2tp,
   plain: { kind: kind.l2tp, flags: tx_flag.ether | tx_flag.l2spec, ext_len: 0 },
   send,
   receive,
@@ -30,13 +23,7 @@ export const l2tp: Tunnel<L2tpId> = {
   format: (id) => (id.type === 'l2tp' ? `session_id ${id.session_id}` : ''),
 };
 
-function send(_: LinkWords, { id, cookie, l2spec_type, l2tp_seq, udpcsum }: Words): Sent {
-  if (l2spec_type === 'none' && l2tp_seq !== 'none') {
-    throw new UsageError(`seq ${l2tp_seq}: without the sublayer there is no number`, { hint: 'l2spec_type default' });
-  }
-  if (id.encap === 'ip' && udpcsum !== undefined) {
-    throw new UsageError('udpcsum: with encap ip there is no UDP header', { hint: 'leave it out, or encap udp' });
-  }
+function send(_: LinkWords, { id, cookie, l2spec_type, l2tp_seq }: Words): Sent {
   const isUdp = id.encap === 'udp';
   return {
     kind: isUdp ? kind.l2tp : kind.l2tp_ip,

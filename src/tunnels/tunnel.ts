@@ -1,15 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type {
-  Detail,
-  LinkWords,
-  ReceiveId,
-  RxConfig,
-  SessionId,
-  SessionWords,
-  SourcePort,
-  TunnelType,
-  TxConfig,
-} from './words';
+import type { Detail, LinkWords, ReceiveId, RxConfig, SessionId, SessionWords, TunnelType, TxConfig } from './words';
 
 /** A part of what a tunnel adds in front of an inner packet: its name and its octets. */
 export type Part = readonly [name: string, octets: number];
@@ -62,23 +52,15 @@ export type Protocols = { readonly [kind: number]: 17 | 47 | 115 | 0 };
 /** One type of tunnel: everything about it that is not on the wire. `words` of another type are a bug of the caller. */
 export interface Tunnel<Id extends SessionId = SessionId> {
   readonly protocols: Protocols;
-  /** Where links of the type receive: enum kind and UDP port, 0 for none; undefined: at no address. */
-  readonly endpoint: { readonly kind: number; readonly port: number } | undefined;
-  /** Default of `peer`. */
-  readonly peer: 'any' | 'strict';
+  /** The kind of the endpoint that a link of the type is; undefined: it receives at no address. */
+  readonly endpoint: number | undefined;
   /** `peer strict` makes the remote a part of the receive key. */
   readonly remoteKey: boolean;
   /** What it carries; undefined: what the word `payload` says. */
   readonly payload: 'ip' | 'ethernet' | undefined;
-  /** Default of `payload`. */
-  readonly usual: 'ip' | 'ethernet';
-  /** UDP checksum over IPv4 by default. */
-  readonly csum4: boolean;
-  /** Default of `srcport`; undefined: there is no choice. */
-  readonly srcport: SourcePort | undefined;
   /** The port of `srcport fixed`. */
   fixedPort(kind: number): number;
-  /** Throws UsageError for words that contradict each other. */
+  /** The words fit each other already; what only a link can tell, such as its role, is a UsageError. */
   send(link: LinkWords, words: SessionWords & { readonly id: Id }): Sent;
   receive(words: SessionWords & { readonly id: Id }): Received;
   /** The ID that a send half has. */

@@ -8,12 +8,8 @@ import type { LinkWords, SessionWords, TxConfig, VlanId } from './words';
 export const vlan: Tunnel<VlanId> = {
   protocols: { [kind.vlan]: 0 },
   endpoint: undefined,
-  peer: 'strict',
   remoteKey: false,
   payload: 'ethernet',
-  usual: 'ethernet',
-  csum4: false,
-  srcport: undefined,
   fixedPort: () => 0,
   plain: { kind: kind.vlan, flags: tx_flag.ether, ext_len: 0 },
   send,
@@ -28,7 +24,8 @@ const PROTOCOLS = { '802.1Q': 0x8100, '802.1ad': 0x88a8 } as const;
 
 function send({ dev }: LinkWords, { id }: SessionWords & { readonly id: VlanId }): Sent {
   const [underlay] = dev;
-  if (underlay === undefined) throw new UsageError('a session of type vlan needs a link with an underlay: dev UNDERLAY');
+  if (underlay === undefined)
+    throw new UsageError('a session of type vlan needs a link with an underlay: dev UNDERLAY');
   return { kind: kind.vlan, teid: id.id, local_teid: underlay, sport: 0, dport: PROTOCOLS[id.protocol] };
 }
 

@@ -25,7 +25,8 @@ export function findSession(
   { local, remote }: Ends = {},
   preference?: 'preference',
 ): Stored {
-  const isAt = ({ txConfig }: Stored): boolean => remote === undefined || sameAddress(fromMapped(txConfig.remote), remote);
+  const isAt = ({ txConfig }: Stored): boolean =>
+    remote === undefined || sameAddress(fromMapped(txConfig.remote), remote);
   const all = id.type === 'gtp' ? findGtp(state, live, id, local) : findOther(state, live, id, local);
   const near = all.filter(isAt);
   const found = preference !== undefined && (all.length === 1 || near.length === 0) ? all : near;
@@ -57,7 +58,8 @@ export function gtpKey(link: Pick<LinkWords, 'type' | 'port'>, local: Address, i
 export function freeTeid(state: State, { link }: LiveLink, local: Address): number {
   for (let tries = 0; tries < 100; tries++) {
     const local_teid = randomInt(1, 2 ** 32 - 1);
-    if (state.maps.rx.get(gtpKey(link, local, { type: 'gtp', version: 1, local_teid })) === undefined) return local_teid;
+    if (state.maps.rx.get(gtpKey(link, local, { type: 'gtp', version: 1, local_teid })) === undefined)
+      return local_teid;
   }
   throw new KernelError('find a free TEID', { said: 'a hundred random ones were all in use' });
 }

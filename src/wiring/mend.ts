@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { control } from '../datapath/control';
-import { forgetLearned } from '../datapath/fdb';
 import { forgetDrops } from '../datapath/drops';
+import { forgetLearned } from '../datapath/fdb';
 import { link_flag, type Structs, sweep_cause } from '../datapath/layout.gen';
 import type { OpenMaps } from '../datapath/maps';
 import {
-  type Outline,
   hasPeer,
+  type Outline,
   outlines,
   peerOf,
   peerText,
@@ -108,18 +108,7 @@ function takeStock(state: State): Stock {
     },
     ...{ peers: new Map<string, number>(), places: new Map<number, Standing>() },
   };
-  const lost: Place[] = [];
-  const slots: Outline[] = [];
-  for (const outline of outlines(maps)) {
-    if (!received.has(outline.session)) lost.push(outline.place());
-    else if (outline.isSlot) slots.push(outline);
-    else enter(stock, outline);
-  }
-  // One that stands at its slot alone was being added or removed.
-  for (const outline of slots) {
-    if (stock.whole.has(outline.session)) enter(stock, outline);
-    else lost.push(outline.place());
-  }
+  const lost = enterAll(stock, maps, received);
   for (const place of lost) removePlace(maps, state.control, place);
   for (const entry of maps.rx.scan()) {
     const peer = stock.whole.get(receivedText(entry));
@@ -130,6 +119,22 @@ function takeStock(state: State): Stock {
     else control(state.control, { what: 'rx', rx_key, rx: { ...activeRx(rx), remote: peerOf(peer).remote } });
   }
   return stock;
+}
+
+// Returns the places of halves. A session that stands at its slot alone was being added or removed.
+function enterAll(stock: Stock, maps: OpenMaps, received: ReadonlySet<string>): Place[] {
+  const lost: Place[] = [];
+  const slots: Outline[] = [];
+  for (const outline of outlines(maps)) {
+    if (!received.has(outline.session)) lost.push(outline.place());
+    else if (outline.isSlot) slots.push(outline);
+    else enter(stock, outline);
+  }
+  for (const outline of slots) {
+    if (stock.whole.has(outline.session)) enter(stock, outline);
+    else lost.push(outline.place());
+  }
+  return lost;
 }
 
 function forgetHalves(maps: OpenMaps, key: Structs['rx_key'], rx: Structs['rx_session']): void {

@@ -5,6 +5,7 @@ import { kind, link_flag, type Structs, tx_flag } from '../datapath/layout.gen';
 import { activeTx, type Place, prefixOf, sendHalves, slotOf } from '../datapath/places';
 import { getLink, setLink } from '../netlink/link';
 import { fromMapped, fromMappedPrefix } from '../tunnels/address';
+import { on } from '../tunnels/flags';
 import { IPV6_MIN_MTU, innerMtu, overhead, plainOverhead } from '../tunnels/mtu';
 import type { Part } from '../tunnels/tunnel';
 import { isOfFrames, protocolOf } from '../tunnels/tunnels';
@@ -27,32 +28,23 @@ export function refresh(state: State, live: LiveLink, undo: Undo, changed: 'all'
 }
 
 /** The same after one more session, which can only add flags and lower the MTU: no need to read the others. */
-export function refreshAfterAdd(
-  state: State,
-  live: LiveLink,
-  added: { readonly tx: TxConfig; readonly places: readonly Place[] },
-  undo: Undo,
-): void {
+export function refreshAfterAdd(state: State, live: LiveLink, added: Standing, undo: Undo): void {
   const config = configOf(state, live);
   const isFirst = (live.config.flags & ANY_SESSION) === 0;
   const own = innerMtu(...partsOf(state, live, added.tx));
-  const where = whereIn(config);
-  let slots = config.slots;
-  for (const place of added.places) {
-    note(where, place);
-    slots |= slotBit(place);
-  }
-  const isV6 = added.places.some(isIpv6);
-  const flags = setSelectFlags(config.flags, where) | (isV6 ? link_flag.ipv6 : 0);
+  const { flags, slots } = withPlaces(config, added.places, 0);
   const mtu = live.link.mtu ?? fitting(isFirst ? own : Math.min(own, config.mtu), flags);
   write(state, live, config, { flags, slots, mtu }, undo);
 }
 
-/** Has a link's packets go by the programs for all kinds, if a session needs that. Before it can be found. */
-export function allowKind(state: State, live: LiveLink, tx: TxConfig, undo: Undo): void {
+/**
+ * Has the programs look wherever a session is going to stand, and by the program for its kind. Before it is written: what
+ * they do not find there yet does no harm.
+ */
+export function announce(state: State, live: LiveLink, wanted: Standing, undo: Undo): void {
   const config = configOf(state, live);
-  if (!needsAny(tx) || config.flags & link_flag.any) return;
-  write(state, live, config, { ...config, flags: config.flags | link_flag.any }, undo);
+  const any = on(needsAny(wanted.tx), link_flag.any);
+  write(state, live, config, { ...withPlaces(config, wanted.places, any), mtu: config.mtu }, undo);
 }
 
 /** Whether a session is of another kind than GTP with IP packets. */
@@ -92,6 +84,9 @@ export function setMtu(state: State, { device }: LiveLink, mtu: number, undo: Un
   setLink(state.route, peer, { mtu }, where);
 }
 
+/** How a session sends, and where it stands for that. */
+export type Standing = { readonly tx: TxConfig; readonly places: readonly Place[] };
+
 type Config = Structs['link_config'];
 type Wants = Where & { ipv6: boolean; mtu: number; slots: bigint };
 
@@ -114,6 +109,13 @@ function setLinkConfig(state: State, ifindex: number, link: Config): void {
 
 function fitting(mtu: number, flags: number): number {
   return flags & link_flag.ipv6 ? Math.max(mtu, IPV6_MIN_MTU) : mtu;
+}
+
+function withPlaces(config: Config, places: readonly Place[], more: number): Omit<Config, 'mtu'> {
+  const where = whereIn(config);
+  for (const place of places) note(where, place);
+  const slots = places.reduce((bits, place) => bits | slotBit(place), config.slots);
+  return { flags: setSelectFlags(config.flags, where) | on(places.some(isIpv6), link_flag.ipv6) | more, slots };
 }
 
 function isIpv6(place: Place): boolean {
@@ -142,12 +144,7 @@ export function note(where: Where, { in: map }: Pick<Place, 'in'>): void {
   where.pair ||= map === 'tx_pair';
 }
 
-function survey(
-  state: State,
-  live: LiveLink,
-  config: Config,
-  changed: Parameters<typeof refresh>[3],
-): Wants {
+function survey(state: State, live: LiveLink, config: Config, changed: Parameters<typeof refresh>[3]): Wants {
   const had = whereIn(config);
   const own = typeof changed === 'object' ? innerMtu(...partsOf(state, live, changed)) : Number.POSITIVE_INFINITY;
   const seen = {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { isDeepStrictEqual } from 'node:util';
+import { forgetLearned } from '../datapath/fdb';
 import { keyOf } from '../datapath/key';
 import { kind, rx_flag } from '../datapath/layout.gen';
 import {
@@ -13,7 +14,6 @@ import {
   slotIn,
   type Wanted,
 } from '../datapath/sessions';
-import { forgetLearned } from '../datapath/fdb';
 import { errno, KernelError } from '../errors';
 import { getLink } from '../netlink/link';
 import { fromMapped, hex, toMapped } from '../tunnels/address';
@@ -25,7 +25,7 @@ import { addEndpoints } from './endpoints';
 import { forgetFarEnds, isSameFarEnd, learnFarEnd } from './farends';
 import type { LiveLink } from './links';
 import { moveSession } from './move';
-import { allowKind, refresh, refreshAfterAdd } from './refresh';
+import { announce, refresh, refreshAfterAdd } from './refresh';
 import { keepDrops, keepSession } from './restore';
 import { refuseLoop, refuseLoopOf, wayTo } from './routes';
 import { endpointsOf, receiverEndpoint, settle } from './settle';
@@ -48,8 +48,8 @@ export function createSession(state: State, live: LiveLink, words: SessionWords,
   const slot = slotFor(state, live, words);
   const wanted = wantedOf(state, live, words, key, slot);
   prepare(state, live, wanted, undo);
-  allowKind(state, live, wanted.tx, undo);
   learnFarEnd(state, { key, txConfig: wanted.tx }, undo);
+  announce(state, live, wanted, undo);
   addSession(state.maps, state.control, wanted, undo);
   refreshAfterAdd(state, live, wanted, undo);
   return key;
@@ -71,7 +71,6 @@ export function updateSession(
   const tx = txConfig(live.link, words);
   const next = { key: keyOf(tx), txConfig: tx };
   if (hex(tx.remote) !== hex(was.txConfig.remote)) refuseLoopTo(state, live, words);
-  allowKind(state, live, tx, undo);
   if (!isDeepStrictEqual(next.key, was.key)) {
     moveSession(state, live, was, words, undo);
     forgetFarEnds(state, [was], undo);
@@ -99,6 +98,7 @@ export function rewriteSession(
   const wanted = wantedOf(state, live, words, key, slot);
   prepare(state, live, wanted, undo);
   keepSession(state, was, undo);
+  announce(state, live, wanted, undo);
   changeSession(state.maps, state.control, was, wanted, undo);
   const had = slotIn(was.rxConfig);
   if (had !== undefined && had !== slot) forgetSlots(state, live, new Set([had]));

@@ -38,7 +38,7 @@ export function endpointsOf(link: Link): Endpoint[] {
   const { endpoint } = tunnels[link.type];
   if (endpoint === undefined) return [];
   const zeroCsum = link.local.family === 6 && link.udpcsum === false;
-  return [receiverEndpoint(link, { local: toMapped(link.local), port: link.port, kind: endpoint.kind, zeroCsum })];
+  return [receiverEndpoint(link, { local: toMapped(link.local), port: link.port, kind: endpoint, zeroCsum })];
 }
 
 /** Where sessions of a link receive. What answers there is GTP. */

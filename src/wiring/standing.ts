@@ -18,7 +18,7 @@ import { errno, KernelError, UsageError } from '../errors';
 import { fromMapped, fromMappedPrefix, mappedLength, toMapped } from '../tunnels/address';
 import { formatId, isOfFrames, tunnels, typeOf } from '../tunnels/tunnels';
 import type { Selectors, SessionId, SessionWords, TxConfig } from '../tunnels/words';
-import { address as addressKind, mac as macKind, prefix as prefixKind } from '../values';
+import { address as addressKind, mac as macKind, type Prefix, prefix as prefixKind } from '../values';
 import type { LiveLink } from './links';
 import type { State } from './state';
 
@@ -71,7 +71,7 @@ export function checkPlaces(state: State, live: LiveLink, words: SessionWords, t
     const found = readPlace(state.maps, place);
     return found === undefined || (own !== undefined && isOf(found, own.key));
   };
-  checkSelectors(words);
+  checkReserved(words.ue);
   const chosen = chosenPlaces(live, words);
   if (chosen.length === 0) {
     const others = (state.maps.links.get(live.device.index)?.config.flags ?? 0) & ANY_SESSION;
@@ -115,18 +115,10 @@ function chosenPlaces({ device: { index }, link }: LiveLink, { ue, from, to, lla
   ];
 }
 
-function checkSelectors({ ue, from, to }: Selectors): void {
+function checkReserved(ue: readonly Prefix[]): void {
   const reserved = ue.find((prefix) => isReserved(toMapped(prefix.address)));
   if (reserved !== undefined) {
     throw new UsageError(`ue ${prefixKind.format(reserved)}: nobody has an address of ::fffd:0:0:0/79`);
-  }
-  if ((from === undefined) !== (to === undefined)) {
-    throw new UsageError(`"${from === undefined ? 'from' : 'to'}" is missing: from ADDR and to ADDR come together`);
-  }
-  if (from !== undefined && to !== undefined && from.family !== to.family) {
-    throw new UsageError(
-      `from ${addressKind.format(from)} and to ${addressKind.format(to)} are of different address families`,
-    );
   }
 }
 
