@@ -25,7 +25,7 @@ const SECTIONS: { readonly [name: string]: () => string } = {
 const stale = FILES.filter((file) => existsSync(file) && rewrite(file));
 if (process.argv.includes('--check')) {
   for (const file of stale)
-    console.error(`${file} is not what src/grammar.ts and tools/drop-words.ts have: run npm run gen`);
+    console.error(`${file} is not what src/grammar and tools/drop-words.ts have: run npm run gen`);
   process.exitCode = stale.length > 0 ? 1 : 0;
 } else for (const file of stale) console.log(`wrote ${file}`);
 
@@ -57,6 +57,7 @@ function manSynopsis(): string {
     manSyntax('OBJECT :=', [`{ ${names} }`]),
     ...commands,
     ...words.map(([name, tokens]) => manSyntax(`${name} :=`, tokens)),
+    ...formWords(grammar.session.commands.add).map(({ name, tokens }) => manSyntax(`ID (${name}) :=`, tokens)),
   ].join('\n');
 }
 

@@ -61,8 +61,9 @@ function checkMac({ id, payload, lladdr }: SessionWords, link: LinkSays): void {
   if (FRAME_TYPES.includes(link.type)) return;
   const on = `link ${link.name} is of type ${link.type} and carries IP packets`;
   if (payload === 'ip' && lladdr !== undefined) {
+    const mayBeFrames = id.type === 'geneve' || (id.type === 'gtp' && id.version === 1);
     throw new UsageError(`"lladdr" has no meaning: ${on}, and so does the session of type ${id.type}`, {
-      hint: id.type === 'gtp' || id.type === 'geneve' ? 'give payload ethernet, too' : 'leave out lladdr',
+      hint: mayBeFrames ? 'give payload ethernet, too' : 'leave out lladdr',
     });
   }
   if (payload === 'ethernet' && lladdr === undefined) {

@@ -8,7 +8,7 @@ import { readOptions } from '../../src/cli/options';
 import { choosePalette, plain } from '../../src/cli/palette';
 import { parse } from '../../src/cli/parse';
 import { type Printing, printJson, printRecords } from '../../src/cli/print';
-import { keyOf } from '../../src/grammar';
+import { keyOf, type Type } from '../../src/grammar';
 import { commands, type GivenWord, request } from './arbitraries';
 
 const LINK: OutputRecord = {
@@ -182,7 +182,10 @@ for (const [object, command, spec] of commands.filter(([, name]) => name === 'ad
       fc.property(request(spec), (all) => {
         // A MAC that nobody has to give is told with -d only.
         const given = all.filter(({ word, row }) => row.group === undefined && word !== 'lladdr');
-        const record = Object.fromEntries(given.map((item) => [keyOf(item.word), recordValue(item)]));
+        const record = Object.fromEntries(
+          given.map((item) => [keyOf(item.row.as ?? item.word), recordValue(item)] as const),
+        );
+        fc.pre(object === 'link' || record['type'] !== undefined); // records of sessions always tell it
         const line = show([record], '', { object: object as RecordObject });
         const parsed = parse([object, command, ...line.trim().split(' ')]);
         if (parsed.ask !== 'run') throw new Error(line);
@@ -208,8 +211,8 @@ function recordValue({ row, values }: GivenWord): OutputValue {
 
 function isUsual({ word, row, values }: GivenWord, record: OutputRecord): boolean {
   return (
-    values[0] === row.default ||
-    (row.flag === true && ['antispoof', 'udpcsum', 'seq'].includes(word)) ||
+    values[0] === (row.default ?? row.defaults?.[String(record['type'] ?? 'gtp') as Type]) ||
+    (row.flag === true && ['antispoof', 'udpcsum', 'seq', 'csum', 'iseq', 'oseq'].includes(word)) ||
     record[word] === null
   );
 }
