@@ -3,7 +3,18 @@
 // between a line that ends in "generated NAME" and one that ends in "end NAME". `--check` only tells whether they are up to
 // date.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { groups, help, optionNotation, rowHelp, shownOptions, synopsis, topHelp, working, wrap } from '../src/cli/help';
+import {
+  formWords,
+  groups,
+  help,
+  optionNotation,
+  rowHelp,
+  shownOptions,
+  synopsis,
+  topHelp,
+  working,
+  wrap,
+} from '../src/cli/help';
 import { notation, rowsOf } from '../src/cli/reading';
 import { type CommandSpec, grammar, type ObjectSpec, titleOf } from '../src/grammar';
 import { DROP_WORDS } from './drop-words';
