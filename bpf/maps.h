@@ -99,6 +99,7 @@ enum tx_flag {
 	TX_PSC_NONE = 1 << 23,
 	TX_PSC_DL = 1 << 24,
 	TX_PSC_UL = 1 << 25,
+	TX_UNKNOWN = 1 << 27,		/* without `ue` and `from`: takes frames to MAC addresses that nobody knows */
 	TX_L2SPEC = 1 << 26,		/* L2TP: the default sublayer stands in front of the frame */
 };
 

@@ -85,6 +85,7 @@ export const tx_flag = {
   psc_none: 8388608,
   psc_dl: 16777216,
   psc_ul: 33554432,
+  unknown: 134217728,
   l2spec: 67108864,
 } as const;
 
