@@ -202,6 +202,7 @@ const MISTAKES: readonly (readonly [type: Type, line: string])[] = [
   ['l2tp', 'session add dev l0 session_id 1 peer_session_id 2 remote ::2 encap ip udp_dport 5'],
   ['l2tp', 'session add dev l0 session_id 1 peer_session_id 2 remote ::2 from 10.0.0.1 to ::1'],
   ['vlan', 'session add dev l0 remote ::2'],
+  ['vlan', 'session add dev l0 type vxlan vni 5 remote ::2'],
   ['vlan', 'session del dev l0'],
 ];
 
@@ -215,7 +216,8 @@ test.serial('they are one line of error that quotes a word, at most one of hint,
 });
 
 function linkOf(type: Type): Home {
-  return { name: 'l0', type, port: (PORTS as ByType<number>)[type] ?? 0, local: address.parse('192.0.2.1') };
+  const local = address.parse(type === 'vlan' ? '0.0.0.0' : '192.0.2.1');
+  return { name: 'l0', type, port: (PORTS as ByType<number>)[type] ?? 0, local };
 }
 
 function parsed(line: string): never {
