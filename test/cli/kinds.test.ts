@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sessions of every kind: what their words mean on a link of some type, what of them cannot be, and how they are shown.
 import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
 import type { OutputRecord } from '../../src/cli/command';
 import { describeFailure } from '../../src/cli/failure';
 import { readOptions } from '../../src/cli/options';
@@ -9,9 +10,11 @@ import { parse } from '../../src/cli/parse';
 import { printRecords } from '../../src/cli/print';
 import { fresh, type Home, merged, type NewSession, receiveId, sessionOf } from '../../src/commands/session-words';
 import { wordsRecord } from '../../src/commands/words-record';
-import { type ByType, PORTS, type Request, TYPES, type Type } from '../../src/grammar';
+import { UsageError } from '../../src/errors';
+import { type ByType, type CommandSpec, grammar, PORTS, type Request, TYPES, type Type } from '../../src/grammar';
 import type { SessionWords } from '../../src/tunnels/words';
 import { address } from '../../src/values';
+import { request, typed } from './arbitraries';
 import { golden } from './golden';
 
 type Likeness = { readonly id: object; readonly [key: string]: unknown };
@@ -167,6 +170,21 @@ for (const type of TYPES) {
   });
 }
 
+test.serial('any words make a session that is shown as words that make the same, or are refused', (t) => {
+  const spec: CommandSpec = grammar.session.commands.add;
+  fc.assert(
+    fc.property(request(spec), fc.constantFrom(...TYPES), (given, type) => {
+      const line = parsed(['session', 'add', ...typed(given)]) as Request<'session', 'add'>;
+      const session = freshOrRefused(line, type);
+      if (session === undefined) return;
+      const record = { dev: 'l0', ...wordsRecord(session), name: line.name ?? null, state: 'up' };
+      const again = freshOrRefused(parsed(['session', 'add', ...print(record, '').trim().split(' ')]), type);
+      t.deepEqual(again === undefined ? undefined : wordsRecord(again), wordsRecord(session));
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test.serial('records of a type have the same keys, whatever is set', (t) => {
   for (const type of TYPES) {
     const [first = [], ...others] = LINES[type].map((line) => Object.keys(recordOf(type, line)));
@@ -220,8 +238,17 @@ function linkOf(type: Type): Home {
   return { name: 'l0', type, port: (PORTS as ByType<number>)[type] ?? 0, local };
 }
 
-function parsed(line: string): never {
-  const read = parse(line.split(' '));
+function freshOrRefused(line: NewSession, type: Type): SessionWords | undefined {
+  try {
+    return fresh(line, linkOf(type), line.local_teid === 'auto' ? 7 : undefined);
+  } catch (error) {
+    if (error instanceof UsageError) return undefined;
+    throw error;
+  }
+}
+
+function parsed(line: string | string[]): never {
+  const read = parse(typeof line === 'string' ? line.split(' ') : line);
   if (read.ask !== 'run') throw new Error(`asks for ${read.ask}`);
   return read.words as never;
 }
