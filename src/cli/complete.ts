@@ -63,7 +63,8 @@ function textsOf(spec: CommandSpec, words: object): ReadonlyMap<string, string> 
 function undecided(reading: Reading, types: readonly string[], { name, type }: LinkType): UsageError {
   const word = [...reading.given.keys()].find((each) => (rowOf(reading, each)?.of ?? []).length > 0) ?? 'type';
   const of = nameForms(rowOf(reading, word)?.of ?? [], false);
-  const expected = types.map((each) => `type ${each}`).join(' or ');
+  const expected =
+    types.length > 2 ? `type { ${types.join(' | ')} }` : types.map((each) => `type ${each}`).join(' or ');
   return wrong(
     reading,
     `"type" is missing: "${nameOf(reading, word)}" is a word of ${of}, link ${name} is of type ${type}: expected ${expected}`,

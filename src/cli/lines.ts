@@ -99,10 +99,12 @@ const LAYOUTS: { readonly [O in RecordObject]: Layout } = {
   path: {
     words: {
       ...grammar.path.commands.show.words,
+      type: grammar.link.commands.add.words.type,
       port: grammar.link.commands.add.words.port,
       sessions: { kind: port, help: '' },
     },
-    lead: ['local', 'remote', 'port', 'sessions'],
+    lead: ['local', 'remote', 'type', 'port', 'sessions'],
+    usual: ['type'],
     told: ['echo', 'errinds', 'extnotifies', 'last_seen', 'mtu'],
     computed: {},
     brief: ['local', 'remote', 'port', 'state', 'sessions'],

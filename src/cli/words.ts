@@ -13,7 +13,7 @@ import {
 } from '../grammar';
 import { checkComplete } from './complete';
 import { openForms } from './forms';
-import { nameOf, notation, opposite, type Reading, remaining, wrong } from './reading';
+import { nameOf, notation, opposite, type Reading, remaining, rowsOf, wrong } from './reading';
 import { suggest } from './suggest';
 
 /** The words of one command by key, as its Request type says. */
@@ -99,6 +99,10 @@ function unknownWord(reading: Reading, text: string): never {
   const expected = remaining(reading);
   const hint =
     suggest(text, expected) ??
+    suggest(
+      text,
+      rowsOf(reading.spec).map(([word, row]) => row.as ?? word),
+    ) ??
     (text.startsWith('-') ? `options come before the object: gtp ${text} ${reading.title}` : undefined);
   const home = homes(text, reading.title.split(' ')[0] ?? '')[0];
   const what =
@@ -117,8 +121,9 @@ function homes(text: string, object: string): string[] {
 }
 
 function repeated(reading: Reading, word: string, row: Row, before: string, text: string): UsageError {
-  const twice = row.flag ? `${before} ${text}` : `${word} ${before} ${word} ${text}`;
-  return wrong(reading, `"${word}" is given twice: expected one "${notation(word, row)}", got "${twice}"`);
+  const name = nameOf(reading, word);
+  const twice = row.flag ? `${before} ${text}` : `${name} ${before} ${name} ${text}`;
+  return wrong(reading, `"${name}" is given twice: expected one "${notation(word, row)}", got "${twice}"`);
 }
 
 function exclusive(reading: Reading, word: string): UsageError {

@@ -35,7 +35,7 @@ function linkRecord(state: State, live: LiveLink, sessions: number, extent: Exte
     ifname: device.name,
     ifindex: device.index,
     type: link.type,
-    local: address.format(link.local),
+    local: link.type === 'vlan' ? null : address.format(link.local),
     dev: names,
     netns: link.netns === '' ? null : link.netns,
     inner: peer?.name ?? null,

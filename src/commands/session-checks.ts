@@ -9,11 +9,20 @@ export type LinkSays = { readonly name: string; readonly type: TunnelType };
 
 /** Throws UsageError where the words of a session contradict each other or the kind of its link. */
 export function checkSession(words: SessionWords, link: LinkSays): void {
+  checkLocal(words, link);
   checkKeys(words);
   checkOptions(words);
   checkL2tp(words);
   checkSelectors(words);
   checkMac(words, link);
+}
+
+// A link of type vlan has no address that its sessions could take.
+function checkLocal({ id, local }: SessionWords, { name, type }: LinkSays): void {
+  if (id.type === 'vlan' || type !== 'vlan' || local.bytes.some((octet) => octet !== 0)) return;
+  throw new UsageError(`"local" is missing: link ${name} is of type vlan and has no outer address`, {
+    hint: 'give the outer address of this end with local ADDR',
+  });
 }
 
 function checkKeys({ id }: SessionWords): void {
@@ -61,8 +70,9 @@ function checkMac({ id, payload, lladdr }: SessionWords, link: LinkSays): void {
   if (FRAME_TYPES.includes(link.type)) return;
   const on = `link ${link.name} is of type ${link.type} and carries IP packets`;
   if (payload === 'ip' && lladdr !== undefined) {
+    const mayBeFrames = id.type === 'geneve' || (id.type === 'gtp' && id.version === 1);
     throw new UsageError(`"lladdr" has no meaning: ${on}, and so does the session of type ${id.type}`, {
-      hint: id.type === 'gtp' || id.type === 'geneve' ? 'give payload ethernet, too' : 'leave out lladdr',
+      hint: mayBeFrames ? 'give payload ethernet, too' : 'leave out lladdr',
     });
   }
   if (payload === 'ethernet' && lladdr === undefined) {

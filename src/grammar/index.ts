@@ -15,6 +15,7 @@ import {
   tid,
   version,
 } from '../values';
+import { TYPES } from './kinds';
 import { linkOuter, linkSettings, linkType } from './link-words';
 import { onLink, sessionChange, sessionFilter, sessionId, sessionWords } from './session-words';
 import { type CommandSpec, grouped, isLater, keys, type Later, later, type ObjectSpec, without } from './types';
@@ -39,7 +40,12 @@ export const grammar = {
             required: true,
             help: 'the end that stays here',
           },
-          type: { kind: linkType, default: 'gtp', help: 'default kind of the sessions' },
+          type: {
+            kind: linkType,
+            placeholder: 'TYPE',
+            default: 'gtp',
+            help: `kind of its sessions, unless they say another: ${TYPES.join(', ')}`,
+          },
           ...linkOuter,
           netns: { kind: netns, help: 'network namespace of the inner end; else it stays here' },
           inner: { kind: ifname, help: 'name of the inner end: eth0, or NAME followed by i if it stays here' },

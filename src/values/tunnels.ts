@@ -35,9 +35,9 @@ export const geneveOption: Kind<Uint8Array> = {
 };
 
 function readOption(text: string): Uint8Array {
-  const [type = '', number = '', data = '', ...rest] = text.split(':');
+  const [type = '', number = '', data, ...rest] = text.split(':');
   const head = [readHex(type, [2]), readHex(number, [1])];
-  if (head.includes(undefined) || rest.length > 0 || !/^([0-9a-fA-F]{2})*$/.test(data)) {
+  if (head.includes(undefined) || data === undefined || rest.length > 0 || !/^([0-9a-fA-F]{2})*$/.test(data)) {
     throw new UsageError(
       `expected CLASS:TYPE:HEX of 4, 2 and any number of hexadecimal digits, as in 0102:80:00112233, got "${text}"`,
     );

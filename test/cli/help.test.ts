@@ -39,7 +39,7 @@ test.serial('every word of a command stands in its help', (t) => {
   for (const [object, command, spec] of commands) {
     const text = help(object, command);
     for (const [word, row] of rowsOf(spec))
-      t.true(text.includes(row.placeholder ?? word) && row.help !== '', `${object} ${command} ${word}`);
+      t.true(text.includes(row.placeholder ?? row.as ?? word) && row.help !== '', `${object} ${command} ${word}`);
   }
 });
 
