@@ -18,6 +18,7 @@ import threading
 import time
 
 from scapy.all import *  # noqa: F401,F403  names for the expressions of op_build
+from scapy.contrib.geneve import *  # noqa: F401,F403
 from scapy.contrib.gtp import *  # noqa: F401,F403
 
 LIBC = ctypes.CDLL(None, use_errno=True)
