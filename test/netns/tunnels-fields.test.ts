@@ -25,7 +25,7 @@ const inMachines = using(twoMachines);
 /** Fields that each packet of one direction has, and the field that counts up. */
 interface Way {
   readonly fields: Readonly<Record<string, string>>;
-  readonly numbers?: string;
+  readonly numbers?: string | undefined;
   /** Of L2TP: octets of the cookie, and whether there is a sublayer. */
   readonly cookie?: 0 | 4 | 8;
   readonly sublayer?: boolean;
