@@ -64,7 +64,7 @@ const udpKind = (type: 'geneve' | 'vxlan', title: string, words: string, more = 
 /** The options of the kind below, as they go on the wire. */
 export const OPTIONS = '0102210112345678fff0060211223344aabbccdd';
 
-const optionWords = 'opt 0x0102:0x21:12345678 opt 0xfff0:0x06:11223344aabbccdd';
+const optionWords = 'opt 0102:21:12345678 opt fff0:06:11223344aabbccdd';
 
 const geneveKinds: readonly Kind[] = [
   udpKind('geneve', '', 'vni 100'),

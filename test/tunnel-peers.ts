@@ -51,6 +51,8 @@ export const vlanPeers: readonly VlanPeer[] = [
         [m.ue2, 'eth0'],
       ] as const)
         await plainDevice(ns, dev);
+      // A packet socket may send four octets more for a tag of 802.1Q alone.
+      await must(['ip', '-n', m.m2, 'link', 'set', 'ul', 'mtu', '1504']);
       await tagger(m.m2, 'port', 'ul', protocol === '802.1Q' ? 0x8100 : 0x88a8, id);
     },
   },

@@ -3,7 +3,8 @@
 import test, { type ExecutionContext } from 'ava';
 import { transfer } from '../agent';
 import { capture } from '../capture';
-import { closeFixture, scratch, using } from '../fixture';
+import { closeFixture, linkStats, scratch, using } from '../fixture';
+import { dropped } from '../records';
 import { must, within } from '../run';
 import { type Family, inner, outer, ping, type TwoMachines, twoMachines } from '../topology';
 import { complaints, type dissect, dissectWith } from '../tshark';
@@ -12,6 +13,7 @@ import {
   familiesOf,
   type Kind,
   kindOf,
+  LINK,
   OPTIONS,
   type TunnelType,
   titleOf,
@@ -172,6 +174,25 @@ for (const each of cases)
         for (const way of [0, 1] as const) await judged(t, file, each, family, way);
       }),
     );
+
+test.serial(
+  'geneve with a critical option: the C bit is set, and an end that does not know the option drops it (N3)',
+  inMachines(async (t, m) => {
+    const words = 'vni 100 opt 0102:81:00112233 opt 0102:01:';
+    const kind: Kind = { ...kindOf('geneve'), words: [words, 'vni 100'] };
+    const seen = await capture(m.m2, 'ul', `${scratch}/critical.pcap`, 'udp dst port 6081');
+    await addEnd(m, kind, 4, 0);
+    await addEnd(m, kind, 4, 1);
+    t.is(await ping(m.ue1, inner[4][1], 2, '-W', '0.2'), 0);
+    await seen.stop();
+    const fields = ['geneve.flags.critical', 'geneve.options'] as const;
+    const list = await dissectWith('-Y', `ip.src==${outer[4][0]}`)(seen.file, ...fields);
+    t.true(list.length > 0);
+    for (const packet of list) t.deepEqual(Object.values(packet), [['1'], ['010281010011223301020100']]);
+    const drops = dropped(await linkStats(m.m2, LINK));
+    t.deepEqual(Object.keys(drops), ['unknown_option']);
+  }),
+);
 
 /** A capture of all that two users exchange, from the first packet of the sessions on. */
 async function recorded(m: TwoMachines, kind: Kind, family: Family, more = ''): Promise<string> {
