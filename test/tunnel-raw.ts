@@ -98,6 +98,12 @@ export interface Deviation extends Sending {
   readonly becomes: 'delivered' | 'left' | { readonly drop: string };
 }
 
+/** The same with the protocol of IP in words, which scapy does not know for octets by hand. */
+export function named(each: Deviation, family: Family, protocol: number): Deviation {
+  const word = `${family === 4 ? 'proto' : 'nh'}=${protocol}`;
+  return { ...each, ip: [each.ip, word].filter(Boolean).join(',') };
+}
+
 /** What became of packets, counted: nothing else may have happened. */
 export interface Outcome {
   readonly delivered: readonly string[];

@@ -3,7 +3,7 @@
 import test from 'ava';
 import { closeFixture, using } from '../fixture';
 import { type Family, twoMachines } from '../topology';
-import { type Deviation, rawPeer, sessionDrops, tried, wanted } from '../tunnel-raw';
+import { type Deviation, named, rawPeer, sessionDrops, tried, wanted } from '../tunnel-raw';
 
 test.after.always(closeFixture);
 
@@ -170,8 +170,5 @@ for (const family of [4, 6] as const) {
 const reversed = (hex: string): string => Buffer.from(hex, 'hex').reverse().toString('hex');
 
 // Over IP nothing but the outer header says that this is L2TP.
-function withProtocol(each: Deviation, over: Over, family: Family): Deviation {
-  if (over.title === 'UDP') return each;
-  const named = family === 4 ? 'proto=115' : 'nh=115';
-  return { ...each, ip: [each.ip, named].filter(Boolean).join(',') };
-}
+const withProtocol = (each: Deviation, over: Over, family: Family): Deviation =>
+  over.title === 'UDP' ? each : named(each, family, 115);
