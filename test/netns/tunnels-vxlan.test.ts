@@ -153,3 +153,28 @@ test.serial(
     t.is(await ping(m.m2, '10.46.0.1', 2), 2);
   }),
 );
+
+test.serial(
+  'a VXLAN device of the kernel and a link of ours share address and port: each has its VNI',
+  inMachines(async (t, m) => {
+    const [local, remote] = outer[4];
+    for (const [ns, from, to, host] of [
+      [m.m1, local, remote, 1],
+      [m.m2, remote, local, 2],
+    ] as const) {
+      const make = `link add vx1 type vxlan local ${from} remote ${to} id 200 ${PORT}`;
+      await must(['ip', '-n', ns, ...make.split(' ')]);
+      await must(['ip', '-n', ns, '-b', '-'], { input: `addr add 10.46.0.${host}/24 dev vx1\nlink set vx1 up\n` });
+    }
+    t.is(await ping(m.m1, '10.46.0.2'), 3);
+    await kernelVxlan(m, 4, `id 100 ${PORT}`);
+    await vxlanLink(m, 4, 'vni 100');
+    t.is(await ping(m.ue1, inner[4][1]), 3);
+    t.is(await ping(m.m1, '10.46.0.2'), 3, "the kernel's goes on");
+    t.is(await ping(m.m2, '10.46.0.1'), 3);
+    const whole = { equal: true, received: size };
+    t.deepEqual(await transfer({ from: m.m2, to: m.m1, address: '10.46.0.1', size }), whole);
+    t.deepEqual(await transfer({ from: m.ue2, to: m.ue1, address: inner[4][0], size }), whole);
+    t.deepEqual(dropped(await addressStats(m.m1, local, 4789)), {});
+  }),
+);
