@@ -21,21 +21,23 @@ function receiveHalf({ type, words: [words] }: Kind): string {
   return word('vni') || word('session_id') || word('id');
 }
 
-for (const kind of kinds)
+for (const type of new Set(kinds.map((kind) => kind.type)))
   test.serial(
-    `${titleOf(kind)}: what show prints makes the same session again, and its receive half finds it`,
+    `${type}: what show prints makes the same session again, and its receive half finds it`,
     inMachines(async (t, m) => {
-      await addEnd(m, kind, 4, 0);
-      const [text, json] = [await gtpIn(m.m1, '-o session show'), await gtpIn(m.m1, '-j session show')];
-      t.regex(text, new RegExp(`^dev ${LINK} type ${kind.type} `));
-      const protocol = kind.words[0].includes('802.1ad') ? ' protocol 802.1ad' : '';
-      const half = `dev ${LINK} type ${kind.type} ${receiveHalf(kind)}${protocol}`.trim();
-      t.is(await gtpIn(m.m1, `-j session get ${half}`), json);
-      await gtpIn(m.m1, `session del ${half}`);
-      t.deepEqual(await sessions(m.m1), []);
-      await gtpIn(m.m1, `session add ${text.trim().replace(/\s+/g, ' ')}`);
-      t.is(await gtpIn(m.m1, '-o session show'), text);
-      t.is(await gtpIn(m.m1, '-j session show'), json);
+      for (const kind of kinds.filter((each) => each.type === type)) {
+        await addEnd(m, kind, 4, 0);
+        const [text, json] = [await gtpIn(m.m1, '-o session show'), await gtpIn(m.m1, '-j session show')];
+        t.regex(text, new RegExp(`^dev ${LINK} type ${type} `));
+        const half = `dev ${LINK} type ${type} ${receiveHalf(kind)}`.trim();
+        t.is(await gtpIn(m.m1, `-j session get ${half}`), json, titleOf(kind));
+        await gtpIn(m.m1, `session del ${half}`);
+        t.deepEqual(await sessions(m.m1), []);
+        await gtpIn(m.m1, `session add ${text.trim().replace(/\s+/g, ' ')}`);
+        t.is(await gtpIn(m.m1, '-o session show'), text, titleOf(kind));
+        t.is(await gtpIn(m.m1, '-j session show'), json, titleOf(kind));
+        await gtpIn(m.m1, `link del ${LINK}`);
+      }
     }),
   );
 
