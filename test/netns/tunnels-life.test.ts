@@ -48,7 +48,7 @@ for (const kind of plainKinds)
       await joinKind(m, kind, 4);
       const [local, remote] = outer[4];
       const way = kind.type === 'vlan' ? 'dev ul' : `local ${local} remote ${remote}`;
-      const { status, stderr } = await gtpTry(m.m1, `link add t1 type ${kind.type} ${way} ${kind.words[0]}`);
+      const { status, stderr } = await gtpTry(m.m1, `link add t1 type ${kind.type} ${way} ${kind.words[0]}`.trim());
       t.is(status, 2);
       t.regex(stderr, /^Error: .*File exists/);
       t.is((await sessions(m.m1)).length, 1);
