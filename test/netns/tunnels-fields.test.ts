@@ -203,7 +203,8 @@ async function recorded(m: TwoMachines, kind: Kind, family: Family, more = ''): 
   await addEnd(m, kind, family, 1, more);
   for (const version of [4, 6] as const) {
     await ping(m.ue1, inner[version][1], 2);
-    await transfer({ from: m.ue1, to: m.ue2, address: inner[version][1], size: 200_001 });
+    const { equal } = await transfer({ from: m.ue1, to: m.ue2, address: inner[version][1], size: 200_001 });
+    if (!equal) throw new Error('TCP did not arrive whole');
   }
   await seen.stop();
   return seen.file;

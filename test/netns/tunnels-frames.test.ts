@@ -97,10 +97,14 @@ async function compared(t: ExecutionContext, m: { ue1: string; ue2: string }, li
   const tap = await packetSocket(m.ue1, 'eth0');
   const seen = await during(m.ue2, 'eth0', async () => void (await tap.send(sent)), `ether src ${MAC.near}`);
   const came = seen.map((frame) => frame.toString('hex'));
-  const lost = list.filter((_, at) => !came.includes(sent[at]?.toString('hex') ?? ''));
+  const lost = list.filter((_, at) => !came.some((frame) => isSame(frame, sent[at]?.toString('hex') ?? '')));
   t.deepEqual(lost, []);
   t.is(came.length, sent.length, 'each once');
 }
+
+// A frame of less than 34 octets may be filled up with zeros, to what Ethernet wants: 60 octets.
+const isSame = (came: string, sent: string): boolean =>
+  came === sent || (sent.length < 68 && came === sent.padEnd(120, '0'));
 
 /** A link at m1 whose inner end belongs to a bridge in ue1, and the user of m2. */
 async function bridged(m: TwoMachines, kind: Kind): Promise<void> {
