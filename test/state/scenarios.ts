@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { gtpIn } from '../fixture';
-import { must } from '../run';
+import { must, within } from '../run';
 import { ends, type TwoMachines, twoMachines } from '../topology';
 
 /** A command, and those that come before it; on m1 of `machines`. */
@@ -18,6 +18,8 @@ export async function machines(): Promise<TwoMachines> {
     ...['link set other up', 'link set far up'],
   ];
   await must(['ip', '-n', m.m1, '-b', '-'], { input: `${lines.join('\n')}\n` });
+  // An inner end of frames would talk, and what is counted of that would count as a change.
+  await must(within(m.ue1, 'sysctl', '-qw', 'net.ipv6.conf.default.addr_gen_mode=1'));
   await gtpIn(m.m1, 'link show'); // the fixture flushes where a gtp has been
   return m;
 }
