@@ -13,7 +13,11 @@ mkdir /run/host /run/lock /run/netns
 mount --bind / /run/host
 mount -t tmpfs tmp /tmp
 mkdir -p "$job" /dev/shm
-mount -t hostfs none "$job" -o "$job" || echo "no $job"
+if [ "$shares" = 9p ]; then
+	mount -t 9p -o trans=virtio,version=9p2000.L,msize=500000,cache=none job "$job" || echo "no $job"
+else
+	mount -t hostfs none "$job" -o "$job" || echo "no $job"
+fi
 mount -t tmpfs shm /dev/shm
 
 # modules are loaded when they are asked for, from the folder of this kernel
