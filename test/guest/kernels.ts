@@ -70,6 +70,8 @@ export const kernels: readonly Kernel[] = [
 /** Those that boot in about a second. */
 export const quickKernels = kernels.filter(({ boots }) => boots === 'uml');
 
+export const emulatedKernels = kernels.filter(({ boots }) => boots !== 'uml');
+
 /** Where kernels are kept, outside the checkout: they are large and change with nothing in it. */
 export const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'gtp-test');
 
