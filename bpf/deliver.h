@@ -40,7 +40,7 @@ INLINE int is_session(const struct tx_session *s, const struct rx_key *key)
 	if (!s)
 		return 0;
 	c = &s->config[s->active & 1];
-	return tx_own_id(c) == key->id && tx_kind(c) == key->kind && addr_equal(c->local, key->local);
+	return tx_own_id(c) == key->id && c->kind == key->kind && addr_equal(c->local, key->local);
 }
 
 /* Does `addr` belong to the session, which has more prefixes than fit into rx_config? */

@@ -52,7 +52,7 @@ struct gtpu0 {
 
 INLINE __u32 gtpu_header_len(const struct tx_config *c)
 {
-	if (c->flags & TX_V0)
+	if (c->kind == KIND_GTP0)
 		return sizeof(struct gtpu0);
 	return c->ext_len || c->flags & TX_SEQ ? sizeof(struct gtpu) + 4 + c->ext_len : sizeof(struct gtpu);
 }
@@ -141,7 +141,7 @@ GLOBAL int gtpu_encap(struct __sk_buff *skb, const struct tx_config *c, const st
 
 	if (c->flags & TX_CSUM && !in->sums_to_zero)
 		rest = sum_packet(skb, ETH_HLEN, in->total);
-	if (outer_room(skb, in, v4, room))
+	if (outer_room(skb, in, v4, room, BPF_F_ADJ_ROOM_ENCAP_L4_UDP))
 		return -DROP_NO_ROOM;
 	at = data(skb);
 	end = data_end(skb);
@@ -154,11 +154,11 @@ GLOBAL int gtpu_encap(struct __sk_buff *skb, const struct tx_config *c, const st
 	eth->h_proto = v4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
 	at += ETH_HLEN;
 	if (v4)
-		outer_v4(at, c, in, in->total + room, random);
+		outer_v4(at, c, in, in->total + room, random, IPPROTO_UDP);
 	else if (at + sizeof(struct ipv6hdr) > end)
 		return -DROP_NO_ROOM;
 	else
-		outer_v6(at, c, in, in->total + room - ip);
+		outer_v6(at, c, in, in->total + room - ip, IPPROTO_UDP);
 	at += ip;
 	udp = at;
 	if ((void *)(udp + 1) > end)
@@ -168,7 +168,7 @@ GLOBAL int gtpu_encap(struct __sk_buff *skb, const struct tx_config *c, const st
 	udp->len = bpf_htons(in->total + room - ip);
 	udp->check = 0;
 	at += sizeof(*udp);
-	if (c->flags & TX_V0)
+	if (c->kind == KIND_GTP0)
 		sum = gtpu0_push(at, end, c, in->segment, seq);
 	else
 		sum = gtpu_push(at, end, c, in->segment, seq);

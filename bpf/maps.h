@@ -99,6 +99,7 @@ enum tx_flag {
 	TX_PSC_NONE = 1 << 23,
 	TX_PSC_DL = 1 << 24,
 	TX_PSC_UL = 1 << 25,
+	TX_UNKNOWN = 1 << 27,		/* without `ue` and `from`: takes frames to MAC addresses that nobody knows */
 	TX_L2SPEC = 1 << 26,		/* L2TP: the default sublayer stands in front of the frame */
 };
 
@@ -247,7 +248,8 @@ struct detail {
 	__u8 macs[12];		/* of frames that a link of packets sends: destination and source */
 	__u8 cookie_len;	/* L2TP: octets of the cookie that packets to us must have */
 	__u8 head_len;
-	__u8 pad[2];
+	__u8 critical;		/* Geneve: one of the options is (N3) */
+	__u8 pad;
 	__u8 cookie[8];
 	__u8 head[252];		/* octets to send: options of Geneve, the cookie of L2TP */
 };

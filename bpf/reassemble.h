@@ -106,13 +106,16 @@ INLINE __u32 fragment_port(struct __sk_buff *skb, const struct fragment *f)
 
 INLINE int is_endpoint(const void *local, __u32 port)
 {
-	struct endpoint_key key = { .port = port, .kind = KIND_GTP };
+	struct endpoint_key key = { .port = port };
 
 	addr_copy(key.local, local);
-	if (bpf_map_lookup_elem(&endpoints, &key))
-		return 1;
-	key.kind = KIND_GTP0;
-	return bpf_map_lookup_elem(&endpoints, &key) != 0;
+#pragma unroll
+	for (int kind = KIND_GTP; kind <= KIND_L2TP; kind++) {
+		key.kind = kind;
+		if (bpf_map_lookup_elem(&endpoints, &key))
+			return 1;
+	}
+	return 0;
 }
 
 /* Counts what is lost. Where no port was seen it must have been the port of GTP-U. */

@@ -58,6 +58,14 @@ test.serial("the README's first tunnel works as it stands there", async (t) => {
   t.regex(stdout, NOTHING);
 });
 
+test.serial("the README's other tunnels work as it stands there", async (t) => {
+  const { status, stdout, stderr } = await onMachine(readmeCommands('Other tunnels'));
+  t.is(status, 0, stderr + stdout);
+  t.regex(stdout, /3 packets transmitted, 3 received/);
+  t.is(count(stdout, /^dev vx[12] type vxlan vni 5 remote 127\.0\.0\.[23] local 127\.0\.0\.[23] dstport 4789$/m), 2);
+  t.regex(stdout, NOTHING);
+});
+
 test.serial("the README's signalling works as it stands there", async (t) => {
   const { status, stdout, stderr } = await onMachine(readmeCommands('Signalling'));
   t.is(status, 0, stderr + stdout);

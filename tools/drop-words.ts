@@ -5,7 +5,7 @@ type Reason = Exclude<keyof typeof drop_reason, 'none' | 'reasons'>;
 
 /** What each reason for a drop means to users, for man/gtp.8; the compiler misses one that is not told. */
 export const DROP_WORDS: { readonly [R in Reason]: string } = {
-  not_ip: 'The inner end sent a frame that holds no IP packet',
+  not_ip: 'The inner end sent a frame without an IP packet into a link or session that carries packets',
   bad_inner: 'The inner packet is cut short, longer than what came, or neither IPv4 nor IPv6',
   no_session: 'No session of the link wants this inner address, or an Error Indication has ended it',
   no_route: 'There is no route to the remote of the session',
@@ -29,8 +29,19 @@ export const DROP_WORDS: { readonly [R in Reason]: string } = {
   zero_checksum: 'There is no UDP checksum over IPv6, and noudpcsum was not given',
   bad_source: 'The outer source is an address or port that no host sends from',
   bad_message: 'Signalling without what it must have',
-  unknown_session: 'An Error Indication about no session of ours',
+  unknown_session: 'An Error Indication about no session of ours, or an L2TP session ID that none has',
   unexpected: 'An Echo Response that no program waits for, or a notification from no peer',
   echo_off: 'An Echo Request where echo off holds',
   rate_limited: 'An Echo Request above the rate',
+  unknown_vni: 'Geneve or VXLAN with a VNI that no session here has, or none with this peer',
+  unknown_key: 'GRE with a key that no session here has, or without one where none is without',
+  bad_header: 'Bits of a GRE or VXLAN header that nobody may send, or a version of Geneve that is not known',
+  bad_option: 'The lengths of Geneve options do not add up',
+  unknown_option: 'A critical Geneve option that is not known',
+  control: 'A Geneve control packet',
+  bad_protocol: 'A payload of a type that the session does not carry',
+  bad_cookie: 'The cookie of L2TP is not the one that peer_cookie says',
+  no_sequence: 'A packet without a number where the session wants them',
+  out_of_order: 'A packet behind a number that came before',
+  bad_frame: 'The inner frame is too short for an Ethernet header',
 };

@@ -85,6 +85,7 @@ export const tx_flag = {
   psc_none: 8388608,
   psc_dl: 16777216,
   psc_ul: 33554432,
+  unknown: 134217728,
   l2spec: 67108864,
 } as const;
 
@@ -209,32 +210,6 @@ export interface scratch {
   readonly octets: Uint8Array;
 }
 
-export interface config {
-  readonly epoch: number;
-  readonly shim_out: number;
-  readonly shim_in: number;
-  readonly shim_used: number;
-  readonly ports: readonly bigint[];
-  readonly tunnel_ports: readonly bigint[];
-  readonly kinds: number;
-}
-
-export interface endpoint_key {
-  readonly local: Uint8Array;
-  readonly port: number;
-  readonly kind: number;
-}
-
-export interface endpoint {
-  readonly flags: number;
-  readonly restart_count: number;
-  readonly answered: bigint;
-  readonly passed: bigint;
-  readonly sent_echo: bigint;
-  readonly sent_errind: bigint;
-  readonly sent_extnotify: bigint;
-}
-
 export interface drop_key {
   readonly id: bigint;
   readonly local: Uint8Array;
@@ -289,6 +264,53 @@ export interface prefix_key {
   readonly addr: Uint8Array;
 }
 
+export interface config {
+  readonly epoch: number;
+  readonly shim_out: number;
+  readonly shim_in: number;
+  readonly shim_used: number;
+  readonly ports: readonly bigint[];
+  readonly tunnel_ports: readonly bigint[];
+  readonly kinds: number;
+}
+
+export interface link_config {
+  readonly flags: number;
+  readonly mtu: number;
+  readonly slots: bigint;
+}
+
+export interface link_state {
+  readonly config: link_config;
+  readonly icmp_sent: bigint;
+  readonly fallback: tx_session;
+}
+
+export interface endpoint_key {
+  readonly local: Uint8Array;
+  readonly port: number;
+  readonly kind: number;
+}
+
+export interface endpoint {
+  readonly flags: number;
+  readonly restart_count: number;
+  readonly answered: bigint;
+  readonly passed: bigint;
+  readonly sent_echo: bigint;
+  readonly sent_errind: bigint;
+  readonly sent_extnotify: bigint;
+}
+
+export interface head {
+  readonly words: readonly number[];
+  readonly front: readonly number[];
+  readonly sublayer: number;
+  readonly len: number;
+  readonly more: number;
+  readonly room: number;
+}
+
 export interface bpf_spin_lock {
   readonly val: number;
 }
@@ -339,16 +361,36 @@ export interface pieces {
   readonly octets: Uint8Array;
 }
 
-export interface link_config {
-  readonly flags: number;
-  readonly mtu: number;
-  readonly slots: bigint;
+export interface trip {
+  readonly ifindex: number;
+  readonly packets: number;
+  readonly bytes: bigint;
+  readonly in_shim: number;
+  readonly cut: number;
+  readonly slot: number;
 }
 
-export interface link_state {
-  readonly config: link_config;
-  readonly icmp_sent: bigint;
-  readonly fallback: tx_session;
+export interface inner {
+  readonly total: number;
+  readonly segment: number;
+  readonly headers: number;
+  readonly l4: number;
+  readonly sum: number;
+  readonly version: number;
+  readonly protocol: number;
+  readonly simple: number;
+  readonly sums_to_zero: number;
+  readonly fragment: number;
+  readonly dont_fragment: number;
+  readonly tos: number;
+  readonly ttl: number;
+  readonly front: number;
+}
+
+export interface work {
+  readonly trip: trip;
+  readonly inner: inner;
+  readonly key: Uint8Array;
 }
 
 export interface link_words {
@@ -386,6 +428,7 @@ export interface detail {
   readonly macs: Uint8Array;
   readonly cookie_len: number;
   readonly head_len: number;
+  readonly critical: number;
   readonly cookie: Uint8Array;
   readonly head: Uint8Array;
 }
@@ -502,15 +545,18 @@ export interface control {
 
 export interface Structs {
   scratch: scratch;
-  config: config;
-  endpoint_key: endpoint_key;
-  endpoint: endpoint;
   drop_key: drop_key;
   drop_count: drop_count;
   tx_key: tx_key;
   tx_config: tx_config;
   tx_session: tx_session;
   prefix_key: prefix_key;
+  config: config;
+  link_config: link_config;
+  link_state: link_state;
+  endpoint_key: endpoint_key;
+  endpoint: endpoint;
+  head: head;
   bpf_spin_lock: bpf_spin_lock;
   fragment_key: fragment_key;
   piece: piece;
@@ -518,8 +564,9 @@ export interface Structs {
   foreign: foreign;
   datagrams: datagrams;
   pieces: pieces;
-  link_config: link_config;
-  link_state: link_state;
+  trip: trip;
+  inner: inner;
+  work: work;
   link_words: link_words;
   pair_key: pair_key;
   rx_key: rx_key;
@@ -543,15 +590,17 @@ export interface Structs {
 
 export interface MapTypes {
   scratch: { key: number; value: readonly scratch[] };
-  config: { key: number; value: config };
-  endpoints: { key: endpoint_key; value: endpoint };
   drops: { key: drop_key; value: readonly drop_count[] };
   tx: { key: tx_key; value: tx_session };
   tx_prefix: { key: prefix_key; value: tx_session };
+  config: { key: number; value: config };
+  links: { key: number; value: link_state };
+  devices: { key: number; value: number };
+  endpoints: { key: endpoint_key; value: endpoint };
+  heads: { key: number; value: readonly head[] };
   datagrams: { key: number; value: datagrams };
   pieces: { key: number; value: pieces };
-  devices: { key: number; value: number };
-  links: { key: number; value: link_state };
+  works: { key: number; value: readonly work[] };
   link_words: { key: number; value: link_words };
   tx_pair: { key: pair_key; value: tx_session };
   details: { key: rx_key; value: detail };
@@ -576,40 +625,6 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     size: 520,
     fields: {
       octets: [0, 'u8[520]'],
-    },
-  },
-  config: {
-    size: 16408,
-    fields: {
-      epoch: [0, 'u32'],
-      shim_out: [4, 'u32'],
-      shim_in: [8, 'u32'],
-      shim_used: [12, 'u32'],
-      ports: [16, 'u64[1024]'],
-      tunnel_ports: [8208, 'u64[1024]'],
-      kinds: [16400, 'u32'],
-      pad: [16404, 'u32'],
-    },
-  },
-  endpoint_key: {
-    size: 20,
-    fields: {
-      local: [0, 'u8[16]'],
-      port: [16, 'u16'],
-      kind: [18, 'u8'],
-      pad: [19, 'u8'],
-    },
-  },
-  endpoint: {
-    size: 48,
-    fields: {
-      flags: [0, 'u32'],
-      restart_count: [4, 'u32'],
-      answered: [8, 'u64'],
-      passed: [16, 'u64'],
-      sent_echo: [24, 'u64'],
-      sent_errind: [32, 'u64'],
-      sent_extnotify: [40, 'u64'],
     },
   },
   drop_key: {
@@ -678,6 +693,67 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       addr: [12, 'u8[16]'],
     },
   },
+  config: {
+    size: 16408,
+    fields: {
+      epoch: [0, 'u32'],
+      shim_out: [4, 'u32'],
+      shim_in: [8, 'u32'],
+      shim_used: [12, 'u32'],
+      ports: [16, 'u64[1024]'],
+      tunnel_ports: [8208, 'u64[1024]'],
+      kinds: [16400, 'u32'],
+      pad: [16404, 'u32'],
+    },
+  },
+  link_config: {
+    size: 16,
+    fields: {
+      flags: [0, 'u32'],
+      mtu: [4, 'u32'],
+      slots: [8, 'u64'],
+    },
+  },
+  link_state: {
+    size: 200,
+    fields: {
+      config: [0, 'link_config'],
+      icmp_sent: [16, 'u64'],
+      fallback: [24, 'tx_session'],
+    },
+  },
+  endpoint_key: {
+    size: 20,
+    fields: {
+      local: [0, 'u8[16]'],
+      port: [16, 'u16'],
+      kind: [18, 'u8'],
+      pad: [19, 'u8'],
+    },
+  },
+  endpoint: {
+    size: 48,
+    fields: {
+      flags: [0, 'u32'],
+      restart_count: [4, 'u32'],
+      answered: [8, 'u64'],
+      passed: [16, 'u64'],
+      sent_echo: [24, 'u64'],
+      sent_errind: [32, 'u64'],
+      sent_extnotify: [40, 'u64'],
+    },
+  },
+  head: {
+    size: 60,
+    fields: {
+      words: [0, 'be32[6]'],
+      front: [24, 'be32[5]'],
+      sublayer: [44, 'be32'],
+      len: [48, 'u32'],
+      more: [52, 'u32'],
+      room: [56, 'u32'],
+    },
+  },
   bpf_spin_lock: {
     size: 4,
     fields: {
@@ -743,20 +819,42 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       octets: [256, 'u8[32768]'],
     },
   },
-  link_config: {
-    size: 16,
+  trip: {
+    size: 24,
     fields: {
-      flags: [0, 'u32'],
-      mtu: [4, 'u32'],
-      slots: [8, 'u64'],
+      ifindex: [0, 'u32'],
+      packets: [4, 'u32'],
+      bytes: [8, 'u64'],
+      in_shim: [16, 'u8'],
+      cut: [17, 'u8'],
+      slot: [18, 'u8'],
     },
   },
-  link_state: {
-    size: 200,
+  inner: {
+    size: 32,
     fields: {
-      config: [0, 'link_config'],
-      icmp_sent: [16, 'u64'],
-      fallback: [24, 'tx_session'],
+      total: [0, 'u32'],
+      segment: [4, 'u32'],
+      headers: [8, 'u32'],
+      l4: [12, 'u32'],
+      sum: [16, 'u32'],
+      version: [20, 'u8'],
+      protocol: [21, 'u8'],
+      simple: [22, 'u8'],
+      sums_to_zero: [23, 'u8'],
+      fragment: [24, 'u8'],
+      dont_fragment: [25, 'u8'],
+      tos: [26, 'u8'],
+      ttl: [27, 'u8'],
+      front: [28, 'u8'],
+    },
+  },
+  work: {
+    size: 96,
+    fields: {
+      trip: [0, 'trip'],
+      inner: [24, 'inner'],
+      key: [56, 'u8[36]'],
     },
   },
   link_words: {
@@ -802,7 +900,8 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       macs: [0, 'u8[12]'],
       cookie_len: [12, 'u8'],
       head_len: [13, 'u8'],
-      pad: [14, 'u8[2]'],
+      critical: [14, 'u8'],
+      pad: [15, 'u8'],
       cookie: [16, 'u8[8]'],
       head: [24, 'u8[252]'],
     },
@@ -956,15 +1055,17 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
 
 export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   scratch: { type: 6, key: 'u32', value: 'scratch' },
-  config: { type: 2, key: 'u32', value: 'config' },
-  endpoints: { type: 1, key: 'endpoint_key', value: 'endpoint' },
   drops: { type: 5, key: 'drop_key', value: 'drop_count' },
   tx: { type: 1, key: 'tx_key', value: 'tx_session' },
   tx_prefix: { type: 11, key: 'prefix_key', value: 'tx_session' },
+  config: { type: 2, key: 'u32', value: 'config' },
+  links: { type: 1, key: 'u32', value: 'link_state' },
+  devices: { type: 25, key: 'u32', value: 'u32' },
+  endpoints: { type: 1, key: 'endpoint_key', value: 'endpoint' },
+  heads: { type: 6, key: 'u32', value: 'head' },
   datagrams: { type: 2, key: 'u32', value: 'datagrams' },
   pieces: { type: 2, key: 'u32', value: 'pieces' },
-  devices: { type: 25, key: 'u32', value: 'u32' },
-  links: { type: 1, key: 'u32', value: 'link_state' },
+  works: { type: 6, key: 'u32', value: 'work' },
   link_words: { type: 1, key: 'u32', value: 'link_words' },
   tx_pair: { type: 1, key: 'pair_key', value: 'tx_session' },
   details: { type: 1, key: 'rx_key', value: 'detail' },

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
+import type { Structs } from '../datapath/layout.gen';
 import type { Address, Prefix, Teid, Tid } from '../values';
-import type { Inherit, SourcePort } from './gtp';
+
+export type TxConfig = Structs['tx_config'];
+export type RxConfig = Structs['rx_config'];
+export type Detail = Structs['detail'];
+
+export type Role = 'ggsn' | 'sgsn';
+export type SourcePort = 'fixed' | 'hash' | number;
+export type Inherit = 'inherit' | number;
 
 /** The kinds of sessions, and of links by default. */
 export type TunnelType = 'gtp' | 'gre' | 'gretap' | 'geneve' | 'vxlan' | 'l2tp' | 'vlan';
@@ -41,6 +49,49 @@ export type SessionId =
       readonly udp_dport: number;
     }
   | { readonly type: 'vlan'; readonly id: number; readonly protocol: '802.1Q' | '802.1ad' };
+
+export type GtpId = Extract<SessionId, { readonly type: 'gtp' }>;
+export type GreId = Extract<SessionId, { readonly ikey: number | undefined }>;
+export type VniId = Extract<SessionId, { readonly vni: number }>;
+export type L2tpId = Extract<SessionId, { readonly type: 'l2tp' }>;
+export type VlanId = Extract<SessionId, { readonly type: 'vlan' }>;
+
+/** What every session of a link shares unless its own words say otherwise. */
+export type LinkWords = {
+  readonly type: TunnelType;
+  /** 0.0.0.0 for vlan. */
+  readonly local: Address;
+  /** Where sessions of the link's own type receive; 0 where these have no ports. */
+  readonly port: number;
+  readonly role: Role;
+  /** For sessions of the link's own type. */
+  readonly srcport: SourcePort;
+  readonly ttl: Inherit;
+  readonly tos: Inherit;
+  /** undefined: by kind and outer address family. */
+  readonly udpcsum: boolean | undefined;
+  readonly df: 'set' | 'unset' | 'inherit';
+  readonly gso: 'auto' | 'split' | 'keep';
+  readonly deliver: 'auto' | 'bulk' | 'small';
+  readonly hairpin: boolean;
+  readonly errind_action: 'none' | 'mark' | 'del';
+  /** Devices to listen on, lo included; sessions of type vlan use the first. */
+  readonly dev: readonly number[];
+};
+
+/** Where a link's packets are delivered. */
+export type Target = {
+  readonly ifindex: number;
+  readonly dmac: Uint8Array;
+  readonly smac: Uint8Array;
+  /** The inner end is in the namespace of the link itself. */
+  readonly here: boolean;
+  /** On a link of frames: where the session stands beside its other places. */
+  readonly slot?: number | undefined;
+};
+
+/** What selects a session for sending, as its places tell. */
+export type Selectors = Pick<SessionWords, 'ue' | 'from' | 'to' | 'lladdr'>;
 
 /** One session as the user describes it; what is undefined follows the link or was not given. */
 export type SessionWords = {

@@ -4,6 +4,7 @@ import { readDrops } from '../datapath/drops';
 import { drop_reason, type Structs } from '../datapath/layout.gen';
 import type { Stored } from '../datapath/sessions';
 import type { Received, Tally } from '../datapath/tally';
+import { dropsId } from './endpoints';
 import type { State } from './state';
 
 type Count = { readonly packets: bigint; readonly bytes: bigint };
@@ -54,7 +55,7 @@ export function endpointStats(
   endpoint: Structs['endpoint'],
   isFirst: boolean,
 ): Stats {
-  const drops = isFirst ? readDrops(state.maps, { ifindex: 0, id: BigInt(key.port), local: key.local }) : {};
+  const drops = isFirst ? readDrops(state.maps, { ifindex: 0, id: dropsId(key), local: key.local }) : {};
   return {
     ...NO_STATS,
     answered: endpoint.answered,

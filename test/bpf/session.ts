@@ -10,7 +10,7 @@ import type {
   tx_config,
   tx_session,
 } from '../../src/datapath/layout.gen';
-import { drop_reason, kind, path_kind } from '../../src/datapath/layout.gen';
+import { drop_reason, kind, path_kind, tx_flag } from '../../src/datapath/layout.gen';
 import { A, B, mac, mapped, octets } from './packet';
 
 /** The link's ifindex, and the inner end that frames are delivered to, unless a test says otherwise: lo. */
@@ -66,6 +66,7 @@ export function txConfig({ local = A, remote = B, ext = Buffer.alloc(0), ...word
     dport: PORT,
     ttl: 64,
     ext_len: ext.length,
+    kind: (words.flags ?? 0) & tx_flag.v0 ? kind.gtp0 : kind.gtp,
     ...words,
     local: mapped(local),
     remote: mapped(remote),
@@ -103,7 +104,7 @@ export function rxConfig({ remote = A, ue4, ue6, ...words }: RxWords = {}): rx_c
 export function rxKey({ local = B, teid = LOCAL_TEID, port, tid }: RxAt = {}): rx_key {
   const id = tid ?? BigInt(teid);
   const of = tid === undefined ? kind.gtp : kind.gtp0;
-  return { local: mapped(local), id, port: port ?? (tid === undefined ? PORT : PORT0), kind: of, scope: 0 };
+  return { local: mapped(local), id, port: port ?? (tid === undefined ? PORT : PORT0), kind: of, form: 0, scope: 0 };
 }
 
 export function peerKey(local: string, remote: string): peer_key {

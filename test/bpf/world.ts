@@ -89,7 +89,7 @@ export function makeWorld(): World {
 
   const setFlags = (flags: number): void => {
     const old = maps.links.get(LINK) ?? zero('link_state');
-    maps.links.put(LINK, { ...old, config: { flags: old.config.flags | flags, mtu: 1500 } });
+    maps.links.put(LINK, { ...old, config: { ...old.config, flags: old.config.flags | flags, mtu: 1500 } });
   };
   const sends = (words: TxWords | undefined, ue: string, read: () => Count | undefined): void =>
     counters.counts(`tx ${hex(words?.teid ?? REMOTE_TEID)}`, ue, read);
@@ -178,8 +178,11 @@ export function makeWorld(): World {
 
 const EMPTIED = [
   'tx',
+  'tx_pair',
   'tx_prefix',
   'rx',
+  'details',
+  'fdb',
   'endpoints',
   'locals',
   'drops',

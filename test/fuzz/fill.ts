@@ -11,7 +11,10 @@ import { endpoints, sessions } from './places';
 export function fill({ maps }: Programs): void {
   maps.config.put(0, { ...zero('config'), shim_out: LINK, shim_in: LINK, ports: portBits(2152, 3386, 9000) });
   maps.devices.put(LINK, LINK);
-  maps.links.put(LINK, { ...zero('link_state'), config: { flags: link_flag.select | link_flag.prefix, mtu: 1500 } });
+  maps.links.put(LINK, {
+    ...zero('link_state'),
+    config: { flags: link_flag.select | link_flag.prefix, mtu: 1500, slots: 0n },
+  });
   for (const endpoint of endpoints) putEndpoint(maps, endpoint);
   for (const session of sessions) putSession(maps, session);
 }
@@ -69,7 +72,7 @@ function putSession(maps: Maps, session: Session): void {
 
 /** The key of a session's receive half. */
 export function rxKey({ version, local, port, id }: Session): rx_key {
-  return { local: mappedHex(local), id, port, kind: kindOf(version), scope: 0 };
+  return { local: mappedHex(local), id, port, kind: kindOf(version), form: 0, scope: 0 };
 }
 
 function ownPrefixes(ue: readonly Prefix[]): object {
@@ -90,6 +93,7 @@ function putPrefix(maps: Maps, { address, length }: Prefix, session: Session): v
     local_teid: Number(session.id & 0xffffffffn),
     teid: session.version === 0 ? Number(session.id >> 32n) : session.remoteTeid,
     flags: session.version === 0 ? tx_flag.v0 : 0,
+    kind: kindOf(session.version),
     local: mappedHex(session.local),
     remote: mappedHex(session.remote),
   };
