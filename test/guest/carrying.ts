@@ -15,7 +15,7 @@ const v6 = (words: string, theirWords: string): Case => made(site, 6, words, the
 const GENEVE: readonly Case[] = [
   v4('geneve vni 1', 'geneve id 1'),
   v4('geneve vni 16777215 noudpcsum', 'geneve id 16777215 udpcsum'),
-  v4('geneve vni 2 opt 0x0102:0x03:aabbccdd opt 0xffff:0x7f:0011223344556677', 'geneve id 2 ttl 7 tos 0x10'),
+  v4('geneve vni 2 opt 0102:03:aabbccdd opt ffff:7f:0011223344556677', 'geneve id 2 ttl 7 tos 0x10'),
   v6('geneve vni 1', 'geneve id 1'),
   v6('geneve vni 2 port 6082 dstport 6082 noudpcsum', 'geneve id 2 dstport 6082 udp6zerocsumtx udp6zerocsumrx'),
   {
@@ -89,7 +89,7 @@ const L2TP: readonly Case[] = [
 ];
 
 /** An emulated kernel shows what the same release cannot as User Mode Linux. */
-const casesOf = (kernel: Kernel): readonly Case[] => {
+export const casesOf = (kernel: Kernel): readonly Case[] => {
   const isShown = kernel.boots !== 'uml' && quickKernels.some(({ release }) => release === kernel.release);
   return [...(isShown ? [] : [...GENEVE, ...VXLAN, ...GRE, ...VLAN]), ...(kernel.l2tp ? L2TP : [])];
 };

@@ -26,27 +26,25 @@ export const placeIn =
   (text) =>
     must(within(ns, '/bin/sh', '-c', text));
 
-/** Makes every case: our links and sessions one by one, their devices all by one program, as starting one there takes long. */
+/**
+ * Makes every case: our links and sessions one by one, their devices all by one program, as starting one there takes long. Theirs
+ * are first, as a kernel that wants numbers in order misses those that it never saw; and up last, so that nothing is refused.
+ */
 export async function joinAll({ m1, ue1, guest }: Beside, site: Site, cases: readonly Case[]): Promise<Joint[]> {
   const joints = cases.map(({ title }, index): Joint => {
     const [n, tail] = [index + 1, `${site.number}n${index + 1}`];
     const users = [userOf(site, n, 1), userOf(site, n, 2)] as const;
     return { title, link: `t${tail}`, inner: `i${tail}`, device: `d${tail}`, users };
   });
+  await guest.ip(cases.flatMap(({ theirs }, index) => theirs.map((line) => line.replace('DEV', joints[index]?.device ?? ''))));
   for (const [index, { link, session }] of cases.entries()) {
     const joint = joints[index] as Joint;
     await gtpIn(m1, `link add ${joint.link} ${link} netns ${ue1} inner ${joint.inner} ${addressWords(joint.users[0])}`);
     if (session !== undefined) await gtpIn(m1, `session add dev ${joint.link} ${session}`);
   }
-  await guest.ip(cases.flatMap(({ theirs }, index) => theirLines(joints[index] as Joint, theirs)));
+  await guest.ip(joints.flatMap(({ device, users }) => [`link set ${device} up`, ...addressLines(users[1], device)]));
   return joints;
 }
-
-const theirLines = ({ device, users }: Joint, lines: readonly string[]): string[] => [
-  ...lines.map((line) => line.replace('DEV', device)),
-  `link set ${device} up`,
-  ...addressLines(users[1], device),
-];
 
 /** What is to be pinged: from where, to where, with IP packets of how many octets. */
 export type Ping = readonly [source: string, destination: string, size: number, device?: string];
