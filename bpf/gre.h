@@ -23,16 +23,13 @@ INLINE __u32 gre_head(const struct tx_config *c, const struct inner *in, __u32 s
 {
 	__be16 flags = (c->flags & TX_GRE_CSUM ? GRE_CSUM : 0) | (c->flags & TX_KEY ? GRE_KEY : 0) |
 		       (c->flags & TX_SEQ ? GRE_SEQ : 0);
-	__be32 key = c->flags & TX_KEY ? c->teid : bpf_htonl(seq);
+	__be32 *more = to + (c->flags & TX_GRE_CSUM ? 2 : 1);
 
 	to[0] = (__u32)inner_protocol(in) << 16 | flags;
-	if (c->flags & TX_GRE_CSUM) {
-		to[2] = key;
-		to[3] = bpf_htonl(seq);
-	} else {
-		to[1] = key;
-		to[2] = bpf_htonl(seq);
-	}
+	if (c->flags & TX_KEY)
+		*more++ = c->teid;
+	if (c->flags & TX_SEQ)
+		*more = bpf_htonl(seq);
 	return gre_len(c);
 }
 

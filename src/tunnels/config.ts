@@ -97,11 +97,17 @@ export function detailOf(link: LinkWords, words: SessionWords, target: Target): 
   if (macs.length + head.length + cookie.length === 0) return undefined;
   return {
     macs: filled(macs, MACS),
+    critical: hasCritical(words.opt) ? 1 : 0,
     cookie_len: cookie.length,
     head_len: head.length,
     cookie: filled(cookie, COOKIE_MAX),
     head: filled(head, HEAD_MAX),
   };
+}
+
+// N3: the first bit of an option's type says so.
+function hasCritical(options: readonly Uint8Array[]): boolean {
+  return options.some(([, , type = 0]) => (type & 0x80) !== 0);
 }
 
 /** The words of a session from what the kernel holds: the inverse of txConfig, rxConfig and detailOf. */
