@@ -24,6 +24,8 @@ mount -t tmpfs shm /dev/shm
 echo "$job/modprobe" >/proc/sys/kernel/modprobe
 [ -e /proc/net/if_inet6 ] || "$job/modprobe" ipv6
 for each in all default; do echo 0 >/proc/sys/net/ipv6/conf/$each/accept_dad; done
+# Debian's would reorder packets, and drop those that waited long
+echo pfifo_fast >/proc/sys/net/core/default_qdisc
 ip link set lo up
 [ ! -e /sys/class/net/vec0 ] || ip link set vec0 name eth0
 

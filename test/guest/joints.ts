@@ -36,7 +36,9 @@ export async function joinAll({ m1, ue1, guest }: Beside, site: Site, cases: rea
     const users = [userOf(site, n, 1), userOf(site, n, 2)] as const;
     return { title, link: `t${tail}`, inner: `i${tail}`, device: `d${tail}`, users };
   });
-  await guest.ip(cases.flatMap(({ theirs }, index) => theirs.map((line) => line.replace('DEV', joints[index]?.device ?? ''))));
+  await guest.ip(
+    cases.flatMap(({ theirs }, index) => theirs.map((line) => line.replace('DEV', joints[index]?.device ?? ''))),
+  );
   for (const [index, { link, session }] of cases.entries()) {
     const joint = joints[index] as Joint;
     await gtpIn(m1, `link add ${joint.link} ${link} netns ${ue1} inner ${joint.inner} ${addressWords(joint.users[0])}`);

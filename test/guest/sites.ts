@@ -6,27 +6,20 @@ import type { Beside } from './topology';
 /** What one subject has of its own beside one guest, so that several do not meet: addresses, and names of devices. */
 export interface Site {
   readonly number: number;
-  /** Outer addresses, ours first. */
+  /** Outer addresses, our own first. */
   readonly ends: Readonly<Record<Family, readonly [string, string]>>;
 }
 
-/** Site 0 has the addresses that are there. */
-export const siteOf = (number: number): Site => {
-  const [ours, theirs] = [10 * number + 1, 10 * number + 2];
-  return {
-    number,
-    ends: { 4: [`192.0.2.${ours}`, `192.0.2.${theirs}`], 6: [`2001:db8:2::${ours}`, `2001:db8:2::${theirs}`] },
-  };
-};
+/** Site 0 has the address that is there. Theirs is the same for all: some of its devices cannot be told which to send from. */
+export const siteOf = (number: number): Site => ({
+  number,
+  ends: { 4: [`192.0.2.${10 * number + 1}`, '192.0.2.2'], 6: [`2001:db8:2::${10 * number + 1}`, '2001:db8:2::2'] },
+});
 
 /** Gives a site its outer addresses. */
-export async function openSite({ m1, guest }: Beside, { ends }: Site): Promise<void> {
-  const lines = (end: 0 | 1): string[] => [
-    `addr add ${ends[4][end]}/24 dev ul`,
-    `addr add ${ends[6][end]}/64 dev ul nodad`,
-  ];
-  await must(['ip', '-n', m1, '-b', '-'], { input: `${lines(0).join('\n')}\n` });
-  await guest.ip(lines(1));
+export async function openSite({ m1 }: Beside, { ends }: Site): Promise<void> {
+  const lines = [`addr add ${ends[4][0]}/24 dev ul`, `addr add ${ends[6][0]}/64 dev ul nodad`];
+  await must(['ip', '-n', m1, '-b', '-'], { input: `${lines.join('\n')}\n` });
 }
 
 /** The inner addresses of host number `host` in network n of a site. */
