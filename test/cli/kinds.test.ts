@@ -3,6 +3,7 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import type { OutputRecord } from '../../src/cli/command';
+import { checkLinkWords } from '../../src/cli/complete';
 import { describeFailure } from '../../src/cli/failure';
 import { readOptions } from '../../src/cli/options';
 import { plain } from '../../src/cli/palette';
@@ -222,6 +223,8 @@ const MISTAKES: readonly (readonly [type: Type, line: string])[] = [
   ['vlan', 'session add dev l0 remote ::2'],
   ['vlan', 'session add dev l0 type vxlan vni 5 remote ::2'],
   ['vlan', 'session del dev l0'],
+  ['vlan', 'link set l0 port 5'],
+  ['l2tp', 'link set l0 up srcport hash'],
 ];
 
 test.serial('words that do not fit a link are answered as the golden file says', (t) => {
@@ -276,8 +279,9 @@ function print(record: OutputRecord, options: string): string {
 
 function complaint(type: Type, line: string): string {
   try {
-    const [, command] = line.split(' ');
-    if (command === 'add' || command === 'replace') fresh(parsed(line), linkOf(type), undefined, command);
+    const [object, command] = line.split(' ');
+    if (object === 'link') checkLinkWords(parsed(line), linkOf(type));
+    else if (command === 'add' || command === 'replace') fresh(parsed(line), linkOf(type), undefined, command);
     else receiveId(parsed(line), linkOf(type), command as 'get');
   } catch (error) {
     const { text, status } = describeFailure(error, false);
