@@ -39,6 +39,20 @@ export function settleType(command: SessionCommand, words: object, link: LinkTyp
   return type;
 }
 
+/** Throws UsageError for a word of `link set` that links of this type have no use for. */
+export function checkLinkWords(words: object, { name, type }: LinkType): void {
+  const spec: CommandSpec = grammar.link.commands.set;
+  const reading: Reading = { spec, title: 'link set', given: textsOf(spec, words) };
+  const foreign = rowsOf(spec).filter(([, { of }]) => of?.every((form) => typeOfForm(form) !== type));
+  const [word, { of = [] }] = foreign.find(([each]) => given(reading, each)) ?? [undefined, {}];
+  if (word === undefined) return;
+  const expected = remaining(reading).filter((each) => foreign.every(([other]) => other !== each));
+  throw wrong(
+    reading,
+    `"${word}" is a word of ${nameForms(of, false)}, link ${name} is of type ${type}: expected ${expected.join(', ')}`,
+  );
+}
+
 function hintOf({ name, type }: LinkType): string {
   return `link ${name} is of type ${type}: a session of another kind says so with type`;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { isDeepStrictEqual } from 'node:util';
+import { checkLinkWords } from '../cli/complete';
 import { control } from '../datapath/control';
 import { keyOf } from '../datapath/key';
 import { link_flag } from '../datapath/layout.gen';
@@ -31,6 +32,7 @@ type Set = Request<'link', 'set'>;
 
 /** Changes a link: what its sessions take from it changes with them, in place. */
 export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): void {
+  checkLinkWords(words, { name: live.device.name, type: live.link.type });
   const link = changed(state, live, words);
   const next: LiveLink = { ...live, link };
   // One that has gone is not listened on again: its index may be somebody else's by now.

@@ -14,13 +14,8 @@ export type ByType<T> = { readonly [K in Type]?: T };
 /** The UDP ports that the types receive on by default; the others have none. */
 export const PORTS = { gtp: 2152, geneve: 6081, vxlan: 4789, l2tp: 1701 } as const satisfies ByType<number>;
 
-/** How the types choose the outer UDP source port by default. */
-export const SOURCE_PORTS = {
-  gtp: 'fixed',
-  geneve: 'hash',
-  vxlan: 'hash',
-  l2tp: 'fixed',
-} as const satisfies ByType<string>;
+/** How the types that can choose an outer UDP source port do so by default. */
+export const SOURCE_PORTS = { gtp: 'fixed', geneve: 'hash', vxlan: 'hash' } as const satisfies ByType<string>;
 
 /** Whose packets the types take by default; a VLAN has no peer. */
 export const PEERS = {

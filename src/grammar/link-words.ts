@@ -50,6 +50,7 @@ export const linkSettings = {
     help: 'outer UDP port to receive on',
   },
   srcport: {
+    of: ['version 1', 'version 0', 'geneve', 'vxlan'],
     kind: srcport,
     defaults: SOURCE_PORTS,
     help: 'outer UDP source port: that of the kind, by flow, or a number',

@@ -45,6 +45,7 @@ const MISTAKES = [
   'link add ue1 type foo',
   'link add ue1 type gre vni 5 remote 10.0.0.2',
   'link add ue1 type gre port 5000',
+  'link add ue1 type l2tp srcport hash',
   'link add ue1 type vxlan remote 10.0.0.2',
   'link add ue1 type vxlan vni 5',
   'link add ue1 type vlan id 5 remote 10.0.0.2',

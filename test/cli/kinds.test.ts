@@ -3,6 +3,7 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import type { OutputRecord } from '../../src/cli/command';
+import { checkLinkWords } from '../../src/cli/complete';
 import { describeFailure } from '../../src/cli/failure';
 import { readOptions } from '../../src/cli/options';
 import { plain } from '../../src/cli/palette';
@@ -11,7 +12,16 @@ import { printRecords } from '../../src/cli/print';
 import { fresh, type Home, merged, type NewSession, receiveId, sessionOf } from '../../src/commands/session-words';
 import { wordsRecord } from '../../src/commands/words-record';
 import { UsageError } from '../../src/errors';
-import { type ByType, type CommandSpec, grammar, PORTS, type Request, TYPES, type Type } from '../../src/grammar';
+import {
+  type ByType,
+  type CommandSpec,
+  grammar,
+  PAYLOADS,
+  PORTS,
+  type Request,
+  TYPES,
+  type Type,
+} from '../../src/grammar';
 import type { SessionWords } from '../../src/tunnels/words';
 import { address } from '../../src/values';
 import { request, typed } from './arbitraries';
@@ -222,6 +232,8 @@ const MISTAKES: readonly (readonly [type: Type, line: string])[] = [
   ['vlan', 'session add dev l0 remote ::2'],
   ['vlan', 'session add dev l0 type vxlan vni 5 remote ::2'],
   ['vlan', 'session del dev l0'],
+  ['vlan', 'link set l0 port 5'],
+  ['l2tp', 'link set l0 up srcport hash'],
 ];
 
 test.serial('words that do not fit a link are answered as the golden file says', (t) => {
@@ -235,7 +247,8 @@ test.serial('they are one line of error that quotes a word, at most one of hint,
 
 function linkOf(type: Type): Home {
   const local = address.parse(type === 'vlan' ? '0.0.0.0' : '192.0.2.1');
-  return { name: 'l0', type, port: (PORTS as ByType<number>)[type] ?? 0, local };
+  const frames = PAYLOADS[type] === 'ethernet';
+  return { name: 'l0', type, frames, port: (PORTS as ByType<number>)[type] ?? 0, local };
 }
 
 function freshOrRefused(line: NewSession, type: Type): SessionWords | undefined {
@@ -276,8 +289,9 @@ function print(record: OutputRecord, options: string): string {
 
 function complaint(type: Type, line: string): string {
   try {
-    const [, command] = line.split(' ');
-    if (command === 'add' || command === 'replace') fresh(parsed(line), linkOf(type), undefined, command);
+    const [object, command] = line.split(' ');
+    if (object === 'link') checkLinkWords(parsed(line), linkOf(type));
+    else if (command === 'add' || command === 'replace') fresh(parsed(line), linkOf(type), undefined, command);
     else receiveId(parsed(line), linkOf(type), command as 'get');
   } catch (error) {
     const { text, status } = describeFailure(error, false);

@@ -103,7 +103,7 @@ for (const [type, kind] of Object.entries(kinds)) {
       await gtpIn(m.m1, `session change dev t0 ${id} ue 10.9.0.0/24`.replace('  ', ' '));
       await gtpIn(m.m1, `session change dev t0 ${id} name second`);
       t.like(await only(m), { name: 'second', ...kind.changed, ue: ['10.9.0.0/24'] });
-      await gtpIn(m.m1, `session del dev t0 ${id}`);
+      await gtpIn(m.m1, `session del dev t0 ${id}`.trim());
       t.deepEqual(await sessions(m.m1), []);
       t.deepEqual(sizes(m), bare);
       await gtpIn(
@@ -157,7 +157,7 @@ test.serial(
     t.like(
       (await sessions(m.m1)).find((one) => 'vni' in one && one.vni === 9),
       {
-        ...{ lladdr: FAR, from: '10.0.0.1', to: '10.0.0.2', ue: [] },
+        ...{ lladdr: FAR, from: '10.0.0.1/32', to: '10.0.0.2/32', ue: [] },
       },
     );
     t.is(sizes(m)['tx_pair'], 1);

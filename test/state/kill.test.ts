@@ -13,7 +13,8 @@ const inMachines = using(machines);
 const chosen = [
   'link add with an inner end that stays here',
   ...['session change of the far end', 'session change of its only ue'],
-  ...['session del of version 0'],
+  ...['session del of version 0', 'link add of type vlan', 'session add of l2tp on a link of packets'],
+  ...['session add on a link of frames', 'session change of the remote in the key', 'session del on a link of frames'],
   ...['link add, the second one', 'link add on another underlay', 'link set local and port', 'session add'],
   ...['session replace', 'session del', 'link del'],
 ];
@@ -91,12 +92,14 @@ async function again(t: ExecutionContext, m: TwoMachines, command: string, what:
   const isThere =
     object === 'link'
       ? (await links(m.m1)).some(({ ifname }) => ifname === name)
-      : (await sessions(m.m1)).some(({ local_teid }) => local_teid === 3);
+      : (await sessions(m.m1)).some((one) => IDS.some((id) => id in one && one[id as keyof typeof one] === 3));
   const { status, stderr } = await gtpTry(m.m1, command);
   if (status === 0) return;
   t.true((verb === 'add' && isThere) || (verb === 'del' && !isThere), `${what}: ${stderr}`);
   t.regex(stderr, /File exists|No such/, what);
 }
+
+const IDS = ['local_teid', 'vni', 'session_id'];
 
 /** Whatever is received leads to the link that it was made for: gtp0 alone has sessions in these tests. */
 function checkTargets(t: ExecutionContext, m: TwoMachines, what: string): void {
