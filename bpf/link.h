@@ -252,7 +252,7 @@ INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_s
 	if (in->segment + headers > s->mtu) {
 		if (path == PATH_LOCAL || !must_cut(in))
 			return too_big(skb, l, c, in, t, s->mtu > headers ? s->mtu - headers : 0);
-		if (!can_cut(in->segment + OUTER_MAX, s->mtu))
+		if (!can_cut(in->segment + headers, s->mtu))
 			return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_NO_ROOM, t->packets);
 		t->cut = 1;
 	}
