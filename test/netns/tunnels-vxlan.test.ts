@@ -131,7 +131,7 @@ test.serial(
     t.is(await ping(m.ue2, inner[4][0], 2, '-W', '0.3'), 0, 'the answers have none, which the kernel refuses');
     const after = await linkStatsWhen(m.m1, ({ decap }) => decap.packets > before, LINK);
     t.true(after.decap.packets > before);
-    t.deepEqual(dropped(await linkStats(m.m1, LINK)), { zero_checksum });
+    t.deepEqual(Object.keys(dropped(after)), ['zero_checksum']);
   }),
 );
 
