@@ -30,10 +30,15 @@ const NEEDS = {
 const GUESTS = {
   modprobe: program('modprobe', 'kmod'),
   debianKeys: file('/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring'),
+  xz: program('xz', 'xz-utils'),
+  zstd: program('zstd', 'zstd'),
 };
 
+// The emulated ones are for this processor, and share the files of this machine.
+const EMULATOR = process.arch === 'x64' ? { qemu: program('qemu-system-x86_64', 'qemu-system-x86') } : {};
+
 const { scapy: _scapy, tcpdump: _tcpdump, ...demo } = NEEDS;
-const PROFILES = { demo, test: { ...NEEDS, ...GUESTS } };
+const PROFILES = { demo, test: { ...NEEDS, ...GUESTS, ...EMULATOR } };
 
 try {
   setUp(process.argv[2]);

@@ -21,8 +21,8 @@ export interface Guest {
 }
 
 /** Seconds that a guest can at most live, whatever happens to this process, and that it may take to boot or to run a command. */
-const LIFE = 120;
-const PATIENCE = 30;
+const LIFE = 180;
+const PATIENCE = 60;
 const NIC = 10;
 const READY = /^guest: ready\r?$/m;
 

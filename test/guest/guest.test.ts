@@ -9,8 +9,7 @@ test.after.always(closeFixture);
 
 for (const kernel of kernels) {
   beside(kernel, 'a guest runs commands of this machine by a kernel of its own', async (t, { m1, guest }) => {
-    const [, release = ''] = kernel.name.split('-');
-    t.true((await guest.must('uname -r')).startsWith(`${release}.`));
+    t.true((await guest.must('uname -r')).startsWith(kernel.release));
     t.deepEqual(await guest.run('echo out; echo err >&2; exit 3'), { status: 3, stdout: 'out\n', stderr: 'err\n' });
     t.not((await guest.run('touch /etc/touched')).status, 0, 'the files of this machine are not its to change');
     t.is(await ping(m1, '192.0.2.2'), 3);
