@@ -17,9 +17,10 @@ export const plainDevice = (ns: string, dev: string): Promise<string> =>
 /** A VXLAN device of the kernel as eth0 of ue2, whose underlay is that of m2; more words of `ip link add`. */
 export async function kernelVxlan(m: TwoMachines, family: Family, words: string): Promise<void> {
   const [remote, local] = outer[family];
-  const make = `link add vx0 type vxlan local ${local} remote ${remote} dev ul ${words}`;
+  const make = `link add vx0 type vxlan local ${local} remote ${remote} ${words}`;
   await must(['ip', '-n', m.m2, ...make.split(' ')]);
   await userDevice(m.m2, 'vx0', m.ue2);
+  await must(['ip', '-n', m.ue2, 'link', 'set', 'eth0', 'mtu', `${family === 4 ? 1450 : 1430}`]);
 }
 
 /** Our link at m1 for the same. */

@@ -54,7 +54,7 @@ for (const words of ['', 'qfi 9', 'seq'])
           t.deepEqual(await transfer({ from: m.ue1, to: m.ue2, address: inner[version][1], size: 200_001 }), whole);
           t.deepEqual(await transfer({ from: m.ue2, to: m.ue1, address: inner[version][0], size: 200_001 }), whole);
         }
-        for (const ns of [m.m1, m.m2]) t.deepEqual(dropped(await linkStats(ns, LINK)), {});
+        for (const ns of [m.m1, m.m2]) t.deepEqual(await drops(ns), {});
         await wire.stop();
         const list = await dissect(
           wire.file,
@@ -93,7 +93,7 @@ test.serial(
     const other = await buildOne(`Ether(src='${MAC.far}',dst='${MAC.near}',type=0x88b5)/b'<other>'`);
     await peer.send(gpdu(1, other), [local, 2152]);
     t.is((await tap.receive({ contains: '<other>' })).length, 1);
-    t.deepEqual(dropped(await linkStats(m.m1, LINK)), { bad_frame: 1, empty: 1 });
+    t.deepEqual(await drops(m.m1), { bad_frame: 1, empty: 1 });
   }),
 );
 
@@ -145,3 +145,9 @@ test.serial(
     }
   }),
 );
+
+/** What the link dropped, besides what the user's kernel said to all before there was a session. */
+async function drops(ns: string): Promise<Record<string, number>> {
+  const { no_session, ...others } = dropped(await linkStats(ns, LINK));
+  return others;
+}

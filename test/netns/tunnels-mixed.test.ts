@@ -83,7 +83,9 @@ for (const type of ['gtp', 'vxlan'] as const)
         t.deepEqual(list.map(({ type: kind }) => kind).sort(), fars.map(({ type: kind }) => kind).sort());
         for (const { type: kind, stats } of list) {
           t.true(stats.encap.packets >= 12 && stats.decap.packets >= 12, kind);
-          t.deepEqual(dropped(stats), {}, kind);
+          // What the users' kernels say to all by themselves: link-local addresses, and ARP where only packets go.
+          const { antispoof, not_ip, ...others } = dropped(stats);
+          t.deepEqual(others, {}, `${kind}, besides ${antispoof} and ${not_ip}`);
         }
       }),
     );
