@@ -56,6 +56,7 @@ INLINE struct tx_session *session_of_mac(struct __sk_buff *skb, __u32 ifindex, u
 		return s;
 	if (peek(skb, 0, key->fdb.mac, ETH_ALEN))
 		return 0;
+	key->fdb.ifindex = ifindex; /* not where that of `tx` is */
 	key->fdb.pad = 0;
 	f = bpf_map_lookup_elem(&fdb, &key->fdb);
 	return f && now_coarse() - f->seen < FDB_AGE ? session_of_slot(ifindex, f->slot, key) : 0;

@@ -86,7 +86,7 @@ INLINE struct tx_session *session_of(struct __sk_buff *skb, struct link_state *l
 {
 	struct tx_session *s = 0;
 
-	if (l->config.flags & LINK_SELECT && (!any || in->version))
+	if (l->config.flags & (LINK_SELECT | LINK_PAIR) && (!any || in->version))
 		s = session_of_address(skb, l, ifindex, in, any, key);
 	if (any && !s && l->config.slots)
 		s = session_of_mac(skb, ifindex, key);
@@ -302,7 +302,7 @@ INLINE int link_send(struct __sk_buff *skb, struct config *cfg, struct trip *t, 
 	l = bpf_map_lookup_elem(&links, &t->ifindex);
 	if (!l)
 		return TC_ACT_SHOT; /* half made or half gone: nothing to count it on */
-	if (!any && l->config.flags & LINK_ANY) {
+	if (!any && l->config.flags & (LINK_ANY | LINK_PAIR)) {
 		skb->cb[2] = t->ifindex;
 		skb->cb[3] = t->slot;
 		tail(skb, TAIL_LINK_ANY, ETH_HLEN, t->in_shim);

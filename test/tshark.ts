@@ -20,10 +20,17 @@ export function dissectWhole<Field extends string>(
   return dissectBy(file, true, fields);
 }
 
+/** As dissect, with more words for tshark: preferences, a filter, ports. */
+export const dissectWith =
+  (...words: readonly string[]): typeof dissect =>
+  (file, ...fields) =>
+    dissectBy(file, false, fields, words);
+
 async function dissectBy<Field extends string>(
   file: string,
   defragment: boolean,
   fields: readonly Field[],
+  words: readonly string[] = [],
 ): Promise<Dissection<Field>[]> {
   const checks = ['ip', 'udp', 'tcp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
   const alone = [
@@ -39,6 +46,7 @@ async function dissectBy<Field extends string>(
     file,
     ...checks,
     ...alone.flatMap((each) => ['-o', each]),
+    ...words,
     '-T',
     'json',
     ...asked,
@@ -58,6 +66,7 @@ export async function complaints(file: string, take: typeof dissect = dissect): 
     'tcp.checksum.status',
     'icmp.checksum.status',
     'icmpv6.checksum.status',
+    'gre.checksum.status',
   ] as const;
   const list = await take(
     file,

@@ -35,6 +35,7 @@ function linkRecord(state: State, live: LiveLink, sessions: number, extent: Exte
     ifname: device.name,
     ifindex: device.index,
     type: link.type,
+    payload: link.frames ? 'ethernet' : 'ip',
     local: link.type === 'vlan' ? null : address.format(link.local),
     dev: names,
     netns: link.netns === '' ? null : link.netns,

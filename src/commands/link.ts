@@ -5,13 +5,12 @@ import { zero } from '../datapath/codec';
 import { kind } from '../datapath/layout.gen';
 import { readSession, type Stored } from '../datapath/sessions';
 import { UsageError } from '../errors';
-import { PORTS, type Request, SOURCE_PORTS } from '../grammar';
+import { PAYLOADS, PORTS, type Request, SOURCE_PORTS } from '../grammar';
 import { deleteLink } from '../netlink/link';
 import { openRoute } from '../netlink/socket';
 import { resolveNetns } from '../netns';
 import { NOBODY } from '../tunnels/address';
 import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
-import { isOfFrames } from '../tunnels/tunnels';
 import type { TunnelType } from '../tunnels/words';
 import type { Undo } from '../undo';
 import type { Address } from '../values';
@@ -108,10 +107,11 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   if (dev.length > MAX_UNDERLAYS)
     throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
   ensureShim(state, undo);
-  const pair = { ...words, frames: isOfFrames(words.type) };
+  const settings = settingsOf(words);
+  const pair = { ...words, frames: settings.frames };
   const plan = planPair(pair);
   const { netns, dmac, smac } = plan;
-  const link: Link = { ...settingsOf(words), local, dev, netns, dmac, smac };
+  const link: Link = { ...settings, local, dev, netns, dmac, smac };
   undo(() => void maps.link_words.delete(BEING_MADE));
   maps.link_words.put(BEING_MADE, storeLink(link));
   const device = makePair(state, pair, plan, undo);
@@ -170,6 +170,7 @@ function settingsOf(words: NewLink): Omit<Link, 'local' | 'dev' | 'netns' | 'dma
   const { type } = words;
   return {
     type,
+    frames: (words.payload ?? PAYLOADS[type]) === 'ethernet',
     port: words.port ?? byType(PORTS, type) ?? 0,
     role: words.role ?? 'ggsn',
     srcport: words.srcport ?? byType(SOURCE_PORTS, type) ?? 'fixed',

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What the words of one session may not be together. Each is the user's mistake, and said in the user's words.
 import { UsageError } from '../errors';
-import { FRAME_TYPES, type SessionWords, type TunnelType } from '../tunnels/words';
+import type { SessionWords, TunnelType } from '../tunnels/words';
 import { GENEVE_OPTIONS_MAX } from '../values';
 
 /** What a session takes from its link where its own words do not say. */
-export type LinkSays = { readonly name: string; readonly type: TunnelType };
+export type LinkSays = { readonly name: string; readonly type: TunnelType; readonly frames: boolean };
 
 /** Throws UsageError where the words of a session contradict each other or the kind of its link. */
 export function checkSession(words: SessionWords, link: LinkSays): void {
@@ -67,7 +67,7 @@ function checkSelectors({ from, to }: SessionWords): void {
 
 // The frames of a link of packets get their Ethernet header here, and packets on such a link have none.
 function checkMac({ id, payload, lladdr }: SessionWords, link: LinkSays): void {
-  if (FRAME_TYPES.includes(link.type)) return;
+  if (link.frames) return;
   const on = `link ${link.name} is of type ${link.type} and carries IP packets`;
   if (payload === 'ip' && lladdr !== undefined) {
     const mayBeFrames = id.type === 'geneve' || (id.type === 'gtp' && id.version === 1);

@@ -54,7 +54,7 @@ export function fresh(words: NewSession, link: Home, teid?: Teid, command: 'add'
     ttl: words.ttl,
     tos: words.tos,
     udpcsum: words.udpcsum,
-    payload: words.payload ?? PAYLOADS[type],
+    payload: words.payload ?? payloadOf(type, link),
     ...gtpWords(words),
     ...otherWords(words),
   };
@@ -75,6 +75,12 @@ export function merged(was: SessionWords, words: Request<'session', 'change'>, l
   };
   checkSession(session, link);
   return session;
+}
+
+// What the link's own type may carry either way is as the link is.
+function payloadOf(type: TunnelType, link: Home): SessionWords['payload'] {
+  if (type !== link.type || (type !== 'gtp' && type !== 'geneve')) return PAYLOADS[type];
+  return link.frames ? 'ethernet' : 'ip';
 }
 
 type ReceiveWords = Request<'session', 'get'> | Request<'session', 'change'>;

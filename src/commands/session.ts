@@ -93,7 +93,7 @@ export function addSessionTo(state: State, live: LiveLink, words: NewSession, un
 
 /** What a link says about its sessions. */
 export function homeOf({ device, link }: LiveLink): Home {
-  return { name: device.name, type: link.type, port: link.port, local: link.local };
+  return { name: device.name, type: link.type, frames: link.frames, port: link.port, local: link.local };
 }
 
 function endMarkerOf(id: ReceiveId): (stored: Stored) => void {

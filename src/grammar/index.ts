@@ -53,7 +53,11 @@ export const grammar = {
           datapath: { kind: choice(['bpf'], { later: ['kernel'] }), default: 'bpf', help: 'what moves the packets' },
           leader: later,
           hsize: later,
-          ...grouped('SESSION-WORDS', without(sessionWords, [...keys(linkOuter), ...keys(linkSettings), 'type'])),
+          payload: { ...sessionWords.payload, help: 'what the link carries: IP packets, or whole Ethernet frames' },
+          ...grouped(
+            'SESSION-WORDS',
+            without(sessionWords, [...keys(linkOuter), ...keys(linkSettings), 'type', 'payload']),
+          ),
         },
       },
       set: {

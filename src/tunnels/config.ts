@@ -6,7 +6,7 @@ import { type Address, address as addressKind, type Prefix } from '../values';
 import { fromMapped, hex, isHost, isNobody, mappedLength, NOBODY, toMapped } from './address';
 import { inherited, on, pick } from './flags';
 import type { Held, OwnWords, Sent } from './tunnel';
-import { isOfFrames, protocolOf, tunnels, typeOf } from './tunnels';
+import { protocolOf, tunnels, typeOf } from './tunnels';
 import type {
   Detail,
   Inherit,
@@ -77,7 +77,7 @@ export function rxConfig(link: LinkWords, words: SessionWords, target: Target): 
       on(zeroTaken, rx_flag.zero_csum) |
       on(link.errind_action === 'none', rx_flag.errind_none) |
       on(link.errind_action === 'del', rx_flag.errind_del) |
-      on(isOfFrames(link.type), rx_flag.frames) |
+      on(link.frames, rx_flag.frames) |
       on((received.cookie?.length ?? 0) > 0, rx_flag.cookie) |
       on(words.antispoof !== undefined, rx_flag.own_antispoof) |
       (received.flags ?? 0),
@@ -85,7 +85,7 @@ export function rxConfig(link: LinkWords, words: SessionWords, target: Target): 
     ue4_len: v4[0]?.length ?? NO_ADDRESS,
     ue6: v6[0]?.address.bytes ?? new Uint8Array(16),
     ue6_len: v6[0]?.length ?? NO_ADDRESS,
-    flow: isOfFrames(link.type) ? (target.slot ?? -1) + 1 : (received.flow ?? 0),
+    flow: link.frames ? (target.slot ?? -1) + 1 : (received.flow ?? 0),
   };
 }
 
@@ -172,7 +172,7 @@ function checkUnicast(word: string, address: Address): void {
 
 // Frames that go out by a link of packets get a header that is made here.
 function needsMacs(link: LinkWords, words: SessionWords): boolean {
-  return !isOfFrames(link.type) && isFrames(words);
+  return !link.frames && isFrames(words);
 }
 
 function isFrames({ id, payload }: SessionWords): boolean {
@@ -182,7 +182,7 @@ function isFrames({ id, payload }: SessionWords): boolean {
 // Whether more than what stands in the receive half leads to the session.
 function isMany(link: LinkWords, { ue, from, lladdr }: SessionWords): boolean {
   const inFamily = (family: 4 | 6): number => ue.filter((prefix) => prefix.address.family === family).length;
-  const hasMac = lladdr !== undefined && isOfFrames(link.type);
+  const hasMac = lladdr !== undefined && link.frames;
   return inFamily(4) > 1 || inFamily(6) > 1 || !ue.every(isHost) || from !== undefined || hasMac;
 }
 
@@ -218,7 +218,7 @@ function sharedFlags(link: LinkWords, words: SessionWords, { kind: of, head = NO
   const cuts = on(link.gso === 'split', tx_flag.split) | on(link.gso === 'keep', tx_flag.keep);
   const inner =
     on(isFrames(words), tx_flag.ether) |
-    on(isOfFrames(link.type) && words.ue.length === 0 && words.from === undefined, tx_flag.unknown) |
+    on(link.frames && words.ue.length === 0 && words.from === undefined, tx_flag.unknown) |
     on(needsMacs(link, words) || head.length > 0, tx_flag.detail);
   if (protocol === 0) return cuts | inner;
   return (

@@ -71,6 +71,7 @@ export function loadLink(stored: Structs['link_words'], config: Structs['link_co
   const type = linkType(stored.kind, config.flags);
   return {
     type,
+    frames: (config.flags & link_flag.frames) !== 0,
     local: fromMapped(stored.local),
     port: stored.port,
     role: pick<Role>(config.flags, [[link_flag.sgsn, 'sgsn']], 'ggsn'),

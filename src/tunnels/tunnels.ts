@@ -7,7 +7,7 @@ import { l2tp } from './l2tp';
 import type { Tunnel } from './tunnel';
 import { vlan } from './vlan';
 import { vxlan } from './vxlan';
-import { FRAME_TYPES, type ReceiveId, type TunnelType, type TxConfig } from './words';
+import type { ReceiveId, TunnelType, TxConfig } from './words';
 
 /** Every type of tunnel. */
 export const tunnels: Readonly<Record<TunnelType, Tunnel>> = { gtp, gre, gretap, geneve, vxlan, l2tp, vlan };
@@ -24,11 +24,6 @@ export function typeOf({ kind: of, flags }: Pick<TxConfig, 'kind' | 'flags'>): T
 export function protocolOf(of: number): number {
   const found = Object.values(tunnels).find(({ protocols }) => of in protocols);
   return found?.protocols[of] ?? 0;
-}
-
-/** Whether links of a type carry Ethernet frames, else IP packets. */
-export function isOfFrames(type: TunnelType): boolean {
-  return FRAME_TYPES.includes(type);
 }
 
 /** A receive ID as it is typed: "local-teid 0x00000001", "vni 5". */

@@ -13,9 +13,6 @@ export type Inherit = 'inherit' | number;
 /** The kinds of sessions, and of links by default. */
 export type TunnelType = 'gtp' | 'gre' | 'gretap' | 'geneve' | 'vxlan' | 'l2tp' | 'vlan';
 
-/** The types whose links carry Ethernet frames. */
-export const FRAME_TYPES: readonly TunnelType[] = ['gretap', 'geneve', 'vxlan', 'l2tp', 'vlan'];
-
 /** What a user names a session by on receipt, beside its local address; what is undefined was not given. */
 export type ReceiveId =
   | { readonly type: 'gtp'; readonly version: 1; readonly local_teid: Teid }
@@ -59,6 +56,8 @@ export type VlanId = Extract<SessionId, { readonly type: 'vlan' }>;
 /** What every session of a link shares unless its own words say otherwise. */
 export type LinkWords = {
   readonly type: TunnelType;
+  /** It carries Ethernet frames, else IP packets. */
+  readonly frames: boolean;
   /** 0.0.0.0 for vlan. */
   readonly local: Address;
   /** Where sessions of the link's own type receive; 0 where these have no ports. */

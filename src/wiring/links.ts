@@ -5,7 +5,6 @@ import { getLink, type LinkInfo } from '../netlink/link';
 import { hex } from '../tunnels/address';
 import { on } from '../tunnels/flags';
 import { type Link, loadLink } from '../tunnels/link';
-import { isOfFrames } from '../tunnels/tunnels';
 import type { Prefix } from '../values';
 import type { State } from './state';
 
@@ -65,8 +64,8 @@ export function linkFlags(device: LinkInfo, link: Link): number {
   return (
     on(link.role === 'sgsn', link_flag.sgsn) |
     on(device.netnsid === undefined, link_flag.here) |
-    on(isOfFrames(link.type), link_flag.frames) |
-    on(link.type !== 'gtp', link_flag.any)
+    on(link.frames, link_flag.frames) |
+    on(link.type !== 'gtp' || link.frames, link_flag.any)
   );
 }
 

@@ -18,7 +18,6 @@ import {
 import { type Place, removePlace, slotOf } from '../datapath/places';
 import { activeRx, forgetReceived, readSession, readSessions, type Stored, slotIn } from '../datapath/sessions';
 import { deletedSessions } from '../datapath/tally';
-import { isOfFrames } from '../tunnels/tunnels';
 import type { Undo } from '../undo';
 import { countPeer } from './farends';
 import { type LiveLink, linkFlags, listLinks, setSelectFlags, type Where } from './links';
@@ -42,7 +41,7 @@ export function mend(state: State): void {
     const flags = (setSelectFlags(live.config.flags, where) & ~link_flag.any) | always;
     const tx_key = { ifindex: live.device.index, addr: new Uint8Array(16) };
     control(state.control, { what: 'link', tx_key, link: { ...live.config, flags } });
-    if (isOfFrames(live.link.type)) mendSlots(state, live);
+    if (live.link.frames) mendSlots(state, live);
     refresh(state, live, forGood);
   }
   mendLearned(state);

@@ -8,7 +8,7 @@ import { fromMapped, fromMappedPrefix } from '../tunnels/address';
 import { on } from '../tunnels/flags';
 import { IPV6_MIN_MTU, innerMtu, overhead, plainOverhead } from '../tunnels/mtu';
 import type { Part } from '../tunnels/tunnel';
-import { isOfFrames, protocolOf } from '../tunnels/tunnels';
+import { protocolOf } from '../tunnels/tunnels';
 import type { TxConfig } from '../tunnels/words';
 import type { Undo } from '../undo';
 import { type LiveLink, setSelectFlags, type Where } from './links';
@@ -159,7 +159,7 @@ function survey(state: State, live: LiveLink, config: Config, changed: Parameter
     const isLow = seen.mtu <= config.mtu && (seen.ipv6 || seen.mtu >= IPV6_MIN_MTU);
     const isSame = seen.select === had.select && seen.prefix === had.prefix && seen.pair === had.pair;
     // A link of frames has few, and each with a slot.
-    if (isLow && isSame && changed !== 'all' && !isOfFrames(live.link.type)) return seen;
+    if (isLow && isSame && changed !== 'all' && !live.link.frames) return seen;
   }
   return Number.isFinite(seen.mtu) ? seen : { ...seen, mtu: innerMtu(...plainParts(state, live)) };
 }

@@ -16,7 +16,7 @@ import {
 import { isOf, type Stored, slotIn } from '../datapath/sessions';
 import { errno, KernelError, UsageError } from '../errors';
 import { fromMapped, fromMappedPrefix, mappedLength, toMapped } from '../tunnels/address';
-import { formatId, isOfFrames, tunnels, typeOf } from '../tunnels/tunnels';
+import { formatId, tunnels, typeOf } from '../tunnels/tunnels';
 import type { Selectors, SessionId, SessionWords, TxConfig } from '../tunnels/words';
 import { address as addressKind, mac as macKind, type Prefix, prefix as prefixKind } from '../values';
 import type { LiveLink } from './links';
@@ -52,7 +52,7 @@ export function selectorsOf(places: readonly Place[]): Selectors {
  * KernelError when there is none.
  */
 export function slotFor(state: State, live: LiveLink, words: SessionWords, was?: Stored): number | undefined {
-  if (!isOfFrames(live.link.type) || chosenPlaces(live, words).length === 0) return undefined;
+  if (!live.link.frames || chosenPlaces(live, words).length === 0) return undefined;
   const own = was === undefined ? undefined : slotIn(was.rxConfig);
   if (own !== undefined) return own;
   const { name, index } = live.device;
@@ -99,7 +99,7 @@ type Chosen = { readonly place: Place; readonly text: string; readonly one: stri
 // Without the slot, which nobody asks for.
 function chosenPlaces({ device: { index }, link }: LiveLink, { ue, from, to, lladdr }: Selectors): Chosen[] {
   const pair = from === undefined || to === undefined ? [] : [{ from, to }];
-  const macs = lladdr === undefined || !isOfFrames(link.type) ? [] : [lladdr];
+  const macs = lladdr === undefined || !link.frames ? [] : [lladdr];
   return [
     ...ue.map((prefix) => ({
       place: placeOf(index, toMapped(prefix.address), mappedLength(prefix)),
@@ -118,12 +118,12 @@ function chosenPlaces({ device: { index }, link }: LiveLink, { ue, from, to, lla
 function checkReserved(ue: readonly Prefix[]): void {
   const reserved = ue.find((prefix) => isReserved(toMapped(prefix.address)));
   if (reserved !== undefined) {
-    throw new UsageError(`ue ${prefixKind.format(reserved)}: nobody has an address of ::fffd:0:0:0/79`);
+    throw new UsageError(`ue ${prefixKind.format(reserved)}: these addresses are kept for MAC addresses of sessions`);
   }
 }
 
 function notAlone({ device: { name }, link }: LiveLink, tried: string): KernelError {
-  const isPlain = !isOfFrames(link.type);
+  const isPlain = !link.frames;
   return new KernelError(tried, {
     errno: errno('EEXIST'),
     said: `${name} has a session already, and this one has no ${isPlain ? 'ue' : 'lladdr, ue or from and to'}`,

@@ -12,7 +12,16 @@ import { printRecords } from '../../src/cli/print';
 import { fresh, type Home, merged, type NewSession, receiveId, sessionOf } from '../../src/commands/session-words';
 import { wordsRecord } from '../../src/commands/words-record';
 import { UsageError } from '../../src/errors';
-import { type ByType, type CommandSpec, grammar, PORTS, type Request, TYPES, type Type } from '../../src/grammar';
+import {
+  type ByType,
+  type CommandSpec,
+  grammar,
+  PAYLOADS,
+  PORTS,
+  type Request,
+  TYPES,
+  type Type,
+} from '../../src/grammar';
 import type { SessionWords } from '../../src/tunnels/words';
 import { address } from '../../src/values';
 import { request, typed } from './arbitraries';
@@ -238,7 +247,8 @@ test.serial('they are one line of error that quotes a word, at most one of hint,
 
 function linkOf(type: Type): Home {
   const local = address.parse(type === 'vlan' ? '0.0.0.0' : '192.0.2.1');
-  return { name: 'l0', type, port: (PORTS as ByType<number>)[type] ?? 0, local };
+  const frames = PAYLOADS[type] === 'ethernet';
+  return { name: 'l0', type, frames, port: (PORTS as ByType<number>)[type] ?? 0, local };
 }
 
 function freshOrRefused(line: NewSession, type: Type): SessionWords | undefined {

@@ -16,6 +16,7 @@ const remote6 = address.parse('2001:db8::2');
 const target = { ifindex: 7, dmac: new Uint8Array(6), smac: new Uint8Array(6), here: false };
 const link: LinkWords = {
   type: 'gtp',
+  frames: false,
   dev: [2],
   local,
   port: 2152,

@@ -8,7 +8,7 @@ import { PAYLOADS, PORTS } from '../../src/grammar';
 import { detailOf, NO_OWN, rxConfig, sessionWords, txConfig } from '../../src/tunnels/config';
 import { mtuArithmetic, overhead, plainOverhead } from '../../src/tunnels/mtu';
 import type { OwnWords } from '../../src/tunnels/tunnel';
-import { formatId, isOfFrames, tunnels } from '../../src/tunnels/tunnels';
+import { formatId, tunnels } from '../../src/tunnels/tunnels';
 import type { LinkWords, SessionId, SessionWords, TunnelType } from '../../src/tunnels/words';
 import { address, prefix } from '../../src/values';
 
@@ -28,7 +28,13 @@ const SHARED = {
 
 function linkOf(type: TunnelType): LinkWords {
   return {
-    ...{ type, dev: [UNDERLAY, 1], local: ends[4].local, port: PORTS[type as keyof typeof PORTS] ?? 0 },
+    ...{
+      type,
+      frames: PAYLOADS[type] === 'ethernet',
+      dev: [UNDERLAY, 1],
+      local: ends[4].local,
+      port: PORTS[type as keyof typeof PORTS] ?? 0,
+    },
     ...{ role: 'ggsn', srcport: 'fixed', ttl: 64, tos: 0, udpcsum: undefined, df: 'set', gso: 'auto' },
     ...{ deliver: 'auto', hairpin: true, errind_action: 'mark' },
   };
@@ -115,7 +121,7 @@ for (const [type, ids] of Object.entries(made)) {
     test.serial(`${type} on a link of type ${link.type}: words come back from what the kernel holds`, (t) => {
       fc.assert(
         fc.property(ids, outer, flag, ([id, own], { family, ...more }, hasUe) => {
-          const needsMac = isOfFrames(id.type) && !isOfFrames(link.type);
+          const needsMac = PAYLOADS[id.type] === 'ethernet' && !link.frames;
           const words = session(id, {
             ...own,
             ...(id.type === 'vlan' ? {} : { ...more, ...ends[family] }),

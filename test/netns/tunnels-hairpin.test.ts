@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// Two links of one machine joined by a session of every kind, by the short cut and without it.
+import test, { type ExecutionContext } from 'ava';
+import { transfer, udpSocket } from '../agent';
+import { capture } from '../capture';
+import { closeFixture, linkStats, machineStats, scratch, sessions, using } from '../fixture';
+import { dropped } from '../records';
+import { inner, mtuOf, type OneMachine, oneMachine, ping } from '../topology';
+import { familiesOf, joinOnOne, type Kind, kinds, plainKinds, titleOf } from '../tunnel-kinds';
+
+test.after.always(closeFixture);
+
+const inMachine = using(oneMachine);
+const size = 2_000_001;
+
+for (const kind of kinds.filter(({ type }) => type !== 'vlan'))
+  test.serial(
+    `${titleOf(kind, 4)}: users of one machine meet by the short cut`,
+    inMachine(async (t, m) => {
+      await joinOnOne(m, kind, 4);
+      await everything(t, m);
+      await balanced(t, m);
+    }),
+  );
+
+for (const kind of plainKinds.filter(({ type }) => type !== 'vlan'))
+  for (const family of familiesOf(kind)) {
+    test.serial(
+      `${titleOf(kind, family)}, hairpin off: users of one machine meet by lo`,
+      inMachine(async (t, m) => {
+        await joinOnOne(m, kind, family, 'hairpin off');
+        const seen = await capture(m.m1, 'lo', `${scratch}/lo.pcap`, kind.filter, 66000);
+        t.is(await ping(m.ue1, inner[4][1]), 3);
+        t.true((await seen.count()) >= 6, 'the packets are there to be seen');
+        await everything(t, m);
+      }),
+    );
+
+    if (family === 6)
+      test.serial(
+        `${titleOf(kind, family)}: users of one machine meet by the short cut`,
+        inMachine(async (t, m) => {
+          await joinOnOne(m, kind, family);
+          const seen = await capture(m.m1, 'lo', `${scratch}/lo.pcap`, kind.filter, 66000);
+          await everything(t, m);
+          await balanced(t, m);
+          t.is(await seen.count(), 0, 'no header is built');
+        }),
+      );
+  }
+
+async function everything(t: ExecutionContext, m: OneMachine): Promise<void> {
+  for (const version of [4, 6] as const) {
+    const [near, far] = inner[version];
+    t.is(await ping(m.ue1, far), 3, `IPv${version} there`);
+    t.is(await ping(m.ue2, near), 3, `IPv${version} back`);
+    const whole = { equal: true, received: size };
+    t.deepEqual(await transfer({ from: m.ue1, to: m.ue2, address: far, size }), whole, `IPv${version} there`);
+    t.deepEqual(await transfer({ from: m.ue2, to: m.ue1, address: near, size }), whole, `IPv${version} back`);
+    await large(t, m, version);
+  }
+  for (const name of ['t1', 't2']) t.deepEqual(dropped(await linkStats(m.m1, name)), {}, name);
+}
+
+async function large(t: ExecutionContext, m: OneMachine, version: 4 | 6): Promise<void> {
+  const length = (await mtuOf(m.ue1)) - (version === 4 ? 28 : 48);
+  const receiver = await udpSocket(m.ue2, inner[version][1], 7000);
+  const sender = await udpSocket(m.ue1, inner[version][0], 0);
+  t.is(await sender.send(Buffer.alloc(length, 'x'), [inner[version][1], 7000]), undefined);
+  t.is((await receiver.receive())[0]?.data.length, length, `IPv${version} at the MTU`);
+  await sender.close();
+  await receiver.close();
+}
+
+/** What one session sent, the other got. */
+async function balanced(t: ExecutionContext, { m1 }: OneMachine): Promise<void> {
+  const [one, two] = (await sessions(m1)).sort((a, b) => (a.dev < b.dev ? -1 : 1));
+  t.deepEqual(one?.stats.encap, two?.stats.decap);
+  t.deepEqual(two?.stats.encap, one?.stats.decap);
+  t.true((one?.stats.encap.packets ?? 0) > 10);
+}
+
+/** Words of t2 that contradict those of t1, and why it drops what t1 sends. */
+const contradictions: readonly (readonly [Kind['type'], string, string, string])[] = [
+  ['gre', 'key 7', 'key 8', 'unknown_key'],
+  ['gre', 'key 7', '', 'unknown_key'],
+  ['gretap', '', 'iseq', 'no_sequence'],
+  ['geneve', 'vni 1', 'vni 2', 'unknown_vni'],
+  ['vxlan', 'vni 1', 'vni 2', 'unknown_vni'],
+  ['l2tp', 'session_id 1 peer_session_id 3', 'session_id 2 peer_session_id 1', 'unknown_session'],
+  [
+    'l2tp',
+    'session_id 1 peer_session_id 2 cookie 11223344',
+    'session_id 2 peer_session_id 1 peer_cookie 11223345',
+    'bad_cookie',
+  ],
+  ['l2tp', 'session_id 1 peer_session_id 2', 'session_id 2 peer_session_id 1 seq recv', 'no_sequence'],
+];
+
+for (const [type, ours, theirs, reason] of contradictions)
+  for (const hairpin of ['on', 'off'])
+    test.serial(
+      `${type} ${ours}, and ${theirs || 'nothing'} at the other link, hairpin ${hairpin}: ${reason}`,
+      inMachine(async (t, m) => {
+        const kind = { type, title: '', words: [ours, theirs] as const, octets: 0, filter: '' };
+        await joinOnOne(m, kind, 4, `hairpin ${hairpin}`);
+        t.is(await ping(m.ue1, inner[4][1], 2, '-W', '0.3'), 0);
+        const drops = dropped(await machineStats(m.m1));
+        t.true((drops[reason] ?? 0) > 0, JSON.stringify(drops));
+        t.deepEqual(Object.keys(drops), [reason]);
+      }),
+    );
