@@ -9,7 +9,7 @@ import { openSite, siteOf } from './sites';
 import type { Beside } from './topology';
 
 const site = siteOf(4);
-const udp: Tunnel = { id: 41, family: 4, encap: 'udp' };
+const udp: Tunnel = { id: 41, family: 4, encap: 'udp', ports: [1701, 1741] };
 const ip: Tunnel = { id: 42, family: 6, encap: 'ip' };
 const [right, wrong] = ['0011223344556677', '0011223344556670'];
 
