@@ -319,9 +319,12 @@ INLINE int link_send(struct __sk_buff *skb, struct config *cfg, struct trip *t, 
 	t->packets = inner_packets(skb, in, &t->bytes);
 	if (any && t->slot)
 		s = session_of_slot(t->ifindex, t->slot - 1, key);
-	else if (any && l->config.slots && is_for_many(skb))
-		return flood(skb, t->ifindex, t->packets, 0);
-	else
+	else if (any && l->config.slots && is_for_many(skb)) {
+		why = flood(skb, t->ifindex, t->packets, 0);
+		if (why >= 0)
+			return why;
+		s = &l->fallback;
+	} else
 		s = session_of(skb, l, t->ifindex, in, any, key);
 	if (!s && any && l->config.slots)
 		return flood(skb, t->ifindex, t->packets, TX_UNKNOWN);
