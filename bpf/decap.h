@@ -16,6 +16,7 @@
 #include "underlay.h"
 #include "vlan.h"
 
+#define ARP_LEN 28		/* of IPv4 and Ethernet */
 #define DROP_BY_PROTOCOL 65536	/* in drop_key.id of an endpoint without port: this, and the IP protocol */
 
 /* The payload of a tunnel. */
@@ -73,8 +74,11 @@ INLINE int payload_antispoof(struct __sk_buff *skb, const struct rx_config *c, c
 
 	if (p->is_ip)
 		return antispoof(skb, p->ip.at, p->ip.version, c, key);
-	if (bpf_skb_load_bytes(skb, p->ip.at - 2, arp, sizeof(arp)) || arp[0] != bpf_htons(ETH_P_ARP) ||
-	    arp[2] != bpf_htons(ETH_P_IP))
+	if (skb->vlan_present || bpf_skb_load_bytes(skb, p->ip.at - 2, arp, 2) || arp[0] != bpf_htons(ETH_P_ARP))
+		return 0;
+	if (p->ip.len < ARP_LEN || bpf_skb_load_bytes(skb, p->ip.at - 2, arp, sizeof(arp)))
+		return -DROP_BAD_INNER;
+	if (arp[2] != bpf_htons(ETH_P_IP))
 		return 0;
 	/* the sender's address stands where 2 octets later IPv4 has its source, the target's 8 octets after the destination */
 	return antispoof(skb, p->ip.at + (c->flags & RX_SGSN ? 8 : 2), 4, c, key);
