@@ -53,7 +53,8 @@ INLINE int payload_parse(struct __sk_buff *skb, const struct rx_config *c, struc
 		p->ip.at += ETH_HLEN;
 	}
 	p->ip.len = p->end - p->ip.at;
-	p->is_ip = type == bpf_htons(ETH_P_IP) || type == bpf_htons(ETH_P_IPV6);
+	/* a tag that stands beside the frame hides what is in it like one that stands in it */
+	p->is_ip = !skb->vlan_present && (type == bpf_htons(ETH_P_IP) || type == bpf_htons(ETH_P_IPV6));
 	if (!p->is_ip) {
 		if (!p->is_frame)
 			return -DROP_BAD_PROTOCOL;
@@ -132,7 +133,7 @@ GLOBAL int payload_receive(struct __sk_buff *skb, struct rx_session *r, const st
 		why = ecn_decap(skb, p->ip.at, p->ip.version, o->ecn);
 	if (why)
 		return why;
-	bytes = p->is_frame ? p->end - p->at : p->ip.len;
+	bytes = p->is_frame ? p->end - p->at + (skb->vlan_present ? 4 : 0) : p->ip.len;
 	if (skb->gso_size) {
 		headers = p->ip.headers + (p->is_frame ? ETH_HLEN : 0);
 		packets = (bytes - headers + skb->gso_size - 1) / skb->gso_size;
@@ -345,10 +346,11 @@ INLINE int vlan_receive(struct __sk_buff *skb)
 	r = vlan_session(skb, &key);
 	if (!r)
 		return TC_ACT_UNSPEC;
-	if (bpf_skb_vlan_pop(skb))
-		return TC_ACT_SHOT;
-	p.end = skb->len;
-	verdict = payload_receive(skb, r, &key, &o, &p);
+	verdict = -DROP_NO_ROOM; /* or no room for the next tag, which takes the place of this one */
+	if (!bpf_skb_vlan_pop(skb)) {
+		p.end = skb->len;
+		verdict = payload_receive(skb, r, &key, &o, &p);
+	}
 	if (verdict >= 0)
 		return verdict;
 	return drop_session(skb, r->config[r->active & 1].ifindex, key.local, key.id, -verdict,
