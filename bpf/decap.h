@@ -241,16 +241,20 @@ INLINE int gpdu_frame(struct __sk_buff *skb, struct config *cfg, struct rx_sessi
 	} else if (g->flags & GTPU_OPTIONAL) {
 		why = gtpu_walk(skb, g->at, g->length, &seen);
 	}
-	if (why)
+	if (why == -DROP_BAD_LENGTH)
 		return why;
 	if (c->flags & RX_STRICT && !addr_equal(c->remote, o->remote))
 		return -DROP_WRONG_PEER;
 	p.at = g->at + seen.payload;
+	if (why)
+		return why;
 	p.end = skb->gso_size ? o->end : g->at + g->header + g->length;
 	if (p.at == p.end)
 		return -DROP_EMPTY;
-	session_seen(r, &seen);
-	return payload_receive(skb, r, &g->key, o, &p);
+	why = payload_receive(skb, r, &g->key, o, &p);
+	if (why >= 0)
+		session_seen(r, &seen);
+	return why;
 }
 
 INLINE int gtp_frame_receive(struct __sk_buff *skb, struct config *cfg, const struct outer *o, __u32 l2)
