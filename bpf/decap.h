@@ -99,8 +99,9 @@ INLINE int strip_frame(struct __sk_buff *skb, const struct payload *p, const str
 		flags |= version == 4 ? BPF_F_ADJ_ROOM_DECAP_L3_V4 : BPF_F_ADJ_ROOM_DECAP_L3_V6;
 	if (bpf_skb_load_bytes(skb, p->at, eth, sizeof(eth)))
 		return -DROP_NO_ROOM;
-	if (!skb->gso_size && (skb->len > p->end || rest <= sizeof(struct iphdr)) &&
-	    bpf_skb_change_tail(skb, rest <= sizeof(struct iphdr) ? p->at + ETH_ZLEN : p->end, 0))
+	if (!skb->gso_size && skb->len > p->end && bpf_skb_change_tail(skb, p->end, 0))
+		return -DROP_NO_ROOM;
+	if (!skb->gso_size && rest <= sizeof(struct iphdr) && bpf_skb_change_tail(skb, p->at + ETH_ZLEN, 0))
 		return -DROP_NO_ROOM;
 	if ((!l2 && bpf_skb_change_head(skb, ETH_HLEN, 0)) || bpf_skb_adjust_room(skb, -less, BPF_ADJ_ROOM_MAC, flags) ||
 	    bpf_skb_store_bytes(skb, 0, eth, sizeof(eth), 0))
