@@ -246,9 +246,9 @@ INLINE int gpdu_frame(struct __sk_buff *skb, struct config *cfg, struct rx_sessi
 		return why;
 	if (c->flags & RX_STRICT && !addr_equal(c->remote, o->remote))
 		return -DROP_WRONG_PEER;
-	p.at = g->at + seen.payload;
 	if (why)
 		return why;
+	p.at = g->at + seen.payload;
 	p.end = skb->gso_size ? o->end : g->at + g->header + g->length;
 	if (p.at == p.end)
 		return -DROP_EMPTY;
