@@ -175,6 +175,7 @@ INLINE int bad_source(const struct outer *o)
 
 INLINE int has_port(const __u64 *ports, __u32 port)
 {
+	OPAQUE(port); /* the compiler knows of 16 bits from bpf_ntohs(), verifiers of older kernels do not */
 	port &= 0xffff;
 	return ports[port >> 6 & (PORT_WORDS - 1)] >> (port & 63) & 1;
 }

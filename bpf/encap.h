@@ -172,7 +172,7 @@ INLINE __u64 head_sum(const struct head *h, const struct detail *d)
 	__u32 more = h->more;
 
 	OPAQUE(more);
-	if (d && more && more <= sizeof(d->head))
+	if (d && BETWEEN(more, 1, sizeof(d->head)))
 		sum += (__u32)bpf_csum_diff(0, 0, (__be32 *)d->head, more, 0);
 	return sum;
 }
@@ -185,7 +185,7 @@ INLINE int head_write(struct __sk_buff *skb, const struct tx_config *c, const st
 
 	OPAQUE(len);
 	OPAQUE(more);
-	if (len < 4 || len > sizeof(h->words) || bpf_skb_store_bytes(skb, at, h->words, len, 0))
+	if (!BETWEEN(len, 4, sizeof(h->words)) || bpf_skb_store_bytes(skb, at, h->words, len, 0))
 		return -DROP_NO_ROOM;
 	at += len;
 	if (d && more) {

@@ -86,7 +86,8 @@ GLOBAL int flood_one(struct __sk_buff *skb, __u32 ifindex, __u32 slot, __u32 wan
 
 /*
  * Sends a copy of a frame to every session of the link (`wanted` is 0), or to those with that flag: each goes by the shim, from where it
- * comes back with the number of its session in the mark. The frame itself has done its duty then.
+ * comes back with the number of its session in the mark. The frame itself has done its duty then; -1: it is for the fallback, which has
+ * no slot.
  */
 GLOBAL int flood(struct __sk_buff *skb, __u32 ifindex, __u32 packets, __u32 wanted)
 {
@@ -101,6 +102,8 @@ GLOBAL int flood(struct __sk_buff *skb, __u32 ifindex, __u32 packets, __u32 want
 			sent |= flood_one(skb, ifindex, slot, wanted);
 		slots >>= 1;
 	}
+	if (!wanted && l && l->config.flags & LINK_DEFAULT)
+		return -1;
 	return sent ? TC_ACT_SHOT : drop_link(skb, ifindex, DROP_NO_SESSION, packets);
 }
 

@@ -89,7 +89,7 @@ static long cut_piece(__u32 i, struct cutting *k)
 		len = k->size;
 	OPAQUE(offset);
 	OPAQUE(len);
-	if (!len || len > CUT_MAX || offset >= PATH_MTU_MAX || (ip != 20 && ip != 48))
+	if (!BETWEEN(len, 1, CUT_MAX) || offset >= PATH_MTU_MAX || (ip != 20 && ip != 48))
 		return 1;
 	cut_head_write(&k->h, offset, len, more);
 	if (resize(k->skb, ETH_HLEN + ip + len) || bpf_skb_store_bytes(k->skb, ETH_HLEN, &k->h.v6, ip, 0) ||
@@ -148,7 +148,7 @@ INLINE int cut_send(struct __sk_buff *skb, __u32 mtu)
 	ip = k.h.v4.version == 4 ? sizeof(k.h.v4) : sizeof(k.h.v6);
 	len = skb->len - ETH_HLEN - ip;
 	OPAQUE(len);
-	if (!len || len > PATH_MTU_MAX || bpf_skb_load_bytes(skb, ETH_HLEN + ip, c->octets, len))
+	if (!BETWEEN(len, 1, PATH_MTU_MAX) || bpf_skb_load_bytes(skb, ETH_HLEN + ip, c->octets, len))
 		return TC_ACT_SHOT;
 	k.c = c;
 	k.len = len;

@@ -252,7 +252,7 @@ INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_s
 	if (in->segment + headers > s->mtu) {
 		if (path == PATH_LOCAL || !must_cut(in))
 			return too_big(skb, l, c, in, t, s->mtu > headers ? s->mtu - headers : 0);
-		if (!can_cut(in->segment + OUTER_MAX, s->mtu))
+		if (!can_cut(in->segment + headers, s->mtu))
 			return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_NO_ROOM, t->packets);
 		t->cut = 1;
 	}
@@ -319,9 +319,12 @@ INLINE int link_send(struct __sk_buff *skb, struct config *cfg, struct trip *t, 
 	t->packets = inner_packets(skb, in, &t->bytes);
 	if (any && t->slot)
 		s = session_of_slot(t->ifindex, t->slot - 1, key);
-	else if (any && l->config.slots && is_for_many(skb))
-		return flood(skb, t->ifindex, t->packets, 0);
-	else
+	else if (any && l->config.slots && is_for_many(skb)) {
+		why = flood(skb, t->ifindex, t->packets, 0);
+		if (why >= 0)
+			return why;
+		s = &l->fallback;
+	} else
 		s = session_of(skb, l, t->ifindex, in, any, key);
 	if (!s && any && l->config.slots)
 		return flood(skb, t->ifindex, t->packets, TX_UNKNOWN);

@@ -36,6 +36,9 @@
 /* Keeps the compiler from testing the terms that `x` was made of in the place of it: the verifier would learn nothing of `x`. */
 #define OPAQUE(x) asm volatile("" : "+r"(x))
 
+/* Is `x`, a variable, one of `min` to `max`? The compiler would make one test of the two, of which verifiers up to 6.12 learn nothing. */
+#define BETWEEN(x, min, max) ((x) >= (min) && ({ OPAQUE(x); (x) <= (max); }))
+
 /* Of IPv6. */
 struct fragment_header {
 	__u8 next;

@@ -177,7 +177,7 @@ GLOBAL int whole_packet(struct __sk_buff *skb, __u32 l2, const struct whole *w)
 	total = w->total;
 	p = bpf_map_lookup_elem(&pieces, &slot);
 	ecn = whole_ecn(w->ecn);
-	if (!p || ecn < 0 || !head || head > sizeof(p->head) || !total || total > DATAGRAM_MAX)
+	if (!p || ecn < 0 || !BETWEEN(head, 1, sizeof(p->head)) || !BETWEEN(total, 1, DATAGRAM_MAX))
 		return -1;
 	whole_head(p, w, ecn);
 	/* a checksum over the frame, as some devices give it, ends with the tail's change; a frame with a link header alone can be
@@ -196,15 +196,15 @@ INLINE int fragment_copy(struct __sk_buff *skb, __u32 l3, const struct fragment 
 	__u32 len = f->end - f->start, start = f->start, head = f->head;
 	struct pieces *p;
 
-	OPAQUE(len);
 	p = bpf_map_lookup_elem(&pieces, &slot);
-	if (!p || start > DATAGRAM_MAX || !len || len > DATAGRAM_MAX)
+	OPAQUE(len);
+	if (!p || start > DATAGRAM_MAX || !BETWEEN(len, 1, DATAGRAM_MAX))
 		return -1;
 	if (bpf_skb_load_bytes(skb, f->at, p->octets + start, len))
 		return -1;
 	if (start)
 		return 0;
-	if (!head || head > sizeof(p->head))
+	if (!BETWEEN(head, 1, sizeof(p->head)))
 		return -1;
 	return bpf_skb_load_bytes(skb, l3, p->head, head);
 }

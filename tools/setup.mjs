@@ -26,6 +26,9 @@ const NEEDS = {
   scapy: file('/usr/lib/python3/dist-packages/scapy', 'python3-scapy'),
 };
 
+// What only tests look with.
+const LINTERS = { shellcheck: program('shellcheck', 'shellcheck') };
+
 // What the guests of test/guest take from this machine; their kernels come from other releases than its own as well.
 const GUESTS = {
   modprobe: program('modprobe', 'kmod'),
@@ -38,7 +41,7 @@ const GUESTS = {
 const EMULATOR = process.arch === 'x64' ? { qemu: program('qemu-system-x86_64', 'qemu-system-x86') } : {};
 
 const { scapy: _scapy, tcpdump: _tcpdump, ...demo } = NEEDS;
-const PROFILES = { demo, test: { ...NEEDS, ...GUESTS, ...EMULATOR } };
+const PROFILES = { demo, test: { ...NEEDS, ...LINTERS, ...GUESTS, ...EMULATOR } };
 
 try {
   setUp(process.argv[2]);

@@ -34,7 +34,11 @@ export type TxWords = Partial<Omit<tx_config, 'local' | 'remote' | 'ext'>> & {
 };
 
 /** What a session receives by: prefixes as `address/length`. */
-export type RxWords = Partial<Pick<rx_config, 'ifindex' | 'flags'>> & { remote?: string; ue4?: string; ue6?: string };
+export type RxWords = Partial<Pick<rx_config, 'ifindex' | 'flags' | 'flow'>> & {
+  remote?: string;
+  ue4?: string;
+  ue6?: string;
+};
 
 /** The rest of a sending session: its path. */
 export type Path = Partial<Omit<tx_session, 'config'>>;
@@ -45,6 +49,11 @@ export interface RxAt {
   readonly port?: number;
   /** Makes it a session of version 0, on its port. */
   readonly tid?: bigint;
+  /** Of another kind than GTP: then `id` and `port` stand for themselves. */
+  readonly kind?: number;
+  readonly id?: bigint;
+  readonly form?: number;
+  readonly scope?: number;
 }
 
 /** A peer's end of a session, as others name it: by the peer's TEID, or the TID. */
@@ -101,10 +110,11 @@ export function rxConfig({ remote = A, ue4, ue6, ...words }: RxWords = {}): rx_c
   } as rx_config;
 }
 
-export function rxKey({ local = B, teid = LOCAL_TEID, port, tid }: RxAt = {}): rx_key {
-  const id = tid ?? BigInt(teid);
-  const of = tid === undefined ? kind.gtp : kind.gtp0;
-  return { local: mapped(local), id, port: port ?? (tid === undefined ? PORT : PORT0), kind: of, form: 0, scope: 0 };
+export function rxKey({ local = B, teid = LOCAL_TEID, port, tid, form = 0, scope = 0, ...at }: RxAt = {}): rx_key {
+  const id = at.id ?? tid ?? BigInt(teid);
+  const of = at.kind ?? (tid === undefined ? kind.gtp : kind.gtp0);
+  const own = of === kind.gtp ? PORT : of === kind.gtp0 ? PORT0 : 0;
+  return { local: mapped(local), id, port: port ?? own, kind: of, form, scope };
 }
 
 export function peerKey(local: string, remote: string): peer_key {
@@ -127,7 +137,7 @@ export function prefixKey(text: string): prefix_key {
 export function dropName({ id, local, ifindex, reason }: drop_key): string {
   const name = Object.entries(drop_reason).find(([, value]) => value === reason)?.[0] ?? `${reason}`;
   if (ifindex === 0) return `${name} endpoint ${id}`;
-  return local.every((octet) => octet === 0) ? `${name} link ${ifindex}` : `${name} session ${hex(id)}`;
+  return local.every((octet) => octet === 0) && id === 0n ? `${name} link ${ifindex}` : `${name} session ${hex(id)}`;
 }
 
 /** The `ports` of struct config. */

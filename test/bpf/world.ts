@@ -127,7 +127,7 @@ export function makeWorld(): World {
     },
     rx: (words, at, seen) => {
       const key = rxKey(at);
-      const [id, place] = [hex(key.id), `${at?.local} ${at?.port}`];
+      const [id, place] = [hex(key.id), `${at?.local} ${at?.port} ${key.kind} ${key.form} ${key.scope}`];
       maps.rx.put(key, {
         ...zero('rx_session'),
         qfi: 255,

@@ -89,7 +89,7 @@ const L2TP: readonly Case[] = [
 ];
 
 /** An emulated kernel shows what the same release cannot as User Mode Linux. */
-export const casesOf = (kernel: Kernel): readonly Case[] => {
+const casesOf = (kernel: Kernel): readonly Case[] => {
   const isShown = kernel.boots !== 'uml' && quickKernels.some(({ release }) => release === kernel.release);
   return [...(isShown ? [] : [...GENEVE, ...VXLAN, ...GRE, ...VLAN]), ...(kernel.l2tp ? L2TP : [])];
 };

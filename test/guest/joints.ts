@@ -21,6 +21,7 @@ export interface Joint {
 /** Runs shell text where users are. */
 export type Place = (text: string) => Promise<string>;
 
+/** The users in a namespace. */
 export const placeIn =
   (ns: string): Place =>
   (text) =>
@@ -54,11 +55,21 @@ export type Ping = readonly [source: string, destination: string, size: number, 
 const PINGS = readFileSync('test/guest/pings.py', 'utf8');
 const ROUNDS = 3;
 
+/** Seconds that a round waits for answers which are to come; an emulated guest needs one when the machine is busy. */
+const PATIENCE = 4;
+
 /** Pings all at once, three times; true for each that was answered each time, else how often, or the errno. */
-export async function pings(place: Place, list: readonly Ping[], seconds = 2): Promise<(true | number | string)[]> {
+export async function pings(place: Place, list: readonly Ping[], seconds: number): Promise<(true | number | string)[]> {
   const words = list.map((each) => each.join(',')).join(' ');
   const told = await place(`/usr/bin/python3 -IS - ${ROUNDS} ${seconds} ${words} <<'END'\n${PINGS}\nEND\n`);
   return (JSON.parse(told) as (number | string)[]).map((each) => each === ROUNDS || each);
+}
+
+/** Those of the pings that were not answered each time. */
+export async function unanswered(place: Place, list: readonly Ping[]): Promise<string[]> {
+  const answers = await pings(place, list, PATIENCE);
+  const told = list.map(([source, destination], index) => `${source} to ${destination}: ${answers[index]}`);
+  return told.filter((_, index) => answers[index] !== true);
 }
 
 const FAMILIES = [4, 6] as const;
@@ -75,6 +86,7 @@ export async function failuresOf({ ue1, guest }: Beside, joints: readonly Joint[
         joints.flatMap((joint) =>
           requests(joint, from, Math.min(ours.get(joint.inner) ?? 0, theirs.get(joint.device) ?? 0)),
         ),
+        PATIENCE,
       ),
     ),
   );

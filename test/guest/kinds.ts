@@ -33,7 +33,7 @@ export interface Tunnel {
   readonly words?: string;
 }
 
-/** A session in such a tunnel: the words of both ends. The first one makes the tunnel. */
+/** A session in such a tunnel: its number there, and the words of both ends. That with a number ending in 1 makes the tunnel. */
 export function l2tp(site: Site, tunnel: Tunnel, theirId: number, words: string, theirWords: string): Case {
   const { family, encap, ports: [ourPort, theirPort] = [1701, 1701] } = tunnel;
   const [ours, theirs] = site.ends[family];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { ExecutionContext, TryResult } from 'ava';
+import { LIFE } from './boot';
 import { carrying } from './carrying';
 import { tool } from './driver';
 import type { Kernel } from './kernels';
@@ -19,7 +20,7 @@ const SUBJECTS: Readonly<Record<string, (t: ExecutionContext, world: Beside, ker
 /** Defines the test of a kernel's tunnels of all kinds: all subjects beside one guest, as booting it takes long. */
 export function tunnelsOf(kernel: Kernel): void {
   beside(kernel, 'tunnels of all the kinds that it has', async (t, world) => {
-    t.timeout(180_000);
+    t.timeout(LIFE * 1000);
     await tool(world.guest, 'mirror.py');
     await world.guest.must('echo 1 >/proc/sys/net/ipv4/tcp_l3mdev_accept');
     const attempts: TryResult[] = [];
