@@ -47,6 +47,9 @@ async function dissectBy<Field extends string>(
     ...checks,
     ...alone.flatMap((each) => ['-o', each]),
     ...words,
+    // Else octets that are random look like somebody's protocol once in a while.
+    '-d',
+    'tcp.port==5001,data',
     '-T',
     'json',
     ...asked,

@@ -20,8 +20,12 @@ export interface Kind {
 /** The name of the link at both ends. */
 export const LINK = 't0';
 
-/** The families of the outer header that a kind has tests of; those of a VLAN have none. */
-export const familiesOf = ({ type }: Kind): readonly Family[] => (type === 'vlan' ? [4] : [4, 6]);
+/** The families of the outer header to test a kind over: the plain ones both, the others by turns; a VLAN has none. */
+export function familiesOf(kind: Kind): readonly Family[] {
+  if (kind.type === 'vlan') return [4];
+  if (plainKinds.includes(kind)) return [4, 6];
+  return kinds.indexOf(kind) % 2 === 0 ? [4] : [6];
+}
 
 /** Whether links of this type carry Ethernet frames. */
 export const carriesFrames = (type: TunnelType): boolean => type !== 'gtp' && type !== 'gre';

@@ -2,10 +2,9 @@
 // Outer fragments of every kind: received, and sent where the user allows it.
 import test from 'ava';
 import { build, udpSocket } from '../agent';
-import { closeFixture, gtpIn, linkStats, using } from '../fixture';
+import { closeFixture, linkStats, using } from '../fixture';
 import { dropped } from '../records';
-import { must } from '../run';
-import { type Family, inner, macOf, outer, ping, twoMachines } from '../topology';
+import { inner, macOf, outer, ping, twoMachines } from '../topology';
 import { familiesOf, joinKind, type Kind, LINK, mtuOver, plainKinds, titleOf } from '../tunnel-kinds';
 import { payloadOf, rawPeer } from '../tunnel-raw';
 
@@ -68,23 +67,3 @@ for (const kind of tunnels)
       }),
     );
   }
-
-for (const type of ['gre', 'vxlan', 'l2tp'] as const)
-  for (const family of [4, 6] as readonly Family[])
-    test.serial(
-      `${type} over IPv${family}: a path that is found narrow makes packets smaller (X7)`,
-      inMachines(async (t, m) => {
-        const kind = plainKinds.find((each) => each.type === type);
-        if (kind === undefined) throw new Error(type);
-        await joinKind(m, kind, family);
-        t.is(await ping(m.ue1, inner[4][1]), 3);
-        const [local, remote] = outer[family];
-        await must(['ip', '-n', m.m1, 'route', 'add', remote, 'dev', 'ul', 'mtu', 'lock', '1400']);
-        await gtpIn(m.m1, `link set ${LINK} up`);
-        const frame = mtuOver(kind, family) - 28;
-        const probe = ['-M', 'probe', '-s', `${frame}`, '-W', '0.3'];
-        t.is(await ping(m.ue1, inner[4][1], 2, ...probe), 0);
-        t.is((dropped(await linkStats(m.m1, LINK))['too_big'] ?? 0) > 0, true, local);
-        t.is(await ping(m.ue1, inner[4][1], 2, '-s', `${frame - 100}`), 2);
-      }),
-    );

@@ -13,12 +13,20 @@ test.after.always(closeFixture);
 const inMachine = using(oneMachine);
 const size = 2_000_001;
 
-for (const kind of kinds.filter(({ type }) => type !== 'vlan'))
+/** The plain ones, and of the others those that have most to check. */
+function isInteresting(kind: Kind): boolean {
+  const isRich = /everything|options|8 octets|without a sublayer/.test(kind.title);
+  return kind.type !== 'vlan' && (plainKinds.includes(kind) || isRich);
+}
+
+/** Numbers, cookies and what stands beside them are checked where headers are: then there is no short cut. */
+const isShort = ({ type, title }: Kind): boolean => type !== 'l2tp' && !/numbers|everything/.test(title);
+
+for (const kind of kinds.filter(isInteresting))
   test.serial(
-    `${titleOf(kind, 4)}: users of one machine meet by the short cut`,
+    `${titleOf(kind, 4)}: users of one machine meet`,
     inMachine(async (t, m) => {
       await joinOnOne(m, kind, 4);
-      await everything(t, m);
       await balanced(t, m);
     }),
   );
@@ -38,13 +46,12 @@ for (const kind of plainKinds.filter(({ type }) => type !== 'vlan'))
 
     if (family === 6)
       test.serial(
-        `${titleOf(kind, family)}: users of one machine meet by the short cut`,
+        `${titleOf(kind, family)}: users of one machine meet, ${isShort(kind) ? 'by the short cut' : 'by lo'}`,
         inMachine(async (t, m) => {
           await joinOnOne(m, kind, family);
           const seen = await capture(m.m1, 'lo', `${scratch}/lo.pcap`, kind.filter, 66000);
-          await everything(t, m);
           await balanced(t, m);
-          t.is(await seen.count(), 0, 'no header is built');
+          t.is((await seen.count()) === 0, isShort(kind), 'whether headers are built');
         }),
       );
   }
@@ -72,12 +79,20 @@ async function large(t: ExecutionContext, m: OneMachine, version: 4 | 6): Promis
   await receiver.close();
 }
 
-/** What one session sent, the other got. */
-async function balanced(t: ExecutionContext, { m1 }: OneMachine): Promise<void> {
-  const [one, two] = (await sessions(m1)).sort((a, b) => (a.dev < b.dev ? -1 : 1));
-  t.deepEqual(one?.stats.encap, two?.stats.decap);
-  t.deepEqual(two?.stats.encap, one?.stats.decap);
-  t.true((one?.stats.encap.packets ?? 0) > 10);
+/** Both ways there and back, and what one session sent, the other got. */
+async function balanced(t: ExecutionContext, m: OneMachine): Promise<void> {
+  const before = await countsOf(m.m1);
+  await everything(t, m);
+  const after = await countsOf(m.m1);
+  const [sent1 = 0, got1 = 0, sent2 = 0, got2 = 0] = after.map((n, at) => n - (before[at] ?? 0));
+  t.deepEqual([got2, got1], [sent1, sent2]);
+  t.true(sent1 > 1000 && sent2 > 1000);
+}
+
+/** Octets that t1 and t2 sent and got: what t1 sent before there was a t2 is not among what that got. */
+async function countsOf(ns: string): Promise<number[]> {
+  const list = (await sessions(ns)).sort((a, b) => (a.dev < b.dev ? -1 : 1));
+  return list.flatMap(({ stats: { encap, decap } }) => [encap.bytes, decap.bytes]);
 }
 
 /** Words of t2 that contradict those of t1, and why it drops what t1 sends. */
