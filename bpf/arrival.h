@@ -93,7 +93,7 @@ INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o)
 INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o)
 {
 	struct ipv6hdr *ip = data(skb) + o->l3;
-	__u8 next, kind, ext[4];
+	__u8 next, kind, ext[8]; /* as much as each has at least */
 
 	if ((void *)(ip + 1) > data_end(skb) || ip->version != 6)
 		return OUTER_OTHER;

@@ -16,6 +16,7 @@
 #include "underlay.h"
 #include "vlan.h"
 
+#define ARP_LEN 28		/* of IPv4 and Ethernet */
 #define DROP_BY_PROTOCOL 65536	/* in drop_key.id of an endpoint without port: this, and the IP protocol */
 
 /* The payload of a tunnel. */
@@ -52,7 +53,8 @@ INLINE int payload_parse(struct __sk_buff *skb, const struct rx_config *c, struc
 		p->ip.at += ETH_HLEN;
 	}
 	p->ip.len = p->end - p->ip.at;
-	p->is_ip = type == bpf_htons(ETH_P_IP) || type == bpf_htons(ETH_P_IPV6);
+	/* a tag that stands beside the frame hides what is in it like one that stands in it */
+	p->is_ip = !skb->vlan_present && (type == bpf_htons(ETH_P_IP) || type == bpf_htons(ETH_P_IPV6));
 	if (!p->is_ip) {
 		if (!p->is_frame)
 			return -DROP_BAD_PROTOCOL;
@@ -73,8 +75,11 @@ INLINE int payload_antispoof(struct __sk_buff *skb, const struct rx_config *c, c
 
 	if (p->is_ip)
 		return antispoof(skb, p->ip.at, p->ip.version, c, key);
-	if (bpf_skb_load_bytes(skb, p->ip.at - 2, arp, sizeof(arp)) || arp[0] != bpf_htons(ETH_P_ARP) ||
-	    arp[2] != bpf_htons(ETH_P_IP))
+	if (skb->vlan_present || bpf_skb_load_bytes(skb, p->ip.at - 2, arp, 2) || arp[0] != bpf_htons(ETH_P_ARP))
+		return 0;
+	if (p->ip.len < ARP_LEN || bpf_skb_load_bytes(skb, p->ip.at - 2, arp, sizeof(arp)))
+		return -DROP_BAD_INNER;
+	if (arp[2] != bpf_htons(ETH_P_IP))
 		return 0;
 	/* the sender's address stands where 2 octets later IPv4 has its source, the target's 8 octets after the destination */
 	return antispoof(skb, p->ip.at + (c->flags & RX_SGSN ? 8 : 2), 4, c, key);
@@ -94,8 +99,9 @@ INLINE int strip_frame(struct __sk_buff *skb, const struct payload *p, const str
 		flags |= version == 4 ? BPF_F_ADJ_ROOM_DECAP_L3_V4 : BPF_F_ADJ_ROOM_DECAP_L3_V6;
 	if (bpf_skb_load_bytes(skb, p->at, eth, sizeof(eth)))
 		return -DROP_NO_ROOM;
-	if (!skb->gso_size && (skb->len > p->end || rest <= sizeof(struct iphdr)) &&
-	    bpf_skb_change_tail(skb, rest <= sizeof(struct iphdr) ? p->at + ETH_ZLEN : p->end, 0))
+	if (!skb->gso_size && skb->len > p->end && bpf_skb_change_tail(skb, p->end, 0))
+		return -DROP_NO_ROOM;
+	if (!skb->gso_size && rest <= sizeof(struct iphdr) && bpf_skb_change_tail(skb, p->at + ETH_ZLEN, 0))
 		return -DROP_NO_ROOM;
 	if ((!l2 && bpf_skb_change_head(skb, ETH_HLEN, 0)) || bpf_skb_adjust_room(skb, -less, BPF_ADJ_ROOM_MAC, flags) ||
 	    bpf_skb_store_bytes(skb, 0, eth, sizeof(eth), 0))
@@ -128,7 +134,7 @@ GLOBAL int payload_receive(struct __sk_buff *skb, struct rx_session *r, const st
 		why = ecn_decap(skb, p->ip.at, p->ip.version, o->ecn);
 	if (why)
 		return why;
-	bytes = p->is_frame ? p->end - p->at : p->ip.len;
+	bytes = p->is_frame ? p->end - p->at + (skb->vlan_present ? 4 : 0) : p->ip.len;
 	if (skb->gso_size) {
 		headers = p->ip.headers + (p->is_frame ? ETH_HLEN : 0);
 		packets = (bytes - headers + skb->gso_size - 1) / skb->gso_size;
@@ -236,16 +242,20 @@ INLINE int gpdu_frame(struct __sk_buff *skb, struct config *cfg, struct rx_sessi
 	} else if (g->flags & GTPU_OPTIONAL) {
 		why = gtpu_walk(skb, g->at, g->length, &seen);
 	}
-	if (why)
+	if (why == -DROP_BAD_LENGTH)
 		return why;
 	if (c->flags & RX_STRICT && !addr_equal(c->remote, o->remote))
 		return -DROP_WRONG_PEER;
+	if (why)
+		return why;
 	p.at = g->at + seen.payload;
 	p.end = skb->gso_size ? o->end : g->at + g->header + g->length;
 	if (p.at == p.end)
 		return -DROP_EMPTY;
-	session_seen(r, &seen);
-	return payload_receive(skb, r, &g->key, o, &p);
+	why = payload_receive(skb, r, &g->key, o, &p);
+	if (why >= 0)
+		session_seen(r, &seen);
+	return why;
 }
 
 INLINE int gtp_frame_receive(struct __sk_buff *skb, struct config *cfg, const struct outer *o, __u32 l2)
@@ -341,10 +351,11 @@ INLINE int vlan_receive(struct __sk_buff *skb)
 	r = vlan_session(skb, &key);
 	if (!r)
 		return TC_ACT_UNSPEC;
-	if (bpf_skb_vlan_pop(skb))
-		return TC_ACT_SHOT;
-	p.end = skb->len;
-	verdict = payload_receive(skb, r, &key, &o, &p);
+	verdict = -DROP_NO_ROOM; /* or no room for the next tag, which takes the place of this one */
+	if (!bpf_skb_vlan_pop(skb)) {
+		p.end = skb->len;
+		verdict = payload_receive(skb, r, &key, &o, &p);
+	}
 	if (verdict >= 0)
 		return verdict;
 	return drop_session(skb, r->config[r->active & 1].ifindex, key.local, key.id, -verdict,

@@ -324,8 +324,8 @@ INLINE int underlay_receive(struct __sk_buff *skb, __u32 l2)
 		if (skb->vlan_tci & VLAN_ID && has_kind(cfg, KIND_VLAN))
 			return tail(skb, TAIL_TUNNEL, l2, ASK_ALL);
 		/* belongs to the VLAN device, which has a hook of its own */
-		if (skb->vlan_tci & VLAN_ID || bpf_skb_vlan_pop(skb))
-			return TC_ACT_UNSPEC;
+		if (skb->vlan_tci & VLAN_ID || bpf_skb_vlan_pop(skb) || skb->vlan_present)
+			return TC_ACT_UNSPEC; /* or the next tag has come in its place */
 	}
 	switch (outer_parse(skb, &o)) {
 	case OUTER_UDP:

@@ -2,13 +2,25 @@
 import test from 'ava';
 import { rx_flag } from '../../src/datapath/layout.gen';
 import { frame, userFrames } from './frames';
-import { type Around, delivered, type Family } from './gtp';
+import { type Around, delivered, type Family, ours } from './gtp';
 import { type Skb, sameFrame } from './harness';
 import { inners, plain } from './inners';
 
 import { bare, SERVER, UE } from './packet';
-import { hex } from './session';
-import { all, carrying, keyAt, openEndpoints, overUdp, type Tunnel, taker, wrapped } from './tunnel';
+import { hex, rxKey } from './session';
+import {
+  all,
+  carrying,
+  gre,
+  gtpEthernet,
+  hexOctets,
+  keyAt,
+  openEndpoints,
+  overUdp,
+  type Tunnel,
+  taker,
+  wrapped,
+} from './tunnel';
 import { makeWorld } from './world';
 
 const world = makeWorld();
@@ -180,3 +192,44 @@ function marked(ecn: number): Buffer {
     .payload(20)
     .bytes();
 }
+
+test.serial('octets behind a short frame are not delivered: it is filled up with zeros', (t) => {
+  const tunnel = gre({ payload: 'ethernet' });
+  for (const family of FAMILIES)
+    for (const behind of [1, 26, 60]) {
+      taker(world, tunnel, family);
+      const short = frame(0x88b5, Buffer.alloc(20, 1));
+      const outer = Buffer.concat([wrapped(tunnel, family, short), Buffer.alloc(behind, 0x5a)]);
+      const run = world.send(t, 'underlay', outer);
+      t.deepEqual(run.counted, [`rx 0x0: 1 ${short.length}`]);
+      sameFrame(t, run.frame, whole(short));
+    }
+});
+
+test.serial('ARP that is cut is judged by what came, not by octets behind it (G29, X13)', (t) => {
+  const tunnel = gre({ payload: 'ethernet' });
+  taker(world, tunnel, 4, { flags: rx_flag.antispoof | rx_flag.frames, ue4: '10.45.0.2/32' });
+  const arp = hexOctets('0001 0800 0604 0001 02000000002e 0a2d0002 000000000000 c6336409');
+  for (let length = 0; length < arp.length; length++) {
+    const outer = wrapped(tunnel, 4, frame(0x0806, arp.subarray(0, length)));
+    const run = world.send(t, 'underlay', Buffer.concat([outer, arp.subarray(length)]));
+    t.regex(run.counted.join(), /^bad_inner session 0x0: 1 /, `${length}`);
+  }
+  t.is(world.send(t, 'underlay', wrapped(tunnel, 4, frame(0x0806, arp))).verdict, 'redirect');
+});
+
+test.serial(
+  'GTP with frames: a stranger is a wrong peer whatever its extension headers, and a frame that is dropped tells nothing',
+  (t) => {
+    const tunnel = gtpEthernet(true);
+    taker(world, tunnel, 4, { flags: rx_flag.frames | rx_flag.strict });
+    const unknown = { ...tunnel, header: () => hexOctets('34ff 0008 00001001 000000c1 01000000') };
+    const run = world.send(t, 'underlay', wrapped(unknown, 4, Buffer.alloc(0), { source: '192.0.2.77' }));
+    t.deepEqual([run.counted, run.beside], [['wrong_peer session 0x1001: 1 58'], []]);
+    const key = rxKey(keyAt(tunnel, ours[4]));
+    world.send(t, 'underlay', wrapped(tunnel, 4, frame(0x0800, plain[4].subarray(0, 60))));
+    t.is(world.maps.rx.get(key)?.qfi, 255);
+    world.send(t, 'underlay', wrapped(tunnel, 4, frame(0x0800, plain[4])));
+    t.is(world.maps.rx.get(key)?.qfi, 9);
+  },
+);

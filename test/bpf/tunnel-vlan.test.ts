@@ -7,7 +7,7 @@ import { sameFrame } from './harness';
 import { plain } from './inners';
 import { eth, MAC_B, mac } from './packet';
 import { hex, LINK, type RxAt, type TxWords } from './session';
-import { hexOctets, linkOf, openEndpoints, putDetail, VID } from './tunnel';
+import { hexOctets, linkOf, openEndpoints, putDetail, taker, VID, VNI, vxlan, wrapped } from './tunnel';
 import { tunnelReceiver } from './tunnel-receive';
 import { makeWorld } from './world';
 
@@ -65,7 +65,10 @@ for (const protocol of [Q, AD]) {
     const two = tagged(tagged(frame(0x0800, plain[4], { to: HERE }), 0x8100, 0x0123), protocol);
     const run = world.send(t, 'stack underlay', two);
     t.is(run.verdict, 'redirect');
-    t.regex(run.counted.join(), /^rx 0x5a5: 1 /);
+    t.deepEqual(run.counted, [`rx 0x5a5: 1 ${bytes.length + 4}`], 'the tag that stays is counted');
+    world.rx({ flags: 0 }, at(protocol));
+    const [counted] = world.send(t, 'stack underlay', two).counted;
+    t.is(counted?.split(' ')[0], 'not_ip', 'with a tag it is no packet');
   });
 
   test.serial(`${is}: another id, protocol or underlay, and untagged frames, belong to somebody else`, (t) => {
@@ -151,6 +154,23 @@ test.serial('a priority tag (id 0) is no session: what is behind it is received 
   world.rx({ flags: rx_flag.frames }, at(Q));
   const run = world.send(t, 'stack underlay', tagged(bytes, Q, 0x6000), {}, 0);
   t.is(run.verdict, 'unspec');
+  taker(world, vxlan, 4);
+  const outer = wrapped(vxlan, 4, bytes);
+  t.deepEqual(world.send(t, 'stack underlay', tagged(outer, Q, 0x6000)).counted, [`rx ${hex(VNI)}: 1 ${bytes.length}`]);
+});
+
+test.serial('behind a priority tag a tag with an id is what it is elsewhere: not the underlay itself', (t) => {
+  taker(world, vxlan, 4);
+  const outer = wrapped(vxlan, 4, bytes);
+  const run = world.send(t, 'stack underlay', tagged(tagged(outer, Q, 7), Q, 0x6000), {}, 0);
+  t.deepEqual([run.verdict, run.counted], ['unspec', []]);
+});
+
+test.serial('a frame that ends in its second tag is dropped by name', (t) => {
+  world.rx({ flags: rx_flag.frames }, at(Q));
+  const cut = Buffer.concat([bytes.subarray(0, 12), hexOctets('8100 05a5 8100')]);
+  const run = world.send(t, 'stack underlay', cut);
+  t.deepEqual([run.verdict, run.counted], ['shot', [`no_room session ${hex(VID)}: 1 ${cut.length - 4}`]]);
 });
 
 test.serial("an inner source that is not the session's is dropped, of ARP as well (G29)", (t) => {

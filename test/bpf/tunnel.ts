@@ -331,7 +331,11 @@ export function linkOf(world: World, carries: 'frames' | 'packets'): void {
 
 /** What stands for a remote in the key of a session that is named by it, too. */
 export function remoteMark(remote: string): { id: bigint; scope: number } {
-  const octets = mapped(remote);
+  return markOf(mapped(remote));
+}
+
+/** The same of 16 octets. */
+export function markOf(octets: Buffer): { id: bigint; scope: number } {
   const [hi, lo] = [octets.readBigUInt64LE(0), octets.readBigUInt64LE(8)];
   const mark = lo ^ BigInt.asUintN(64, hi * 0x9e3779b97f4a7c15n);
   return { id: mark & 0xffffffff00000000n, scope: Number(mark & 0xffffffffn) };

@@ -4,28 +4,46 @@ import { encode } from '../../src/datapath/codec';
 import { drop_reason, type Structs, structs } from '../../src/datapath/layout.gen';
 import { type OpenMaps, total } from '../../src/datapath/maps';
 import { offsetOf } from '../../src/datapath/offset';
-import type { Endpoint, Session } from '../rules/tables';
-import { endpointKey, mappedHex, rxKey } from './fill';
-import { endpoints, sessions } from './places';
+import { type Endpoint, protocolOf, type Session, type TunnelEndpoint, type TunnelSession } from '../rules/tables';
+import { endpointKey, mappedHex, rxKey, tunnelEndpointKey, tunnelKey } from './fill';
+import { endpoints, sessions, tunnelEndpoints, tunnelSessions } from './places';
 
 /** What was counted, by names as `bad_length endpoint c0000202 2152`; without those that are zero. */
 export type Counts = Map<string, bigint>;
 
 /** How a session is called in counters. */
-export function sessionName({ version, local, id }: Session): string {
-  return `v${version} ${local} 0x${id.toString(16)}`;
+export function sessionName(session: Session | TunnelSession): string {
+  const { local, id } = session;
+  if ('version' in session) return `v${session.version} ${local} 0x${id.toString(16)}`;
+  const { kind, port, form, namesRemote, remote } = session;
+  const shape = `${form.key ? 'key ' : ''}${form.frames ? 'frames ' : ''}${namesRemote ? remote : ''}`;
+  return `${kind} ${local} ${port} 0x${id.toString(16)} ${shape}`;
+}
+
+/** How a session is called in counters of drops, which know less of it. */
+export function dropPlace(session: Session | TunnelSession): string {
+  const id = 'version' in session ? session.id : tunnelKey(session).id;
+  return `session ${session.local} ${id}`;
 }
 
 /** How an endpoint is called in counters. */
-export function endpointName({ local, port }: Endpoint): string {
-  return `${local} ${port}`;
+export function endpointName(endpoint: Endpoint | TunnelEndpoint): string {
+  const { local, port } = endpoint;
+  return `${local} ${port === 0 && 'kind' in endpoint ? BY_PROTOCOL + protocolOf(endpoint) : port}`;
 }
+
+// What stands for a port where there is none: this and the IP protocol.
+const BY_PROTOCOL = 65536;
 
 /** Gives a function that reads every counter. It is called very often, so nothing is decoded that is not needed. */
 export function counterReader(maps: OpenMaps): () => Counts {
   const [rx, ends, peers] = [rawMap(maps.rx.fd), rawMap(maps.endpoints.fd), rawMap(maps.peers.fd)];
   const entries = [
     ...sessions.map((one) => entry(rx, encode('rx_key', rxKey(one)), sessionName(one), SESSION)),
+    ...tunnelSessions.map((one) => entry(rx, encode('rx_key', tunnelKey(one)), sessionName(one), SESSION)),
+    ...tunnelEndpoints.map((one) =>
+      entry(ends, encode('endpoint_key', tunnelEndpointKey(one)), endpointName(one), ENDPOINT),
+    ),
     ...endpoints.flatMap((one) =>
       one.versions.map((version) =>
         entry(ends, encode('endpoint_key', endpointKey(one, version)), endpointName(one), ENDPOINT),

@@ -21,7 +21,7 @@ export interface Guest {
 }
 
 /** Seconds that a guest can at most live, whatever happens to this process. */
-export const LIFE = 240;
+export const LIFE = 300;
 
 /** Seconds that it may take to boot or to run a command. */
 const PATIENCE = 60;

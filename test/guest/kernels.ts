@@ -7,7 +7,7 @@ import { join } from 'node:path';
 export interface Kernel {
   /** Names its folder in the cache. */
   readonly name: string;
-  /** How its version starts. */
+  /** How its version starts; empty for the newest that there is when it is fetched. */
   readonly release: string;
   /** What kind of machine it is made for: User Mode Linux is a process, the other is emulated and takes seconds to boot. */
   readonly boots: 'uml' | 'qemu';
@@ -57,7 +57,7 @@ export const kernels: readonly Kernel[] = [
   },
   {
     name: 'qemu-newest',
-    release: '7.',
+    release: '',
     boots: 'qemu',
     arch: 'x64',
     packages: ['linux-image-amd64/trixie-backports', 'busybox-static/trixie'],

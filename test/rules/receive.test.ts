@@ -28,6 +28,8 @@ const session: Session = {
   role: 'ggsn',
   ue: [],
   hasLink: true,
+  carries: 'packets',
+  payload: 'ip',
 };
 const tables = makeTables(endpoints, [session]);
 
