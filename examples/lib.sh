@@ -117,16 +117,16 @@ look_at() {
     say 'tcpdump is not installed: no look at the wire.'
     return
   fi
-  ip netns exec "$4" ping -q -i 0.1 -w 15 "$5" > /dev/null &
+  ip netns exec "$4" ping -q -i 0.1 -w 25 "$5" > /dev/null &
   local pinger=$!
-  in_ns "$1" timeout 10 tcpdump -nn -e -c 1 -i "$2" "$3" 2> /dev/null
+  in_ns "$1" timeout 20 tcpdump -nn -e -c 1 -i "$2" "$3" 2> /dev/null
   kill "$pinger"
   wait "$pinger" || true
 }
 
-# wait_for COMMAND: until it succeeds, for ten seconds.
+# wait_for COMMAND: until it succeeds, for twenty seconds.
 wait_for() {
-  local end=$((SECONDS + 10))
+  local end=$((SECONDS + 20))
   until "$@"; do
     [ "$SECONDS" -lt "$end" ] || die "waited in vain: $*"
     sleep 0.05

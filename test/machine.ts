@@ -13,7 +13,7 @@ export function onMachine(script: string): Promise<Result> {
     ${script}
     echo "left:" $(ls /run/netns /sys/fs/bpf) $(ip -brief link | grep -v ^lo)`;
   const own = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  return run(['unshare', ...own, 'bash', '-euc', whole]);
+  return run(['unshare', ...own, 'bash', '-euc', whole], { seconds: 180 });
 }
 
 /** What onMachine tells when nothing is left. */
