@@ -49,7 +49,7 @@ for (const kind of chosen)
 for (const family of [4, 6] as const)
   for (const words of ['', 'udpcsum', 'gso split', 'gso keep', 'srcport 5555'])
     test.serial(
-      `vxlan ${words} over IPv${family} to the kernel's device: every segment on the wire is right, and all octets arrive`,
+      `${words ? `vxlan ${words}` : 'vxlan'} over IPv${family} to the kernel's device: every segment on the wire is right, and all octets arrive`,
       inMachines(async (t, m) => {
         const kind = kinds.find(({ type }) => type === 'vxlan');
         if (kind === undefined) throw new Error('no vxlan');

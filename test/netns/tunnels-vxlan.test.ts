@@ -58,7 +58,7 @@ async function full(t: ExecutionContext, m: TwoMachines, version: Family, mtu: n
 
 for (const family of [4, 6] as const) {
   test.serial(
-    `IPv${family} outer: one octet more than the MTU is dropped here; what the kernel sends in fragments arrives`,
+    `IPv${family} outer: one octet more than the MTU is dropped here; what the kernel sends, in fragments over IPv4, arrives`,
     inMachines(async (t, m) => {
       await kernelVxlan(m, family, `id 100 ${PORT}`);
       await vxlanLink(m, family, 'vni 100');
@@ -72,12 +72,12 @@ for (const family of [4, 6] as const) {
         [fits],
       );
       t.deepEqual(dropped(await linkStats(m.m1, LINK)), { too_big: 1 });
-      for (const length of [fits, fits + 1, 1472]) await bob.send(Buffer.alloc(length, 'b'), [inner[4][0], 7000]);
-      t.deepEqual(
-        (await alice.receive({ count: 3 })).map(({ data }) => data.length).sort(),
-        [fits, fits + 1, 1472],
-        'outer fragments',
-      );
+      const lengths = [fits, fits + 1, 1472];
+      for (const length of lengths) await bob.send(Buffer.alloc(length, 'b'), [inner[4][0], 7000]);
+      // Over IPv6 the kernel's device makes no fragments.
+      const wanted = family === 4 ? lengths : [fits];
+      const got = await alice.receive({ count: wanted.length });
+      t.deepEqual(got.map(({ data }) => data.length).sort(), wanted, 'outer fragments');
     }),
   );
 
