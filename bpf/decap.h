@@ -53,7 +53,7 @@ INLINE int tunnel_checksum(struct __sk_buff *skb, const struct rx_config *c, con
 		return why;
 	if (a->protocol == bpf_htons(ETH_P_TEB)) {
 		at += ETH_HLEN;
-		if (!bpf_skb_load_bytes(skb, at - 2, &type, 2) && (type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD)))
+		if (!bpf_skb_load_bytes(skb, at - 2, &type, 2) && is_tag(type))
 			at += 4;
 	}
 	return is_left_open(skb, o, at, from) ? 0 : why;

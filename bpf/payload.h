@@ -12,6 +12,11 @@
 
 #define ARP_LEN 28		/* of IPv4 and Ethernet */
 
+INLINE int is_tag(__be16 type)
+{
+	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
+}
+
 /* The payload of a tunnel. */
 struct payload {
 	struct tpdu ip;		/* of a frame what follows its Ethernet header */
@@ -51,7 +56,7 @@ INLINE int payload_parse(struct __sk_buff *skb, const struct rx_config *c, struc
 	if (!p->is_ip) {
 		if (!p->is_frame)
 			return -DROP_BAD_PROTOCOL;
-		if (skb->gso_size && !skb->vlan_present && type != bpf_htons(ETH_P_8021Q) && type != bpf_htons(ETH_P_8021AD))
+		if (skb->gso_size && !skb->vlan_present && !is_tag(type))
 			return -DROP_BAD_INNER;
 		return c->flags & RX_FRAMES ? 0 : -DROP_NOT_IP;
 	}
@@ -61,21 +66,32 @@ INLINE int payload_parse(struct __sk_buff *skb, const struct rx_config *c, struc
 	return p->ip.version == (type == bpf_htons(ETH_P_IP) ? 4 : 6) ? 0 : -DROP_BAD_INNER;
 }
 
-/* G29, of frames also for what ARP says. */
+/* G29, of frames also for what ARP says, and behind a tag. Nobody looks behind two: such frames are not of the session. */
 INLINE int payload_antispoof(struct __sk_buff *skb, const struct rx_config *c, const struct rx_key *key, const struct payload *p)
 {
-	__be16 arp[4];
+	__u32 at = p->ip.at, least;
+	__be16 type, arp;
 
 	if (p->is_ip)
-		return antispoof(skb, p->ip.at, p->ip.version, c, key);
-	if (skb->vlan_present || bpf_skb_load_bytes(skb, p->ip.at - 2, arp, 2) || arp[0] != bpf_htons(ETH_P_ARP))
-		return 0;
-	if (p->ip.len < ARP_LEN || bpf_skb_load_bytes(skb, p->ip.at - 2, arp, sizeof(arp)))
+		return antispoof(skb, at, p->ip.version, c, key);
+	if (bpf_skb_load_bytes(skb, at - 2, &type, sizeof(type)))
 		return -DROP_BAD_INNER;
-	if (arp[2] != bpf_htons(ETH_P_IP))
+	if (is_tag(type)) {
+		if (skb->vlan_present || at + 4 > p->end || bpf_skb_load_bytes(skb, at + 2, &type, sizeof(type)) || is_tag(type))
+			return -DROP_ANTISPOOF;
+		at += 4;
+	}
+	least = type == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : type == bpf_htons(ETH_P_IPV6) ? sizeof(struct ipv6hdr) : ARP_LEN;
+	if (type != bpf_htons(ETH_P_IP) && type != bpf_htons(ETH_P_IPV6) && type != bpf_htons(ETH_P_ARP))
+		return 0;
+	if (at + least > p->end || bpf_skb_load_bytes(skb, at + 2, &arp, sizeof(arp)))
+		return -DROP_BAD_INNER;
+	if (type != bpf_htons(ETH_P_ARP))
+		return antispoof(skb, at, type == bpf_htons(ETH_P_IP) ? 4 : 6, c, key);
+	if (arp != bpf_htons(ETH_P_IP))
 		return 0;
 	/* the sender's address stands where 2 octets later IPv4 has its source, the target's 8 octets after the destination */
-	return antispoof(skb, p->ip.at + (c->flags & RX_SGSN ? 8 : 2), 4, c, key);
+	return antispoof(skb, at + (c->flags & RX_SGSN ? 8 : 2), 4, c, key);
 }
 
 /* Takes everything in front of the inner Ethernet header away. The kernel leaves nothing that is shorter than an IP header. */

@@ -15,7 +15,7 @@ export const DROP_WORDS: { readonly [R in Reason]: string } = {
   no_room: 'The kernel made no room for the headers, or the packet would need more than 32 outer fragments',
   unknown_teid: 'A G-PDU or End Marker whose TEID or TID no session here has',
   bad_version: 'GTP of a version that nothing here receives, or GTP prime',
-  bad_length: 'The lengths of IP, UDP and GTP do not fit each other or the frame',
+  bad_length: 'The lengths of IP, UDP and the tunnel do not fit each other or the frame',
   bad_extension: 'Extension headers that are malformed, or more than eight',
   unknown_extension: 'An extension header that must be understood and is not known',
   empty: 'A G-PDU without a packet in it',

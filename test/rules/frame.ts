@@ -39,12 +39,24 @@ function readFrame(frame: Buffer, session: Receiving, outer: Arrived): Delivered
     return { inner, header, octets, rule: `${taken.rule}, frame on ${session.carries}` };
   }
   if (header === undefined) return fault('not_ip', 'frame of another type');
-  if (type === ARP && session.antispoof) {
-    const wrong = arpFault(content, session);
-    if (wrong !== undefined) return wrong;
-  }
+  const wrong = session.antispoof ? otherFault(type, content, session) : undefined;
+  if (wrong !== undefined) return wrong;
   if (!session.hasLink) return fault('no_link', 'gone, other frame');
   return { inner: filled(content), header, octets, rule: type === ARP ? 'ARP' : 'other frame' };
+}
+
+/** Who sends by a frame that is not of IP itself: ARP tells, and what stands behind a tag. Nobody looks behind two (G29). */
+function otherFault(type: number, content: Buffer, session: Receiving, tags = 0): Fault | undefined {
+  if (type === 0x8100 || type === 0x88a8) {
+    if (tags > 0 || content.length < 4) return fault('antispoof', session.role);
+    return otherFault(content.readUInt16BE(2), content.subarray(4), session, tags + 1);
+  }
+  if (type === ARP) return arpFault(content, session);
+  if (type !== 0x0800 && type !== 0x86dd) return undefined;
+  const [least, source, size] = type === 0x0800 ? [20, 12, 4] : [40, 8, 16];
+  if (content.length < least) return fault('bad_inner', 'cut header');
+  const at = source + (session.role === 'ggsn' ? 0 : size);
+  return isOfUe(content.subarray(at, at + size), session) ? undefined : fault('antispoof', session.role);
 }
 
 /** What ARP says for IPv4 has to be of the UE, as IPv4 itself (G29). */
