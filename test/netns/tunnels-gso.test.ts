@@ -24,7 +24,7 @@ const writings = [
   ['remainders', { chunk: 5000, nodelay: true }],
 ] as const;
 
-const chosen = kinds.filter(({ title }) => !/port|each way|everything|4 octets/.test(title));
+const chosen = kinds.filter(({ title }) => !/port|key|each way|everything|octets|sublayer/.test(title));
 
 for (const kind of chosen)
   for (const family of familiesOf(kind))
@@ -46,8 +46,11 @@ for (const kind of chosen)
       }),
     );
 
-for (const family of [4, 6] as const)
-  for (const words of ['', 'udpcsum', 'gso split', 'gso keep', 'srcport 5555'])
+for (const [family, list] of [
+  [4, ['', 'gso split', 'srcport 5555']],
+  [6, ['', 'udpcsum', 'gso keep']],
+] as const)
+  for (const words of list)
     test.serial(
       `${words ? `vxlan ${words}` : 'vxlan'} over IPv${family} to the kernel's device: every segment on the wire is right, and all octets arrive`,
       inMachines(async (t, m) => {
