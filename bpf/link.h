@@ -334,7 +334,7 @@ INLINE int link_send(struct __sk_buff *skb, struct config *cfg, struct trip *t, 
 		s = &l->fallback;
 	} else
 		s = session_of(skb, l, t->ifindex, in, any, key);
-	if (!s && any && l->config.slots)
+	if (!s && any && l->config.slots && !t->slot)
 		return flood(skb, t->ifindex, t->packets, TX_UNKNOWN);
 	if (!s)
 		return drop_link(skb, t->ifindex, DROP_NO_SESSION, t->packets);
