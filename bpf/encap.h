@@ -149,9 +149,16 @@ INLINE int room_for(struct __sk_buff *skb, const struct tx_config *c, const stru
 	if (in->version && !skb->vlan_present && !bpf_skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, flags))
 		return 0;
 	if (in->version && skb->vlan_present && in->front == FRONT_MAX) {
+		__be16 proto = skb->vlan_proto;
+		__u16 tci = skb->vlan_tci;
+
 		/* the tag stands in `front` already */
-		if (!bpf_skb_vlan_pop(skb) && !bpf_skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, flags))
+		if (bpf_skb_vlan_pop(skb))
+			return -DROP_NO_ROOM;
+		if (!bpf_skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, flags))
 			return 0;
+		if (skb->gso_size)
+			bpf_skb_vlan_push(skb, proto, tci);
 	}
 	return skb->gso_size ? -DROP_NO_ROOM : room_for_any(skb, v4, room);
 }

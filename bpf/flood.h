@@ -102,6 +102,7 @@ GLOBAL int flood(struct __sk_buff *skb, __u32 ifindex, __u32 packets, __u32 want
 			sent |= flood_one(skb, ifindex, slot, wanted);
 		slots >>= 1;
 	}
+	skb->mark = 0; /* it was for the copies */
 	if (!wanted && l && l->config.flags & LINK_DEFAULT)
 		return -1;
 	return sent ? TC_ACT_SHOT : drop_link(skb, ifindex, DROP_NO_SESSION, packets);

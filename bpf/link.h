@@ -212,6 +212,14 @@ INLINE int needs_shim(struct __sk_buff *skb, const struct config *cfg, const str
 	return !(c->flags & TX_KEEP) && pending_ahead(skb, cfg, t->ifindex);
 }
 
+/* Sends a packet to be cut and summed. Returns a verdict. */
+INLINE int detour(struct __sk_buff *skb, struct config *cfg, const struct tx_config *c, const struct trip *t)
+{
+	int verdict = shim_send(skb, cfg, t->ifindex, t->packets);
+
+	return verdict < 0 ? drop_session(skb, t->ifindex, c->local, tx_own_id(c), -verdict, t->packets) : verdict;
+}
+
 /* The way of one packet of a session. */
 INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_state *l, struct tx_session *s,
 			struct inner *in, struct trip *t, const int any)
@@ -256,14 +264,14 @@ INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_s
 			return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_NO_ROOM, t->packets);
 		t->cut = 1;
 	}
-	if (path == PATH_LOCAL || t->cut ? !t->in_shim : needs_shim(skb, cfg, s, c, in, t, any)) {
-		verdict = shim_send(skb, cfg, t->ifindex, t->packets);
-		if (verdict < 0)
-			return drop_session(skb, t->ifindex, c->local, tx_own_id(c), -verdict, t->packets);
-		return verdict;
-	}
-	if (any ? tunnel_encap(skb, c, in) : gtpu_encap(skb, c, in))
+	if (path == PATH_LOCAL || t->cut ? !t->in_shim : needs_shim(skb, cfg, s, c, in, t, any))
+		return detour(skb, cfg, c, t);
+	if (any ? tunnel_encap(skb, c, in) : gtpu_encap(skb, c, in)) {
+		/* a super-packet of another tunnel: the kernel refuses it room, but not to its segments */
+		if (skb->gso_size && !t->in_shim)
+			return detour(skb, cfg, c, t);
 		return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_NO_ROOM, t->packets);
+	}
 	count(&s->packets, &s->bytes, t->packets, t->bytes);
 	if (t->cut)
 		return cut_tail(skb, s->mtu);
@@ -326,7 +334,7 @@ INLINE int link_send(struct __sk_buff *skb, struct config *cfg, struct trip *t, 
 		s = &l->fallback;
 	} else
 		s = session_of(skb, l, t->ifindex, in, any, key);
-	if (!s && any && l->config.slots)
+	if (!s && any && l->config.slots && !t->slot)
 		return flood(skb, t->ifindex, t->packets, TX_UNKNOWN);
 	if (!s)
 		return drop_link(skb, t->ifindex, DROP_NO_SESSION, t->packets);

@@ -49,13 +49,15 @@ INLINE const struct detail *tx_detail(const struct tx_config *c)
 	return bpf_map_lookup_elem(&details, &key);
 }
 
-/* May packets of session `c` go the short way to the session with `rc` on this machine, without a header? Only where the header would
- * say nothing but which session it is. */
+/* May packets of session `c` go the short way to the session with `rc` on this machine, without a header? Only where the headers would
+ * say nothing but which session it is; numbers of GTP nobody waits for. */
 INLINE int is_short(const struct tx_config *c, const struct rx_config *rc)
 {
-	if (c->flags & (TX_DETAIL | TX_SEQ | TX_L2SPEC) || rc->flags & (RX_COOKIE | RX_SEQ | RX_L2SPEC))
-		return c->kind == KIND_GTP0 || c->kind == KIND_GTP;
-	return !(c->flags & TX_ETHER) == !(rc->flags & RX_ETHER) || (c->kind != KIND_GTP && c->kind != KIND_GTP0);
+	if (c->flags & TX_DETAIL)
+		return 0;
+	if (c->kind == KIND_GTP || c->kind == KIND_GTP0)
+		return !(c->flags & TX_ETHER) == !(rc->flags & RX_ETHER);
+	return !(c->flags & (TX_SEQ | TX_L2SPEC) || rc->flags & (RX_COOKIE | RX_SEQ | RX_L2SPEC));
 }
 
 #endif
