@@ -10,7 +10,7 @@
 
 enum outer_kind {
 	OUTER_UDP,
-	OUTER_FRAGMENT,	/* of UDP, as far as that can be seen: ports are in the first one alone (X8) */
+	OUTER_FRAGMENT,	/* of a tunnel, as far as that can be seen: ports are in the first one alone (X8) */
 	OUTER_ICMP,
 	OUTER_GRE,
 	OUTER_L2TP,	/* over IP */
@@ -75,7 +75,7 @@ INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o)
 	if (kind == OUTER_ICMP || kind == OUTER_OTHER)
 		return kind;
 	if (ip->frag_off & IP_MF_OR_OFFSET)
-		return kind == OUTER_UDP ? OUTER_FRAGMENT : OUTER_OTHER;
+		return OUTER_FRAGMENT;
 	o->version = 4;
 	o->ecn = ip->tos & ECN_MASK;
 	len = ip->ihl * 4;

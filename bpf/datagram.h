@@ -21,12 +21,12 @@ struct fragment {
 	__u32 end;
 	__u32 bytes;		/* of the frame */
 	__u32 head;		/* octets in front of what was cut */
+	__u32 port;		/* of the endpoint, as drop_key.id has it, where it shows: of UDP in the first one */
 	__u16 next_at;		/* as in struct datagram */
-	__u16 port;		/* where it shows: in the first one */
 	__u8 next;
 	__u8 more;
 	__u8 ecn;
-	__u8 ours;		/* the port is one of ours */
+	__u8 ours;		/* the endpoint is one of ours */
 	__u8 bad;		/* no fragment can be like that */
 	__u8 too_long;		/* of a packet that is longer than we can make */
 };
@@ -63,7 +63,7 @@ INLINE int fragment_key_equal(const struct fragment_key *a, const struct fragmen
 /* How long the fragments of a datagram may take. */
 INLINE __u64 hold_ns(const struct fragment_key *key)
 {
-	return key->version == 4 ? HOLD_V4_NS : HOLD_V6_NS;
+	return (key->version & 0xff) == 4 ? HOLD_V4_NS : HOLD_V6_NS;
 }
 
 INLINE struct foreign *foreign_set(struct datagrams *t, const struct fragment_key *key)

@@ -15,8 +15,6 @@
 #include "underlay.h"
 #include "vlan.h"
 
-#define DROP_BY_PROTOCOL 65536	/* in drop_key.id of an endpoint without port: this, and the IP protocol */
-
 /* R5, L6: numbers must come, and increase; far behind is a peer that began anew. `shift` makes the last bit of a short number count. */
 INLINE int bad_order(struct rx_session *r, const struct arrived *a, __u32 shift)
 {

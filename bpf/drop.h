@@ -6,6 +6,8 @@
 #include "maps.h"
 #include "packet.h"
 
+#define DROP_BY_PROTOCOL 65536	/* in drop_key.id of an endpoint without port: this, and the IP protocol */
+
 INLINE void count(__u64 *packets, __u64 *bytes, __u32 n, __u64 octets)
 {
 	__sync_fetch_and_add(packets, n);

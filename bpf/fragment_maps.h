@@ -20,7 +20,7 @@ struct fragment_key {
 	__u8 local[16] __attribute__((aligned(8)));
 	__u8 remote[16] __attribute__((aligned(8)));
 	__u32 id;
-	__u32 version;		/* of IP */
+	__u32 version;		/* of IP; of IPv4 and a protocol other than UDP that << 8, too (RFC 791) */
 };
 
 /* Where a fragment belongs, in octets from the begin of what was cut. */
@@ -46,11 +46,11 @@ struct datagram {
 	__u16 total;		/* octets in all, 0: not known before the last one is there */
 	__u16 head;		/* octets in front of what was cut, 0: not known before the first one is there */
 	__u16 next_at;		/* IPv6: the octet of the head that names the fragment header ... */
-	__u16 port;		/* the endpoint's */
 	__u8 next;		/* ... and what takes its place */
 	__u8 ecn;		/* 1 << each ECN field that came */
 	__u8 state;		/* enum datagram_state */
-	__u8 pad[3];
+	__u8 pad;
+	__u32 port;		/* the endpoint's, as drop_key.id has it */
 	struct piece piece[DATAGRAM_PIECES];
 };
 

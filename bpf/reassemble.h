@@ -20,6 +20,11 @@ INLINE int is_extension(__u8 next)
 	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS;
 }
 
+INLINE int is_tunnel(__u8 next)
+{
+	return next == IPPROTO_UDP || next == IPPROTO_GRE || next == IPPROTO_L2TP;
+}
+
 /* Reads an IPv4 fragment. Returns 0, 1 for what only the stack can judge, or -DROP_BAD_CHECKSUM. */
 INLINE int fragment_v4(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 {
@@ -38,13 +43,13 @@ INLINE int fragment_v4(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 	addr_from_v4(f->key.local, ip->daddr);
 	addr_from_v4(f->key.remote, ip->saddr);
 	f->key.id = ip->id;
-	f->key.version = 4;
+	f->key.version = ip->protocol == IPPROTO_UDP ? 4 : 4 | ip->protocol << 8;
 	f->at = l3 + f->head;
 	f->start = (bpf_ntohs(ip->frag_off) & 0x1fff) * 8;
 	f->end = f->start + len - f->head;
 	f->more = bpf_ntohs(ip->frag_off) >> 13 & 1;
 	f->ecn = ip->tos & ECN_MASK;
-	f->next = IPPROTO_UDP;
+	f->next = ip->protocol;
 	return fold(sum_words(octets, sizeof(octets) / 4)) == 0xffff ? 0 : -DROP_BAD_CHECKSUM;
 }
 
@@ -76,7 +81,7 @@ INLINE int fragment_v6(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 		return 1;
 	end = l3 + sizeof(ip) + bpf_ntohs(ip.payload_len);
 	f->at = l3 + f->head + sizeof(h);
-	if (end < f->at || end > skb->len || (h.next != IPPROTO_UDP && !is_extension(h.next)))
+	if (end < f->at || end > skb->len || (!is_tunnel(h.next) && !is_extension(h.next)))
 		return 1;
 	f->key.id = h.id;
 	f->start = bpf_ntohs(h.offset) & 0xfff8;
@@ -86,7 +91,8 @@ INLINE int fragment_v6(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 	return 0;
 }
 
-/* The destination port, which only the first fragment shows; 0 if it does not even that. */
+/* The destination port, which only the first fragment shows, or what drop_key.id has for a protocol without ports; 0 if it shows
+ * neither. */
 INLINE __u32 fragment_port(struct __sk_buff *skb, const struct fragment *f)
 {
 	__u32 at = f->at, end = f->at + f->end;
@@ -99,6 +105,8 @@ INLINE __u32 fragment_port(struct __sk_buff *skb, const struct fragment *f)
 		next = ext[0];
 		at += (ext[1] + 1) * 8;
 	}
+	if (next == IPPROTO_GRE || next == IPPROTO_L2TP)
+		return DROP_BY_PROTOCOL + next;
 	if (next != IPPROTO_UDP || at + sizeof(struct udphdr) > end || bpf_skb_load_bytes(skb, at + 2, &port, sizeof(port)))
 		return 0;
 	return bpf_ntohs(port);
@@ -109,6 +117,11 @@ INLINE int is_endpoint(const void *local, __u32 port)
 	struct endpoint_key key = { .port = port };
 
 	addr_copy(key.local, local);
+	if (port >= DROP_BY_PROTOCOL) {
+		key.port = 0;
+		key.kind = port == DROP_BY_PROTOCOL + IPPROTO_GRE ? KIND_GRE : KIND_L2TP_IP;
+		return bpf_map_lookup_elem(&endpoints, &key) != 0;
+	}
 #pragma unroll
 	for (int kind = KIND_GTP; kind <= KIND_L2TP; kind++) {
 		key.kind = kind;
@@ -219,10 +232,12 @@ INLINE int fragment_parse(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 	f->bytes = skb->len;
 	f->bad = f->start == f->end || (f->more && f->end & 7) || f->end > 65535;
 	f->too_long = f->head + f->end > DATAGRAM_MAX;
-	if (!f->start) {
+	if (!f->start || f->next == IPPROTO_GRE || f->next == IPPROTO_L2TP) {
 		f->port = fragment_port(skb, f);
 		f->ours = is_endpoint(f->key.local, f->port);
 	}
+	if (f->start && f->port && !f->ours)
+		return 1;
 	return why;
 }
 

@@ -337,10 +337,10 @@ export interface datagram {
   readonly total: number;
   readonly head: number;
   readonly next_at: number;
-  readonly port: number;
   readonly next: number;
   readonly ecn: number;
   readonly state: number;
+  readonly port: number;
   readonly piece: readonly piece[];
 }
 
@@ -788,11 +788,11 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       total: [58, 'u16'],
       head: [60, 'u16'],
       next_at: [62, 'u16'],
-      port: [64, 'u16'],
-      next: [66, 'u8'],
-      ecn: [67, 'u8'],
-      state: [68, 'u8'],
-      pad: [69, 'u8[3]'],
+      next: [64, 'u8'],
+      ecn: [65, 'u8'],
+      state: [66, 'u8'],
+      pad: [67, 'u8'],
+      port: [68, 'u32'],
       piece: [72, 'piece[64]'],
     },
   },

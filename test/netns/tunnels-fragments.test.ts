@@ -26,13 +26,9 @@ const HEADERS: Readonly<Record<string, string>> = {
 const numberOf = ({ type, title }: Kind): number =>
   title === 'by IP' ? 115 : type === 'gre' || type === 'gretap' ? 47 : 17;
 
-/** Fragments are put together by their UDP port, and others are left to the stack: kinds without UDP are not there yet. */
-const whole = ({ filter }: Kind): typeof test.serial =>
-  filter.startsWith('proto') ? (test.serial.failing as typeof test.serial) : test.serial;
-
 for (const kind of tunnels)
   for (const family of familiesOf(kind)) {
-    whole(kind)(
+    test.serial(
       `${titleOf(kind, family)}: outer fragments are put together, in any order`,
       inMachines(async (t, m) => {
         const raw = await rawPeer(m, kind.type, family, kind.words[0]);
@@ -57,7 +53,7 @@ for (const kind of tunnels)
       }),
     );
 
-    whole(kind)(
+    test.serial(
       `${titleOf(kind, family)}, df unset: what is longer than the path goes in outer fragments, and arrives`,
       inMachines(async (t, m) => {
         await joinKind(m, kind, family, 'df unset mtu 1500');
