@@ -149,6 +149,7 @@ function wantedOf(
 
 // What was learned is learned anew.
 function forgetSlots({ maps }: State, { device }: LiveLink, slots: ReadonlySet<number | undefined>): void {
+  if (![...slots].some((slot) => slot !== undefined)) return;
   forgetLearned(maps, (ifindex, slot) => ifindex === device.index && slots.has(slot));
 }
 
