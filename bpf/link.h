@@ -268,8 +268,10 @@ INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_s
 		return detour(skb, cfg, c, t);
 	if (any ? tunnel_encap(skb, c, in) : gtpu_encap(skb, c, in)) {
 		/* a super-packet of another tunnel: the kernel refuses it room, but not to its segments */
-		if (skb->gso_size && !t->in_shim)
+		if (skb->gso_size && !t->in_shim) {
+			skb->cb[4] = DROP_NO_ROOM; /* for test runs to see: there every super-packet is refused */
 			return detour(skb, cfg, c, t);
+		}
 		return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_NO_ROOM, t->packets);
 	}
 	count(&s->packets, &s->bytes, t->packets, t->bytes);

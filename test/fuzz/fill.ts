@@ -136,6 +136,7 @@ function putPrefix(maps: Maps, { address, length }: Prefix, session: Session): v
     teid: session.version === 0 ? Number(session.id >> 32n) : session.remoteTeid,
     flags: session.version === 0 ? tx_flag.v0 : 0,
     kind: kindOf(session.version),
+    dport: session.port,
     local: mappedHex(session.local),
     remote: mappedHex(session.remote),
   };

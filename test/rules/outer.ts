@@ -70,7 +70,7 @@ function readIp4(frame: Buffer): Pass | Unclaimed | Ip {
   if (udpAt > frame.length) return isTunnel ? unclaimed('no room for IP options') : pass('no room for IP');
   if (protocol === 1) return unclaimed('ICMP');
   if (protocol !== UDP && !isTunnel) return pass('not UDP');
-  if ((frame.readUInt16BE(at + 6) & 0x3fff) !== 0) return isTunnel ? pass('fragment') : unclaimed('fragment');
+  if ((frame.readUInt16BE(at + 6) & 0x3fff) !== 0) return unclaimed('fragment');
   return {
     isV6: false,
     protocol,
