@@ -2,8 +2,11 @@
 import { zero } from '../datapath/codec';
 import { forgetDrops } from '../datapath/drops';
 import { kind, type Structs } from '../datapath/layout.gen';
+import { errno, KernelError } from '../errors';
+import { fromMapped } from '../tunnels/address';
 import { protocolOf } from '../tunnels/tunnels';
 import type { Undo } from '../undo';
+import { address } from '../values';
 import { renewPaths } from './shim';
 import type { State } from './state';
 
@@ -60,7 +63,30 @@ export function addEndpoints(state: State, more: readonly Endpoint[], undo: Undo
     const both = old === undefined ? undefined : merge(one, old);
     return both?.flags === old?.flags && both?.restart_count === old?.restart_count && old !== undefined;
   };
+  for (const one of more) refuseRival(one, there);
   if (!more.every(has)) setEndpoints(state, [...there, ...more], undo);
+}
+
+// One address and port can be read in one way only; the versions of GTP tell each other by themselves.
+function refuseRival({ local, port, kind: own }: Endpoint, there: readonly Endpoint[]): void {
+  const isGtp = (kindOf: number): boolean => kindOf === kind.gtp || kindOf === kind.gtp0;
+  const rival = there.find(
+    (each) =>
+      each.port === port &&
+      each.kind !== own &&
+      hex16(each.local) === hex16(local) &&
+      !(isGtp(each.kind) && isGtp(own)),
+  );
+  if (port === 0 || rival === undefined) return;
+  throw new KernelError(`receive ${nameOf(own)} at ${address.format(fromMapped(local))} port ${port}`, {
+    errno: errno('EADDRINUSE'),
+    said: `a link or session of type ${nameOf(rival.kind)} receives there`,
+    hint: 'give another port, or another local address',
+  });
+}
+
+function nameOf(kindOf: number): string {
+  return Object.entries(kind).find(([, number]) => number === kindOf)?.[0] ?? `#${kindOf}`;
 }
 
 function merge(one: Endpoint, other?: Endpoint): Endpoint {

@@ -37,6 +37,11 @@ test.serial(
       /File exists(.|\n)*vx0 has that vni 2/,
     );
     await refused(`session add dev gtp0 type vxlan vni 3 ${there} ue 10.1.0.1`, 1, /"lladdr" is missing/);
+    await refused(
+      `link add gnv0 type geneve local 192.0.2.1 port 4789 vni 5 ${there}`,
+      2,
+      /receive geneve at 192\.0\.2\.1 port 4789: a link or session of type vxlan receives there/,
+    );
     await refused('link add vl0 type vlan dev vx0 id 5', 2, /end of a tunnel/);
     await refused('link add vl0 type vlan id 5', 1, /"dev" is missing/);
     await gtpIn(m.m1, `session add dev vx0 vni 2 remote 192.0.2.3 ${mac(3)}`);
