@@ -62,9 +62,9 @@ INLINE int outer_kind_of(__u8 protocol)
 	return OUTER_OTHER;
 }
 
-INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o)
+INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o, __u32 l3)
 {
-	struct iphdr *ip = data(skb) + o->l3;
+	struct iphdr *ip = data(skb) + l3;
 	__u64 sum;
 	__u32 len;
 	int kind;
@@ -79,27 +79,27 @@ INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o)
 	o->version = 4;
 	o->ecn = ip->tos & ECN_MASK;
 	len = ip->ihl * 4;
-	o->udp = o->l3 + len;
-	o->end = o->l3 + bpf_ntohs(ip->tot_len);
+	o->udp = l3 + len;
+	o->end = l3 + bpf_ntohs(ip->tot_len);
 	addr_from_v4(o->local, ip->daddr);
 	addr_from_v4(o->remote, ip->saddr);
 	sum = sum_words(ip, 5);
 	if (len > sizeof(*ip))
-		sum += sum_options(skb, o->l3, len);
+		sum += sum_options(skb, l3, len);
 	o->bad_sum = fold(sum) != 0xffff;
 	return kind;
 }
 
-INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o)
+INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o, __u32 l3)
 {
-	struct ipv6hdr *ip = data(skb) + o->l3;
+	struct ipv6hdr *ip = data(skb) + l3;
 	__u8 next, kind, ext[8]; /* as much as each has at least */
 
 	if ((void *)(ip + 1) > data_end(skb) || ip->version != 6)
 		return OUTER_OTHER;
 	o->version = 6;
 	o->ecn = ip->flow_lbl[0] >> 4 & ECN_MASK;
-	o->udp = o->l3 + sizeof(*ip);
+	o->udp = l3 + sizeof(*ip);
 	o->end = o->udp + bpf_ntohs(ip->payload_len);
 	addr_copy(o->local, &ip->daddr);
 	addr_copy(o->remote, &ip->saddr);
@@ -129,18 +129,23 @@ INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o)
 	return OUTER_OTHER;
 }
 
-/* Reads IP and, of UDP, the UDP header of a frame whose link header has `o->l3` octets. Returns enum outer_kind. */
-INLINE int outer_parse(struct __sk_buff *skb, struct outer *o)
+/* Reads IP and, of UDP, the UDP header of a frame whose link header has `l3` octets. Returns enum outer_kind. */
+GLOBAL int outer_parse(struct __sk_buff *skb, struct outer *o)
 {
 	struct udphdr udp;
 	int kind = OUTER_OTHER;
-	__u32 end;
+	__u32 end, l3 = 0;
 
-	linear(skb, o->l3 + (skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
+	if (o)
+		l3 = o->l3;
+	OPAQUE(l3);
+	if (!o || l3 > ETH_HLEN)
+		return OUTER_OTHER;
+	linear(skb, l3 + (skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
 	if (skb->protocol == bpf_htons(ETH_P_IP))
-		kind = outer_ip_v4(skb, o);
+		kind = outer_ip_v4(skb, o, l3);
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		kind = outer_ip_v6(skb, o);
+		kind = outer_ip_v6(skb, o, l3);
 	if (kind == OUTER_GRE || kind == OUTER_L2TP) {
 		if (o->end > skb->len || o->end < o->udp)
 			o->end = 0;

@@ -222,10 +222,13 @@ INLINE int fragment_copy(struct __sk_buff *skb, __u32 l3, const struct fragment 
 	return bpf_skb_load_bytes(skb, l3, p->head, head);
 }
 
-INLINE int fragment_parse(struct __sk_buff *skb, __u32 l3, struct fragment *f)
+/* Returns 0, 1 for what only the stack can judge, or -DROP_BAD_CHECKSUM. */
+GLOBAL int fragment_parse(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 {
 	int why;
 
+	if (!f)
+		return 1;
 	why = skb->protocol == bpf_htons(ETH_P_IP) ? fragment_v4(skb, l3, f) : fragment_v6(skb, l3, f);
 	if (why > 0 || !bpf_map_lookup_elem(&locals, f->key.local))
 		return 1;

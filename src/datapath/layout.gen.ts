@@ -361,6 +361,10 @@ export interface pieces {
   readonly octets: Uint8Array;
 }
 
+export interface address {
+  readonly octets: Uint8Array;
+}
+
 export interface trip {
   readonly ifindex: number;
   readonly packets: number;
@@ -493,10 +497,6 @@ export interface peer {
   readonly extnotifies: bigint;
 }
 
-export interface address {
-  readonly octets: Uint8Array;
-}
-
 export interface label {
   readonly name: string;
 }
@@ -564,6 +564,7 @@ export interface Structs {
   foreign: foreign;
   datagrams: datagrams;
   pieces: pieces;
+  address: address;
   trip: trip;
   inner: inner;
   work: work;
@@ -577,7 +578,6 @@ export interface Structs {
   remote: remote;
   peer_key: peer_key;
   peer: peer;
-  address: address;
   label: label;
   underlay: underlay;
   fdb_key: fdb_key;
@@ -600,6 +600,7 @@ export interface MapTypes {
   heads: { key: number; value: readonly head[] };
   datagrams: { key: number; value: datagrams };
   pieces: { key: number; value: pieces };
+  locals: { key: address; value: number };
   works: { key: number; value: readonly work[] };
   link_words: { key: number; value: link_words };
   tx_pair: { key: pair_key; value: tx_session };
@@ -608,7 +609,6 @@ export interface MapTypes {
   carried: { key: rx_key; value: drop_count };
   remotes: { key: remote_key; value: remote };
   peers: { key: peer_key; value: peer };
-  locals: { key: address; value: number };
   inner_ends: { key: number; value: number };
   labels: { key: rx_key; value: label };
   underlays: { key: number; value: underlay };
@@ -819,6 +819,12 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       octets: [256, 'u8[32768]'],
     },
   },
+  address: {
+    size: 16,
+    fields: {
+      octets: [0, 'u8[16]'],
+    },
+  },
   trip: {
     size: 24,
     fields: {
@@ -980,12 +986,6 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       extnotifies: [48, 'u64'],
     },
   },
-  address: {
-    size: 16,
-    fields: {
-      octets: [0, 'u8[16]'],
-    },
-  },
   label: {
     size: 64,
     fields: {
@@ -1065,6 +1065,7 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   heads: { type: 6, key: 'u32', value: 'head' },
   datagrams: { type: 2, key: 'u32', value: 'datagrams' },
   pieces: { type: 2, key: 'u32', value: 'pieces' },
+  locals: { type: 1, key: 'address', value: 'u32' },
   works: { type: 6, key: 'u32', value: 'work' },
   link_words: { type: 1, key: 'u32', value: 'link_words' },
   tx_pair: { type: 1, key: 'pair_key', value: 'tx_session' },
@@ -1073,7 +1074,6 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   carried: { type: 1, key: 'rx_key', value: 'drop_count' },
   remotes: { type: 1, key: 'remote_key', value: 'remote' },
   peers: { type: 1, key: 'peer_key', value: 'peer' },
-  locals: { type: 1, key: 'address', value: 'u32' },
   inner_ends: { type: 1, key: 'u32', value: 'u32' },
   labels: { type: 1, key: 'rx_key', value: 'label' },
   underlays: { type: 1, key: 'u32', value: 'underlay' },

@@ -208,11 +208,14 @@ test.serial('IPv6: neither a checksum nor anything in its place is asked for (R9
   delivers(t, behind(6, '0000 0800'), 0);
 });
 
-test.serial('a fragment of GRE is left to the stack (X8)', (t) => {
+test.serial('a fragment of GRE waits for the rest; at another address it is left to the stack (X8)', (t) => {
+  const content = Buffer.concat([hexOctets('00000800'), plain[4]]);
+  const first = carrying('gre', 4, content, { ip4: { more: true } });
   taker(world, gre(), 4);
-  taker(world, gre(), 6);
-  leaves(t, carrying('gre', 4, Buffer.concat([hexOctets('00000800'), plain[4]]), { ip4: { more: true } }));
-  leaves(t, carrying('gre', 4, plain[4], { ip4: { offset: 8 } }));
+  leaves(t, carrying('gre', 4, content, { ip4: { more: true }, destination: '192.0.2.9' }));
+  leaves(t, carrying('gre', 4, plain[4], { ip4: { offset: 8 }, destination: '192.0.2.9' }));
+  const run = world.watch(() => world.repeat('underlay', first, 1));
+  t.deepEqual([run.verdict, run.counted], ['shot', []]);
 });
 
 test.serial('GRE at another address, and where nothing has sessions of GRE, is not touched', (t) => {

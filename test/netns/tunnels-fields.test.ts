@@ -165,7 +165,10 @@ const cases: readonly Case[] = [
   ...vlanCases,
 ];
 
-for (const each of cases)
+const isTelling = ({ title }: Kind): boolean =>
+  !/with a key$|with checksums|numbers|port|4 octets|noudpcsum/.test(title);
+
+for (const each of cases.filter(({ kind }) => isTelling(kind)))
   for (const family of familiesOf(each.kind))
     test.serial(
       `${titleOf(each.kind, family)}: every field is right and tshark has nothing to complain about`,

@@ -15,7 +15,7 @@ const size = 2_000_001;
 
 /** The plain ones, and of the others those that have most to check. */
 function isInteresting(kind: Kind): boolean {
-  const isRich = /everything|options|8 octets|without a sublayer/.test(kind.title);
+  const isRich = /everything|options/.test(kind.title);
   return kind.type !== 'vlan' && (plainKinds.includes(kind) || isRich);
 }
 
