@@ -103,6 +103,7 @@ export function updateSession(state: State, live: LiveLink, was: Stored, words: 
   if (hex(next.txConfig.remote) !== hex(was.txConfig.remote)) refuseLoop(state, live, words.remote, words.local);
   const isElsewhere = !isSameFarEnd(was, next);
   if (isElsewhere) learnFarEnd(state, next, undo);
+  announce(state, live, words.ue, undo);
   rewriteSession(state, live, was, words, was.key, undo);
   if (isElsewhere) forgetFarEnds(state, [was], undo);
   refresh(state, live, undo, next.txConfig);
@@ -226,19 +227,32 @@ function refreshAfterAdd(
 ): void {
   const { index } = live.device;
   const config = state.maps.links.get(index)?.config ?? live.config;
-  const places = placesOf(live, words.ue);
   const isFirst = (live.config.flags & (link_flag.default | link_flag.select)) === 0;
   const own = innerMtu(pathMtu ?? underlayMtu(state, live), words.remote.family, headerOf(txConfig(live.link, words)));
-  const added = {
-    select: (config.flags & link_flag.select) !== 0 || words.ue.length > 0,
-    prefix: (config.flags & link_flag.prefix) !== 0 || places.some((place) => place.in === 'tx_prefix'),
-  };
-  const flags = setSelectFlags(config.flags, added) | ipv6Flag(words.ue);
+  const flags = withPlaces(live, config.flags, words.ue) | ipv6Flag(words.ue);
   const mtu = live.link.mtu ?? fitting(isFirst ? own : Math.min(own, config.mtu), flags);
   if (flags === config.flags && mtu === config.mtu) return;
   undo(() => setLinkConfig(state, index, config));
   setLinkConfig(state, index, { flags, mtu });
   if (mtu !== config.mtu) setMtu(state, live, mtu, undo);
+}
+
+// Has the programs look where a session is going to stand: what they do not find there yet does no harm, and nobody looks
+// in vain for what stands in a map that the link is not known to use.
+function announce(state: State, live: LiveLink, ue: readonly Prefix[], undo: Undo): void {
+  const { index } = live.device;
+  const config = state.maps.links.get(index)?.config ?? live.config;
+  const flags = withPlaces(live, config.flags, ue);
+  if (flags === config.flags) return;
+  undo(() => setLinkConfig(state, index, config));
+  setLinkConfig(state, index, { ...config, flags });
+}
+
+function withPlaces(live: LiveLink, flags: number, ue: readonly Prefix[]): number {
+  return setSelectFlags(flags, {
+    select: (flags & link_flag.select) !== 0 || ue.length > 0,
+    prefix: (flags & link_flag.prefix) !== 0 || placesOf(live, ue).some((place) => place.in === 'tx_prefix'),
+  });
 }
 
 /** What an inner MTU is made of: the path's MTU, the outer family, the GTP header. */
