@@ -103,10 +103,9 @@ export function changeSession(maps: OpenMaps, run: Control, was: Stored, wanted:
   const gone = was.places.filter((place) => !wanted.places.some((other) => isSame(place, other)));
   const fresh = wanted.places.filter((place) => !was.places.some((other) => isSame(place, other)));
   const write = (rx: RxConfig): void => control(run, { what: 'rx', rx_key: wanted.key, rx });
-  // Amid a change of several places all of them are of the session, also to who comes when this was killed.
   const isAtOnce = kept.length + gone.length + fresh.length === 1;
   if (wanted.detail !== undefined) maps.details.put(wanted.key, wanted.detail);
-  write(isAtOnce ? wanted.rx : { ...wanted.rx, flags: wanted.rx.flags | rx_flag.many });
+  write(isAtOnce ? wanted.rx : { ...wanted.rx, flags: flagsAmid(was.rxConfig.flags, wanted.rx.flags) });
   undo(() => write(was.rxConfig));
   for (const place of fresh) addPlace(maps, run, place, wanted, undo);
   for (const place of kept) {
@@ -116,6 +115,12 @@ export function changeSession(maps: OpenMaps, run: Control, was: Stored, wanted:
   for (const place of gone) carry(maps, wanted.key, removePlace(maps, run, place));
   if (!isAtOnce) write(wanted.rx);
   if (wanted.detail === undefined) maps.details.delete(wanted.key);
+}
+
+// Amid a change of several places all of them are of the session, also to who comes when this was killed; and antispoof,
+// which asks for them, begins when they are there.
+function flagsAmid(was: number, wanted: number): number {
+  return (wanted & (was | ~rx_flag.antispoof)) | rx_flag.many;
 }
 
 /**

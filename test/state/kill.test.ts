@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import test, { type ExecutionContext } from 'ava';
 import { activeRx } from '../../src/datapath/sessions';
-import { closeFixture, gtpIn, gtpTry, links, sessions, using } from '../fixture';
-import type { TwoMachines } from '../topology';
+import { closeFixture, gtpIn, gtpTry, linkStats, links, sessions, using } from '../fixture';
+import { dropped } from '../records';
+import { ends, inner, join, outer, ping, type TwoMachines, twoMachines } from '../topology';
 import { changesOf, faulty } from './fault';
 import { keeper, machines, removals, scenarios } from './scenarios';
 import { indexOf, isLoaded, snapshot, withMaps } from './snapshot';
@@ -68,6 +69,28 @@ test.serial(
       await gtpIn(m.m1, 'link flush');
       t.deepEqual(world(m), empty, `${n}`);
     }
+  }),
+);
+
+test.serial(
+  'the only session of a link gets a ue, killed at any step: it is found, and its packets go both ways',
+  using(twoMachines)(async (t, m) => {
+    t.timeout(120_000);
+    await join(m, 4);
+    const change = `session change dev gtp0 local-teid 0x101 ue ${inner[4][1]}`;
+    const before = `session replace dev gtp0 ${ends(0x101, 0x202, outer[4][1])}`;
+    const goesOn = async (what: string): Promise<void> => {
+      t.is((await sessions(m.m1)).length, 1, what);
+      t.deepEqual([await ping(m.ue1, inner[4][1]), await ping(m.ue2, inner[4][0])], [3, 3], what);
+    };
+    const changes = await changesOf(m.m1, change);
+    await goesOn('changed');
+    for (const n of changes) {
+      await gtpIn(m.m1, before);
+      const { call } = await faulty(m.m1, change, n, 'kill');
+      await goesOn(`${n} ${call}`);
+    }
+    t.deepEqual(dropped(await linkStats(m.m1)), {});
   }),
 );
 
