@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { globalState, processesWith } from './leftovers.mjs';
 
-const TIME_LIMIT_MINUTES = 40;
+const TIME_LIMIT_MINUTES = 28;
 
 // Whatever a test starts inherits this, so that a process can be known as ours however it got away.
 const mark = `GTP_TEST_RUN=${randomUUID()}`;

@@ -7,7 +7,7 @@ import { difference, dissect } from './dissect';
 import { loadPrograms, sameFrame } from './harness';
 import { A, A6, B, B6, bare, container, eth, mapped, octets, SERVER, SERVER6, UE, UE6 } from './packet';
 
-test.serial('the builder fills in lengths, protocols and checksums', (t) => {
+test('the builder fills in lengths, protocols and checksums', (t) => {
   const frame = eth().ip4(A, B).udp(2152, 2152).gtpu({ teid: 0x1001 }).ip4(UE, SERVER).udp(1000, 53).payload('hello');
   const fields = new Map(dissect(frame.bytes()));
   t.is(fields.get('ip4.length'), '69');
@@ -19,17 +19,17 @@ test.serial('the builder fills in lengths, protocols and checksums', (t) => {
   for (const [name, value] of fields) if (name.endsWith('checksum')) t.true(value.endsWith('(right)'), name);
 });
 
-test.serial('a header whose checksum is known comes out right', (t) => {
+test('a header whose checksum is known comes out right', (t) => {
   const header = Buffer.from('450000730000400040110000c0a80001c0a800c7', 'hex');
   t.is(internetSum(header), 0xb861);
 });
 
-test.serial('checksums cover the pseudo header of IPv6', (t) => {
+test('checksums cover the pseudo header of IPv6', (t) => {
   const frame = eth().ip6(A6, B6).icmp({ rest: 0x00010002 }).payload(7);
   t.true(new Map(dissect(frame.bytes())).get('icmp6.checksum')?.endsWith('(right)'));
 });
 
-test.serial('a UDP checksum that would be zero is sent as ffff', (t) => {
+test('a UDP checksum that would be zero is sent as ffff', (t) => {
   const plain = bare().ip4(A, B).udp(0, 0).payload(Buffer.alloc(2)).bytes();
   const filler = Buffer.from([plain[26] ?? 0, plain[27] ?? 0]);
   const frame = bare().ip4(A, B).udp(0, 0).payload(filler).bytes();
@@ -37,28 +37,28 @@ test.serial('a UDP checksum that would be zero is sent as ffff', (t) => {
   t.is(bare().ip4(A, B).udp(1, 2, { checksum: 0 }).bytes().readUInt16BE(26), 0);
 });
 
-test.serial('extension headers are chained and padded to four octets', (t) => {
+test('extension headers are chained and padded to four octets', (t) => {
   const ext = [{ type: 0xc0, content: Buffer.from([1, 2]) }];
   const frame = bare().gtpu({ teid: 1, seq: 7, qfi: 9, pdu: 1, ext }).bytes();
   t.is(frame.toString('hex'), ['36ff000c00000001', '00070085', '011009c0', '01010200'].join(''));
   t.is(container(9, 1).content.toString('hex'), '1009');
 });
 
-test.serial('a wrong field is built as it is told', (t) => {
+test('a wrong field is built as it is told', (t) => {
   const frame = eth().ip4(A, B, { length: 1, checksum: 2 }).udp(1, 2, { length: 3 }).payload(0).bytes();
   const fields = new Map(dissect(frame));
   t.is(fields.get('ip4.checksum'), '0x0002 (wrong)');
   t.is(fields.get('ip4.length'), '1 (of 28)');
 });
 
-test.serial('a difference names the field', (t) => {
+test('a difference names the field', (t) => {
   const start = eth().ip4(A, B).udp(2152, 2152);
   const found = difference(start.gtpu({ teid: 1 }).bytes(), start.gtpu({ teid: 2 }).bytes()) ?? '';
   t.regex(found, /^! gtpu\.teid: 0x00000001, wanted 0x00000002$/m);
   t.is(difference(start.bytes(), start.bytes()), undefined);
 });
 
-test.serial('dissection throws at nothing', (t) => {
+test('dissection throws at nothing', (t) => {
   const frames = [
     eth().ip4(A, B).udp(2152, 2152).gtpu({ teid: 1, qfi: 1 }).ip6(UE6, SERVER6).tcp().payload(9).bytes(),
     eth().ip6(A6, B6).fragment6().udp().gtpu({ teid: 1 }).ip4(UE, SERVER).icmp().payload(9).bytes(),
@@ -77,7 +77,7 @@ test.serial('dissection throws at nothing', (t) => {
   t.notThrows(() => fc.assert(damage));
 });
 
-test.serial('addresses become the keys of the datapath', (t) => {
+test('addresses become the keys of the datapath', (t) => {
   t.is(mapped(A).toString('hex'), '00000000000000000000ffffc0000201');
   t.is(mapped(A6).toString('hex'), octets(A6).toString('hex'));
 });

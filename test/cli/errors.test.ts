@@ -178,15 +178,15 @@ const MISTAKES = [
   'ping -j 10.0.0.1',
 ];
 
-test.serial('wrong words are answered as the golden file says', (t) => {
+test('wrong words are answered as the golden file says', (t) => {
   golden(t, 'errors.golden.txt', `${MISTAKES.map((line) => `$ gtp ${line}\n${complaint(line)}`).join('\n')}`);
 });
 
-test.serial('every complaint about words is one line of error, at most one of hint, and status 1', (t) => {
+test('every complaint about words is one line of error, at most one of hint, and status 1', (t) => {
   for (const line of MISTAKES) t.regex(complaint(line), /^Error: [^\n]+\n(Hint: [^\n]+\n)?$/, line);
 });
 
-test.serial('a word that is wrong is quoted, with what was expected', (t) => {
+test('a word that is wrong is quoted, with what was expected', (t) => {
   for (const line of MISTAKES) {
     t.regex(complaint(line), /"[^"]+"/, line);
     if (!complaint(line).includes('not supported yet') && !line.startsWith('-j='))
@@ -200,21 +200,21 @@ const refused = new KernelError('load gtp.bpf.o', {
     '0: R1=ctx()\n1: (b7) r0 = 0\n\n2: invalid access\nR1 min value is negative\nprocessed 3 insns (limit 1000000)\n',
 });
 
-test.serial('a refusal of the kernel has status 2 and the last two useful lines of its log', (t) => {
+test('a refusal of the kernel has status 2 and the last two useful lines of its log', (t) => {
   const { text, status } = describeFailure(refused, false);
   t.is(text, 'Error: load gtp.bpf.o: Permission denied\n  2: invalid access\n  R1 min value is negative\n');
   t.is(status, 2);
 });
 
-test.serial('with -d the log of a refusal is whole', (t) => {
+test('with -d the log of a refusal is whole', (t) => {
   t.is(describeFailure(refused, true).text.split('\n').length, 7);
 });
 
-test.serial('an error of several lines is told in one', (t) => {
+test('an error of several lines is told in one', (t) => {
   t.is(describeFailure(new UsageError('a\n  b'), false).text, 'Error: a b\n');
 });
 
-test.serial('anything else thrown is a bug of ours: status 70, with the stack', (t) => {
+test('anything else thrown is a bug of ours: status 70, with the stack', (t) => {
   const { text, status } = describeFailure(new TypeError('boo'), false);
   t.is(status, 70);
   t.regex(text, /^Error: this is a bug in gtp: boo\n {4}at /);

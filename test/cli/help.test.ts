@@ -9,7 +9,7 @@ import { golden } from './golden';
 
 const PAGES = [[], ['link'], ['session'], ...commands.map(([object, command]) => titleOf(object, command).split(' '))];
 
-test.serial('help is as the golden file says', (t) => {
+test('help is as the golden file says', (t) => {
   golden(
     t,
     'help.golden.txt',
@@ -17,7 +17,7 @@ test.serial('help is as the golden file says', (t) => {
   );
 });
 
-test.serial('-help and -V are as the golden file says', async (t) => {
+test('-help and -V are as the golden file says', async (t) => {
   const pages = [
     `$ gtp -help\n${await answerGlobals('options', '1.2.3')}`,
     `$ gtp -V\n${await answerGlobals('version', '1.2.3')}`,
@@ -25,7 +25,7 @@ test.serial('-help and -V are as the golden file says', async (t) => {
   golden(t, 'globals.golden.txt', pages.join('\n'));
 });
 
-test.serial('no line of help is wider than 100 columns', (t) => {
+test('no line of help is wider than 100 columns', (t) => {
   for (const page of PAGES)
     t.true(
       help(...page)
@@ -35,7 +35,7 @@ test.serial('no line of help is wider than 100 columns', (t) => {
     );
 });
 
-test.serial('every word of a command stands in its help', (t) => {
+test('every word of a command stands in its help', (t) => {
   for (const [object, command, spec] of commands) {
     const text = help(object, command);
     for (const [word, row] of rowsOf(spec))
@@ -43,7 +43,7 @@ test.serial('every word of a command stands in its help', (t) => {
   }
 });
 
-test.serial('what is not supported yet is left out of help', (t) => {
+test('what is not supported yet is left out of help', (t) => {
   for (const [object, command, spec] of commands) {
     const words = help(object, command).split(/[\s[\]]+/);
     const late = Object.entries(spec.words).filter(([, row]) => isLater(row));

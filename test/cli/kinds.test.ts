@@ -35,42 +35,42 @@ const makes = (t: ExecutionContext, type: Type, line: string, like: Likeness) =>
   t.like(session, like);
 };
 
-test.serial('the type of the link is that of a session whose words leave it open', makes, 'vxlan', 'vni 5 remote ::2', {
+test('the type of the link is that of a session whose words leave it open', makes, 'vxlan', 'vni 5 remote ::2', {
   id: { type: 'vxlan', vni: 5, port: 4789, dstport: 4789 },
   peer: 'strict',
   payload: 'ethernet',
 });
-test.serial('a type that is given counts, and has its own port', makes, 'vxlan', 'type geneve vni 5 remote ::2', {
+test('a type that is given counts, and has its own port', makes, 'vxlan', 'type geneve vni 5 remote ::2', {
   id: { type: 'geneve', vni: 5, port: 6081, dstport: 6081 },
 });
-test.serial('words of one type alone need no type', makes, 'vxlan', 'local-teid 1 remote-teid 2 remote ::2', {
+test('words of one type alone need no type', makes, 'vxlan', 'local-teid 1 remote-teid 2 remote ::2', {
   id: { type: 'gtp', version: 1, local_teid: 1, remote_teid: 2 },
   peer: 'any',
   payload: 'ip',
 });
-test.serial('a TEID that was chosen stands for auto', (t) => {
+test('a TEID that was chosen stands for auto', (t) => {
   t.like(fresh(words('local-teid auto remote-teid 2 remote ::2'), linkOf('gtp'), 77).id, { local_teid: 77 });
 });
-test.serial('gre without a key', makes, 'gre', 'remote 192.0.2.2', {
+test('gre without a key', makes, 'gre', 'remote 192.0.2.2', {
   id: { type: 'gre', ikey: undefined, okey: undefined },
   payload: 'ip',
 });
-test.serial('a key is for both directions', makes, 'gretap', 'key 0 remote 192.0.2.2 csum iseq oseq', {
+test('a key is for both directions', makes, 'gretap', 'key 0 remote 192.0.2.2 csum iseq oseq', {
   id: { type: 'gretap', ikey: 0, okey: 0 },
   csum: true,
   iseq: true,
   oseq: true,
   payload: 'ethernet',
 });
-test.serial('a key for each direction', makes, 'gre', 'ikey 5 okey 6 remote 192.0.2.2', {
+test('a key for each direction', makes, 'gre', 'ikey 5 okey 6 remote 192.0.2.2', {
   id: { type: 'gre', ikey: 5, okey: 6 },
 });
-test.serial('options of geneve', makes, 'geneve', 'vni 5 remote ::2 opt 0102:80:00112233 opt 0103:01: payload ip', {
+test('options of geneve', makes, 'geneve', 'vni 5 remote ::2 opt 0102:80:00112233 opt 0103:01: payload ip', {
   id: { type: 'geneve', vni: 5, port: 6081, dstport: 6081 },
   opt: [Uint8Array.of(1, 2, 0x80, 1, 0, 0x11, 0x22, 0x33), Uint8Array.of(1, 3, 1, 0)],
   payload: 'ip',
 });
-test.serial('l2tp over UDP', makes, 'l2tp', 'session_id 1 peer_session_id 2 remote ::2 cookie 00112233 seq recv', {
+test('l2tp over UDP', makes, 'l2tp', 'session_id 1 peer_session_id 2 remote ::2 cookie 00112233 seq recv', {
   id: { type: 'l2tp', session_id: 1, peer_session_id: 2, encap: 'udp', udp_sport: 1701, udp_dport: 1701 },
   cookie: Uint8Array.of(0, 0x11, 0x22, 0x33),
   peer_cookie: new Uint8Array(0),
@@ -78,20 +78,20 @@ test.serial('l2tp over UDP', makes, 'l2tp', 'session_id 1 peer_session_id 2 remo
   l2tp_seq: 'recv',
   seq: false,
 });
-test.serial('l2tp over IP has no ports', makes, 'l2tp', 'session_id 1 peer_session_id 2 remote ::2 encap ip', {
+test('l2tp over IP has no ports', makes, 'l2tp', 'session_id 1 peer_session_id 2 remote ::2 encap ip', {
   id: { type: 'l2tp', session_id: 1, peer_session_id: 2, encap: 'ip', udp_sport: 0, udp_dport: 0 },
 });
-test.serial('a vlan has no peer', makes, 'vlan', 'id 5 protocol 802.1ad', {
+test('a vlan has no peer', makes, 'vlan', 'id 5 protocol 802.1ad', {
   id: { type: 'vlan', id: 5, protocol: '802.1ad' },
   remote: address.parse('0.0.0.0'),
   local: address.parse('0.0.0.0'),
   peer: 'any',
 });
-test.serial('frames on a link of packets', makes, 'gtp', 'vni 5 type vxlan remote ::2 lladdr 02:00:00:00:00:01', {
+test('frames on a link of packets', makes, 'gtp', 'vni 5 type vxlan remote ::2 lladdr 02:00:00:00:00:01', {
   id: { type: 'vxlan', vni: 5, port: 4789, dstport: 4789 },
   lladdr: Uint8Array.of(2, 0, 0, 0, 0, 1),
 });
-test.serial('from and to are one host each', makes, 'gre', 'key 1 remote ::2 from 10.0.0.1 to 10.0.0.2', {
+test('from and to are one host each', makes, 'gre', 'key 1 remote ::2 from 10.0.0.1 to 10.0.0.2', {
   id: { type: 'gre', ikey: 1, okey: 1 },
   from: address.parse('10.0.0.1'),
   to: address.parse('10.0.0.2'),
@@ -100,19 +100,19 @@ test.serial('from and to are one host each', makes, 'gre', 'key 1 remote ::2 fro
 const names = (t: ExecutionContext, type: Type, line: string, id: object) =>
   t.deepEqual<object, object>(receiveId(parsed(`session get dev l0 ${line}`.trim()), linkOf(type), 'get'), id);
 
-test.serial('nothing names the gre session without a key', names, 'gre', '', { type: 'gre', ikey: undefined });
-test.serial('a key names a session on receipt', names, 'gretap', 'key 5', { type: 'gretap', ikey: 5 });
-test.serial('so does ikey', names, 'gtp', 'type gre ikey 5', { type: 'gre', ikey: 5 });
-test.serial('a VNI names a session', names, 'geneve', 'vni 5 remote ::2', { type: 'geneve', vni: 5 });
-test.serial('a session ID names a session', names, 'gtp', 'session_id 5', { type: 'l2tp', session_id: 5 });
-test.serial('a VLAN ID names a session', names, 'gtp', 'id 5', { type: 'vlan', id: 5 });
-test.serial('a TEID names a session on any link', names, 'vlan', 'local-teid 5', {
+test('nothing names the gre session without a key', names, 'gre', '', { type: 'gre', ikey: undefined });
+test('a key names a session on receipt', names, 'gretap', 'key 5', { type: 'gretap', ikey: 5 });
+test('so does ikey', names, 'gtp', 'type gre ikey 5', { type: 'gre', ikey: 5 });
+test('a VNI names a session', names, 'geneve', 'vni 5 remote ::2', { type: 'geneve', vni: 5 });
+test('a session ID names a session', names, 'gtp', 'session_id 5', { type: 'l2tp', session_id: 5 });
+test('a VLAN ID names a session', names, 'gtp', 'id 5', { type: 'vlan', id: 5 });
+test('a TEID names a session on any link', names, 'vlan', 'local-teid 5', {
   type: 'gtp',
   version: 1,
   local_teid: 5,
 });
 
-test.serial('a change keeps what it does not name', (t) => {
+test('a change keeps what it does not name', (t) => {
   const was = make('l2tp', 'session_id 1 peer_session_id 2 remote ::2 cookie 00112233 udp_dport 9 ttl 9');
   const next = change('l2tp', was, 'session_id 1 seq both cookie none peer_session_id 3');
   t.deepEqual(next, {
@@ -122,12 +122,12 @@ test.serial('a change keeps what it does not name', (t) => {
     cookie: new Uint8Array(0),
   });
 });
-test.serial('ikey names a session and okey changes', (t) => {
+test('ikey names a session and okey changes', (t) => {
   const was = make('gre', 'ikey 5 okey 6 remote ::2');
   t.deepEqual(change('gre', was, 'ikey 5 okey 7').id, { type: 'gre', ikey: 5, okey: 7 });
 });
 
-test.serial('the session words of link add are a session of its type', (t) => {
+test('the session words of link add are a session of its type', (t) => {
   const line = parsed('link add l0 type geneve local ::1 ttl 9 vni 5 remote ::2 opt 0102:80:') as Request<
     'link',
     'add'
@@ -161,7 +161,7 @@ const LINES: { readonly [K in Type]: readonly string[] } = {
   vlan: ['id 5', 'id 4094 protocol 802.1ad ue 10.0.0.1 noantispoof'],
 };
 
-test.serial('sessions of every kind are shown as the golden file says', (t) => {
+test('sessions of every kind are shown as the golden file says', (t) => {
   const shown = TYPES.flatMap((type) =>
     LINES[type].map((line) => {
       const record = recordOf(type, line);
@@ -172,7 +172,7 @@ test.serial('sessions of every kind are shown as the golden file says', (t) => {
 });
 
 for (const type of TYPES) {
-  test.serial(`${type}: what session show prints are words that session add takes`, (t) => {
+  test(`${type}: what session show prints are words that session add takes`, (t) => {
     for (const line of LINES[type]) {
       const again = parsed(`session add ${print(recordOf(type, line), '').trim()}`) as Request<'session', 'add'>;
       t.deepEqual(wordsRecord(fresh(again, linkOf(type))), wordsRecord(make(type, line)), line);
@@ -180,7 +180,7 @@ for (const type of TYPES) {
   });
 }
 
-test.serial('any words make a session that is shown as words that make the same, or are refused', (t) => {
+test('any words make a session that is shown as words that make the same, or are refused', (t) => {
   const spec: CommandSpec = grammar.session.commands.add;
   fc.assert(
     fc.property(request(spec), fc.constantFrom(...TYPES), (given, type) => {
@@ -195,7 +195,7 @@ test.serial('any words make a session that is shown as words that make the same,
   );
 });
 
-test.serial('records of a type have the same keys, whatever is set', (t) => {
+test('records of a type have the same keys, whatever is set', (t) => {
   for (const type of TYPES) {
     const [first = [], ...others] = LINES[type].map((line) => Object.keys(recordOf(type, line)));
     for (const keys of others) t.deepEqual(keys, first, type);
@@ -236,12 +236,12 @@ const MISTAKES: readonly (readonly [type: Type, line: string])[] = [
   ['l2tp', 'link set l0 up srcport hash'],
 ];
 
-test.serial('words that do not fit a link are answered as the golden file says', (t) => {
+test('words that do not fit a link are answered as the golden file says', (t) => {
   const said = MISTAKES.map(([type, line]) => `[${type}] $ gtp ${line}\n${complaint(type, line)}`);
   golden(t, 'link-errors.golden.txt', said.join('\n'));
 });
 
-test.serial('they are one line of error that quotes a word, at most one of hint, and status 1', (t) => {
+test('they are one line of error that quotes a word, at most one of hint, and status 1', (t) => {
   for (const [type, line] of MISTAKES) t.regex(complaint(type, line), /^Error: [^\n]+\n(Hint: [^\n]+\n)?$/, line);
 });
 

@@ -16,27 +16,27 @@ const ends = (t: ExecutionContext, line: string, { status, stdout = /^$/, stderr
   t.is(ended.status, status);
 };
 
-test.serial('-V prints the version', ends, '-V', { status: 0, stdout: new RegExp(`^gtp ${version}\n$`) });
-test.serial('-help prints usage and options', ends, '-help', { status: 0, stdout: /^Usage: gtp (.|\n)+--json/ });
-test.serial('help that was asked for is an answer', ends, 'help', { status: 0, stdout: /^Usage: gtp / });
-test.serial('help of a command', ends, 'link add help', { status: 0, stdout: /^Usage: gtp link add NAME/ });
-test.serial('no words at all are wrong words', ends, '', { status: 1, stderr: /^Error: "OBJECT" is missing/ });
-test.serial('wrong words: one line of error, one of hint', ends, 'link sho x y', {
+test('-V prints the version', ends, '-V', { status: 0, stdout: new RegExp(`^gtp ${version}\n$`) });
+test('-help prints usage and options', ends, '-help', { status: 0, stdout: /^Usage: gtp (.|\n)+--json/ });
+test('help that was asked for is an answer', ends, 'help', { status: 0, stdout: /^Usage: gtp / });
+test('help of a command', ends, 'link add help', { status: 0, stdout: /^Usage: gtp link add NAME/ });
+test('no words at all are wrong words', ends, '', { status: 1, stderr: /^Error: "OBJECT" is missing/ });
+test('wrong words: one line of error, one of hint', ends, 'link sho x y', {
   status: 1,
   stderr: /^Error: .+\nHint: .+\n$/,
 });
-test.serial('-j does not put errors on stdout', ends, '-j link show x y', { status: 1, stderr: /^Error: / });
-test.serial('a namespace that does not exist', ends, '-n no-such-namespace link', {
+test('-j does not put errors on stdout', ends, '-j link show x y', { status: 1, stderr: /^Error: / });
+test('a namespace that does not exist', ends, '-n no-such-namespace link', {
   status: 2,
   stderr: /^Error: .*no-such-namespace/,
 });
 
-test.serial('a reader that went away is no error', (t) => {
+test('a reader that went away is no error', (t) => {
   const ended = spawnSync('sh', ['-c', `"$0" ${GTP} session help | :`, process.execPath], { encoding: 'utf8' });
   t.is(ended.stderr, '');
 });
 
-test.serial('an answer that cannot be written is a refusal of the kernel', (t) => {
+test('an answer that cannot be written is a refusal of the kernel', (t) => {
   const full = openSync('/dev/full', 'w');
   const ended = spawnSync(process.execPath, [GTP, 'help'], { stdio: ['ignore', full, 'pipe'], encoding: 'utf8' });
   closeSync(full);

@@ -14,63 +14,52 @@ const sets = (t: ExecutionContext, line: string, options: Partial<GlobalOptions>
 const helps = (t: ExecutionContext, line: string, about: object) =>
   t.deepEqual(parse(split(line)), { ask: 'help', ...about } as never);
 
-test.serial('no command means show', asks, 'link', 'link', 'show');
-test.serial('an object may be shortened', asks, 'l', 'link', 'show');
-test.serial('s means session, the first object in the page that it fits', asks, 's show', 'session', 'show');
-test.serial('a command may be shortened', asks, 'link f', 'link', 'flush');
-test.serial('link s means set, the first command in the page that it fits', asks, 'link s ue1 up', 'link', 'set');
-test.serial('session s means show', asks, 'session s', 'session', 'show');
-test.serial('session a means add', asks, 's a dev ue1 local-teid 1 remote-teid 2 remote 10.0.0.2', 'session', 'add');
-test.serial(
-  'session r means replace',
-  asks,
-  's r dev ue1 local-teid 1 remote-teid 2 remote 10.0.0.2',
-  'session',
-  'replace',
-);
-test.serial('delete is another word for del', asks, 'link delete ue1', 'link', 'del');
-test.serial('list is another word for show', asks, 'link list', 'link', 'show');
+test('no command means show', asks, 'link', 'link', 'show');
+test('an object may be shortened', asks, 'l', 'link', 'show');
+test('s means session, the first object in the page that it fits', asks, 's show', 'session', 'show');
+test('a command may be shortened', asks, 'link f', 'link', 'flush');
+test('link s means set, the first command in the page that it fits', asks, 'link s ue1 up', 'link', 'set');
+test('session s means show', asks, 'session s', 'session', 'show');
+test('session a means add', asks, 's a dev ue1 local-teid 1 remote-teid 2 remote 10.0.0.2', 'session', 'add');
+test('session r means replace', asks, 's r dev ue1 local-teid 1 remote-teid 2 remote 10.0.0.2', 'session', 'replace');
+test('delete is another word for del', asks, 'link delete ue1', 'link', 'del');
+test('list is another word for show', asks, 'link list', 'link', 'show');
 
-test.serial('ping has no command words', asks, 'ping 10.0.0.1', 'ping', 'run');
-test.serial('p means ping, the first object in the page that it fits', asks, 'p 10.0.0.1', 'ping', 'run');
-test.serial('ping takes a link for an address', asks, 'ping dev ue1 local-teid 1', 'ping', 'run');
-test.serial('times may have a fraction', (t) =>
-  t.like(run('ping 10.0.0.1 interval 0.05 timeout .5').words, { interval: 0.05, timeout: 0.5 }),
-);
+test('ping has no command words', asks, 'ping 10.0.0.1', 'ping', 'run');
+test('p means ping, the first object in the page that it fits', asks, 'p 10.0.0.1', 'ping', 'run');
+test('ping takes a link for an address', asks, 'ping dev ue1 local-teid 1', 'ping', 'run');
+test('times may have a fraction', (t) =>
+  t.like(run('ping 10.0.0.1 interval 0.05 timeout .5').words, { interval: 0.05, timeout: 0.5 }));
 
-test.serial('options need one dash', sets, '-json link', { json: true });
-test.serial('options may have two dashes', sets, '--json link', { json: true });
-test.serial('-s counts', sets, '-s -stat link', { statistics: 2 });
-test.serial('-br is brief', sets, '-br link', { brief: true });
-test.serial('-h is human-readable', sets, '-h link', { human: true });
-test.serial('-i is iec, which is human-readable too', sets, '-i link', { human: true, iec: true });
-test.serial('-p, -d and -o are pretty, details and oneline', sets, '-p -d -o link', {
+test('options need one dash', sets, '-json link', { json: true });
+test('options may have two dashes', sets, '--json link', { json: true });
+test('-s counts', sets, '-s -stat link', { statistics: 2 });
+test('-br is brief', sets, '-br link', { brief: true });
+test('-h is human-readable', sets, '-h link', { human: true });
+test('-i is iec, which is human-readable too', sets, '-i link', { human: true, iec: true });
+test('-p, -d and -o are pretty, details and oneline', sets, '-p -d -o link', {
   pretty: true,
   details: true,
   oneline: true,
 });
-test.serial('-c alone means always', sets, '-c link', { color: 'always' });
-test.serial('-c takes a value after =', sets, '-col=auto link', { color: 'auto' });
-test.serial('colour is off unless asked for', sets, 'link', { color: 'never' });
-test.serial('-n takes the next word', sets, '-n left link', { netns: 'left' });
-test.serial('-n takes a path', sets, '-netns /proc/1/ns/net link', { netns: '/proc/1/ns/net' });
-test.serial('-- ends the options', asks, '-j -- link', 'link', 'show');
-test.serial('-V asks for the version, whatever follows', (t) =>
-  t.deepEqual(parse(['-V', 'nonsense']), { ask: 'version' }),
-);
-test.serial('--version asks for the version', (t) => t.deepEqual(parse(['--version']), { ask: 'version' }));
-test.serial('-he asks for the options', (t) => t.deepEqual(parse(['-he']), { ask: 'options' }));
+test('-c alone means always', sets, '-c link', { color: 'always' });
+test('-c takes a value after =', sets, '-col=auto link', { color: 'auto' });
+test('colour is off unless asked for', sets, 'link', { color: 'never' });
+test('-n takes the next word', sets, '-n left link', { netns: 'left' });
+test('-n takes a path', sets, '-netns /proc/1/ns/net link', { netns: '/proc/1/ns/net' });
+test('-- ends the options', asks, '-j -- link', 'link', 'show');
+test('-V asks for the version, whatever follows', (t) => t.deepEqual(parse(['-V', 'nonsense']), { ask: 'version' }));
+test('--version asks for the version', (t) => t.deepEqual(parse(['--version']), { ask: 'version' }));
+test('-he asks for the options', (t) => t.deepEqual(parse(['-he']), { ask: 'options' }));
 
-test.serial('gtp help is help', helps, 'help', {});
-test.serial('help may be shortened', helps, 'h', {});
-test.serial('gtp link help is about link', helps, 'link help', { object: 'link' });
-test.serial('gtp ping help is about ping', helps, 'ping help', { object: 'ping' });
-test.serial('gtp link add help is about link add', helps, 'link add help', { object: 'link', command: 'add' });
-test.serial('help is an ordinary value elsewhere', (t) =>
-  t.like(run('link add ue1 inner help').words, { inner: 'help' }),
-);
+test('gtp help is help', helps, 'help', {});
+test('help may be shortened', helps, 'h', {});
+test('gtp link help is about link', helps, 'link help', { object: 'link' });
+test('gtp ping help is about ping', helps, 'ping help', { object: 'ping' });
+test('gtp link add help is about link add', helps, 'link add help', { object: 'link', command: 'add' });
+test('help is an ordinary value elsewhere', (t) => t.like(run('link add ue1 inner help').words, { inner: 'help' }));
 
-test.serial('a session gets typed values', (t) => {
+test('a session gets typed values', (t) => {
   const { words } = run(
     'session add dev ue1 local-teid auto remote-teid 0x10 remote 2001:db8::1 ue 10.45.0.1 ue 10.46.0.0/16 noantispoof rqi',
   );
@@ -86,15 +75,13 @@ test.serial('a session gets typed values', (t) => {
   t.deepEqual<unknown, unknown>(words, expected);
 });
 
-test.serial('an alias of role is read as the role', (t) => t.is(run('link add ue1 role upf').words['role'], 'ggsn'));
-test.serial('the name of a link may look like a word of another command', (t) =>
-  t.is(run('link del mtu').words['ifname'], 'mtu'),
-);
-test.serial('errind-action is a word of its own', (t) =>
-  t.is(run('link add a errind-action del').words['errind_action'], 'del'),
-);
+test('an alias of role is read as the role', (t) => t.is(run('link add ue1 role upf').words['role'], 'ggsn'));
+test('the name of a link may look like a word of another command', (t) =>
+  t.is(run('link del mtu').words['ifname'], 'mtu'));
+test('errind-action is a word of its own', (t) =>
+  t.is(run('link add a errind-action del').words['errind_action'], 'del'));
 
-test.serial('every shortest abbreviation that help shows means its option', (t) => {
+test('every shortest abbreviation that help shows means its option', (t) => {
   for (const option of globalOptions) {
     if (!('short' in option) || 'later' in option || 'value' in option || option.name === 'Version') continue;
     t.deepEqual(run(`-${option.short} link`).options, run(`-${option.name} link`).options, option.name);
@@ -102,7 +89,7 @@ test.serial('every shortest abbreviation that help shows means its option', (t) 
 });
 
 for (const [object, command, spec] of commands) {
-  test.serial(`${titleOf(object, command)}: every request is read as it was typed`, (t) => {
+  test(`${titleOf(object, command)}: every request is read as it was typed`, (t) => {
     fc.assert(
       fc.property(request(spec), (given) => {
         if (spec.some && given.length < 2) return;
@@ -114,7 +101,7 @@ for (const [object, command, spec] of commands) {
   });
 }
 
-test.serial('random words run something, ask for help, or throw UsageError', (t) => {
+test('random words run something, ask for help, or throw UsageError', (t) => {
   const known = commands.flatMap(([, , spec]) => Object.entries(spec.words));
   const vocabulary = [
     ...[

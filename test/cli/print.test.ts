@@ -81,37 +81,29 @@ const LINK_LINE =
 const SESSION_LINE =
   'dev ue1 type gtp local-teid 0x00001001 remote-teid 0x00002002 remote 10.0.0.2 local 10.0.0.1 ue 10.45.0.1/32 ue 2001:db8::/64 qfi 9 name bob';
 
-test.serial('a link is words of link add, without defaults', prints, '', 'link', LINK, [LINK_LINE]);
-test.serial('a session is words of session add, without defaults', prints, '', 'session', SESSION, [SESSION_LINE]);
-test.serial('a session of version 0 says so, and has no TEIDs', prints, '', 'session', V0, [
+test('a link is words of link add, without defaults', prints, '', 'link', LINK, [LINK_LINE]);
+test('a session is words of session add, without defaults', prints, '', 'session', SESSION, [SESSION_LINE]);
+test('a session of version 0 says so, and has no TEIDs', prints, '', 'session', V0, [
   'dev ue1 type gtp version 0 tid 0xfedcba9876543211 remote 10.0.0.2 local 10.0.0.1 ue 10.45.0.1/32 ue 2001:db8::/64 flow 7 name bob',
 ]);
-test.serial('-br has the TID where else is local-teid', prints, '-br', 'session', V0, [
+test('-br has the TID where else is local-teid', prints, '-br', 'session', V0, [
   'ue1  up  0xfedcba9876543211  -  10.0.0.2  10.45.0.1/32,2001:db8::/64  bob',
 ]);
-test.serial('a TID is a number of all its digits in JSON', (t) =>
-  t.regex(show([V0], '-j', {}), /"tid":18364758544493064721,/),
-);
-test.serial(
-  'noantispoof is told where ue would mean antispoof',
-  prints,
-  '',
-  'session',
-  { ...SESSION, antispoof: false },
-  [`${SESSION_LINE.replace(' name', ' name')} noantispoof`],
-);
-test.serial('udpcsum over IPv6 goes without saying', prints, '', 'link', { ifname: 'a', local: '::1', udpcsum: true }, [
+test('a TID is a number of all its digits in JSON', (t) =>
+  t.regex(show([V0], '-j', {}), /"tid":18364758544493064721,/));
+test('noantispoof is told where ue would mean antispoof', prints, '', 'session', { ...SESSION, antispoof: false }, [
+  `${SESSION_LINE.replace(' name', ' name')} noantispoof`,
+]);
+test('udpcsum over IPv6 goes without saying', prints, '', 'link', { ifname: 'a', local: '::1', udpcsum: true }, [
   'a local ::1',
 ]);
-test.serial(
-  '-d adds what no word says',
-  prints,
-  '-d',
-  'session',
-  { ...SESSION, details: { rqi_seen: 1, path: 'eth0' } },
-  [SESSION_LINE, '    state up', '    rqi_seen 1', '    path eth0'],
-);
-test.serial('-s adds traffic, and the rest where it is not zero', prints, '-s', 'link', { ...LINK, stats: STATS }, [
+test('-d adds what no word says', prints, '-d', 'session', { ...SESSION, details: { rqi_seen: 1, path: 'eth0' } }, [
+  SESSION_LINE,
+  '    state up',
+  '    rqi_seen 1',
+  '    path eth0',
+]);
+test('-s adds traffic, and the rest where it is not zero', prints, '-s', 'link', { ...LINK, stats: STATS }, [
   LINK_LINE,
   '    encap packets 1234 bytes 1048576',
   '    decap packets 0 bytes 0',
@@ -119,23 +111,23 @@ test.serial('-s adds traffic, and the rest where it is not zero', prints, '-s', 
   '    sent echo 1',
   '    drops unknown_teid 3',
 ]);
-test.serial('-s -s adds zeros', prints, '-s -s', 'link', { ifname: 'a', stats: { answered: 0, drops: { x: 0 } } }, [
+test('-s -s adds zeros', prints, '-s -s', 'link', { ifname: 'a', stats: { answered: 0, drops: { x: 0 } } }, [
   'a',
   '    answered 0',
   '    drops x 0',
 ]);
-test.serial('-h shortens counters', prints, '-h -s', 'link', { ifname: 'a', stats: { encap: STATS.encap } }, [
+test('-h shortens counters', prints, '-h -s', 'link', { ifname: 'a', stats: { encap: STATS.encap } }, [
   'a',
   '    encap packets 1.2k bytes 1.0M',
 ]);
-test.serial('-iec counts in 1024', prints, '-iec -s', 'link', { ifname: 'a', stats: { encap: STATS.encap } }, [
+test('-iec counts in 1024', prints, '-iec -s', 'link', { ifname: 'a', stats: { encap: STATS.encap } }, [
   'a',
   '    encap packets 1.2ki bytes 1.0Mi',
 ]);
-test.serial('-o joins the lines of a record', prints, '-o -s', 'link', { ifname: 'a', stats: { passed: 1 } }, [
+test('-o joins the lines of a record', prints, '-o -s', 'link', { ifname: 'a', stats: { passed: 1 } }, [
   'a\\    passed 1',
 ]);
-test.serial('-br is a row of columns', prints, '-br', 'session', SESSION, [
+test('-br is a row of columns', prints, '-br', 'session', SESSION, [
   'ue1  up  0x00001001  0x00002002  10.0.0.2  10.45.0.1/32,2001:db8::/64  bob',
 ]);
 
@@ -153,9 +145,9 @@ for (const [type, words] of Object.entries({
     port,
     srcport: type === 'vxlan' ? 'hash' : null,
   };
-  test.serial(`defaults of a link of type ${type} go without saying`, prints, '', 'link', record, [words]);
+  test(`defaults of a link of type ${type} go without saying`, prints, '', 'link', record, [words]);
 }
-test.serial(
+test(
   'checksums of geneve go without saying',
   prints,
   '',
@@ -165,7 +157,7 @@ test.serial(
   },
   ['a type geneve local 10.0.0.1'],
 );
-test.serial(
+test(
   'the session of a gretap is known by its keys in -br',
   prints,
   '-br',
@@ -176,33 +168,29 @@ test.serial(
   ['a  up  5  6  10.0.0.2  -  -'],
 );
 
-test.serial('-br lines its columns up', (t) => {
+test('-br lines its columns up', (t) => {
   const text = show([LINK, { ...LINK, ifname: 'longer', netns: null }], '-br', { object: 'link' });
   t.is(text, 'ue1     -  gtp  10.0.0.1  left  eth0  1\nlonger  -  gtp  10.0.0.1  -     eth0  1\n');
 });
 
-test.serial('-j prints one array of objects', (t) =>
-  t.deepEqual(JSON.parse(show([LINK, LINK], '-j', {})), [LINK, LINK]),
-);
-test.serial('-j prints an empty array', (t) => t.is(show([], '-j', {}), '[]\n'));
-test.serial('-j -p indents', (t) => t.is(show([{ a: 1 }], '-j -p', {}), '[\n    {\n        "a": 1\n    }\n]\n'));
-test.serial('text without records is empty', (t) => t.is(show([], '', {}), ''));
-test.serial('a command that changes something is silent', (t) => t.is(show([SESSION], '', { changes: true }), ''));
-test.serial('a command that chose a TEID tells it', (t) =>
-  t.is(show([SESSION], '', { changes: true, chose: true }), 'local-teid 0x00001001\n'),
-);
-test.serial('with -j a command that changes something prints its records', (t) =>
-  t.deepEqual(JSON.parse(show([SESSION], '-j', { changes: true })), [SESSION]),
-);
+test('-j prints one array of objects', (t) => t.deepEqual(JSON.parse(show([LINK, LINK], '-j', {})), [LINK, LINK]));
+test('-j prints an empty array', (t) => t.is(show([], '-j', {}), '[]\n'));
+test('-j -p indents', (t) => t.is(show([{ a: 1 }], '-j -p', {}), '[\n    {\n        "a": 1\n    }\n]\n'));
+test('text without records is empty', (t) => t.is(show([], '', {}), ''));
+test('a command that changes something is silent', (t) => t.is(show([SESSION], '', { changes: true }), ''));
+test('a command that chose a TEID tells it', (t) =>
+  t.is(show([SESSION], '', { changes: true, chose: true }), 'local-teid 0x00001001\n'));
+test('with -j a command that changes something prints its records', (t) =>
+  t.deepEqual(JSON.parse(show([SESSION], '-j', { changes: true })), [SESSION]));
 
-test.serial('counters of 64 bits are numbers of all their digits in JSON', (t) => {
+test('counters of 64 bits are numbers of all their digits in JSON', (t) => {
   t.is(
     printJson({ a: 18446744073709551615n, b: [0n, -1n], c: '1' }, false),
     '{"a":18446744073709551615,"b":[0,-1],"c":"1"}',
   );
 });
 
-test.serial('colour comes with -c, and not with NO_COLOR', async (t) => {
+test('colour comes with -c, and not with NO_COLOR', async (t) => {
   const coloured = await choosePalette(readOptions(['-c']).options);
   t.is(coloured.v4('10.0.0.1'), '\u001b[35m10.0.0.1\u001b[39m');
   const before = process.env['NO_COLOR'];
@@ -214,7 +202,7 @@ test.serial('colour comes with -c, and not with NO_COLOR', async (t) => {
 });
 
 for (const [object, command, spec] of commands.filter(([, name]) => name === 'add')) {
-  test.serial(`${object} ${command} reads back what show prints of any record`, (t) => {
+  test(`${object} ${command} reads back what show prints of any record`, (t) => {
     fc.assert(
       fc.property(request(spec), (all) => {
         // A MAC that nobody has to give is told with -d only.

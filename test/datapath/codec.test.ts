@@ -8,7 +8,7 @@ import { structs } from '../../src/datapath/layout.gen';
 const names = Object.keys(structs) as StructName[];
 
 for (const name of names) {
-  test.serial(`${name} comes back from its octets as it went in`, (t) => {
+  test(`${name} comes back from its octets as it went in`, (t) => {
     const back = fc.property(arbitrary(name), (value) => {
       const octets = encode(name, value as never);
       t.is(octets.length, structs[name].size);
@@ -18,19 +18,19 @@ for (const name of names) {
   });
 }
 
-test.serial('numbers have the byte order of their type', (t) => {
+test('numbers have the byte order of their type', (t) => {
   const octets = encode('tx_config', { ...zero('tx_config'), teid: 0x01020304, local_teid: 0x01020304 });
   t.is(octets.toString('hex', 32, 40), '0102030404030201');
 });
 
-test.serial('a struct inside a struct lies at its offset', (t) => {
+test('a struct inside a struct lies at its offset', (t) => {
   const second = { ...zero('tx_config'), ttl: 7 };
   const [offset] = structs.tx_session.fields['config'] ?? [0];
   const octets = encode('tx_session', { ...zero('tx_session'), config: [zero('tx_config'), second] });
   t.is(octets[offset + structs.tx_config.size + (structs.tx_config.fields['ttl']?.[0] ?? 0)], 7);
 });
 
-test.serial('padding is zero and has no name', (t) => {
+test('padding is zero and has no name', (t) => {
   t.false('pad' in zero('rx_key'));
   t.true(isPadding('pad') && isPadding('pad2') && !isPadding('padding'));
 });
@@ -42,19 +42,19 @@ const refused: [title: string, field: Record<string, unknown>, message: RegExp][
   ['a field that is missing', { sport: undefined }, /tx_config\.sport: /],
 ];
 for (const [title, field, message] of refused) {
-  test.serial(`${title} is refused by name`, (t) => {
+  test(`${title} is refused by name`, (t) => {
     t.throws(() => encode('tx_config', { ...zero('tx_config'), ...field } as never), { message });
   });
 }
 
-test.serial('a text that does not fit is refused', (t) => {
+test('a text that does not fit is refused', (t) => {
   t.throws(() => encode('label', { name: 'x'.repeat(64) }), {
     message: /label\.name: 64 octets of text, at most 63 fit/,
   });
   t.is(decode('label', encode('label', { name: 'ü'.repeat(31) })).name, 'ü'.repeat(31));
 });
 
-test.serial('a codec is made once', (t) => {
+test('a codec is made once', (t) => {
   t.is(codecOf('tx_session'), codecOf('tx_session'));
 });
 

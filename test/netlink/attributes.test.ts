@@ -33,48 +33,48 @@ const schema = {
 const hex = (values: Parameters<typeof encodeAttributes<typeof schema>>[1]): string =>
   encodeAttributes(schema, values).toString('hex');
 
-test.serial('an attribute is length, type and payload, padded to four octets', (t) => {
+test('an attribute is length, type and payload, padded to four octets', (t) => {
   t.is(hex({ name: 'a' }), '06000300' + '6100' + '0000');
 });
 
-test.serial('attributes keep the order in which they were given', (t) => {
+test('attributes keep the order in which they were given', (t) => {
   t.is(hex({ mtu: 1500, mode: 1 }), '08000400dc050000' + '0500060001000000');
 });
 
-test.serial('an undefined attribute is left out', (t) => {
+test('an undefined attribute is left out', (t) => {
   t.is(hex({ mtu: undefined }), '');
 });
 
-test.serial('a flag has no payload', (t) => {
+test('a flag has no payload', (t) => {
   t.is(hex({ on: true }), '04000a00');
 });
 
-test.serial('an attribute that holds attributes has NLA_F_NESTED', (t) => {
+test('an attribute that holds attributes has NLA_F_NESTED', (t) => {
   t.is(hex({ inner: { mode: 1 } }), '0c000b80' + '0500010001000000');
 });
 
-test.serial('a list repeats one type', (t) => {
+test('a list repeats one type', (t) => {
   const items = [{ name: 'a' }, { name: 'b', on: true as const }];
   t.is(hex({ items }), '20000c80' + '0c000180' + '0600020061000000' + '10000180' + '0600020062000000' + '04000300');
 });
 
-test.serial('attributes of a newer kernel are skipped', (t) => {
+test('attributes of a newer kernel are skipped', (t) => {
   const newer = encodeAttributes({ later: [99, u32], mtu: [4, u32] }, { later: 7, mtu: 1400 });
   t.deepEqual(decodeAttributes(schema, newer), { mtu: 1400 });
 });
 
-test.serial('a fixed header is written without holes, absent fields as zero', (t) => {
+test('a fixed header is written without holes, absent fields as zero', (t) => {
   const header = struct({ family: 1, _pad: 1, type: 2, index: 4 });
   t.is(header.encode({ family: 10, index: 0x01020304 }).toString('hex'), '0a000000' + '04030201');
 });
 
-test.serial('a fixed header gives its fields and what follows', (t) => {
+test('a fixed header gives its fields and what follows', (t) => {
   const header = struct({ family: 1, _pad: 1, type: 2 });
   const { values, rest } = header.decode(Buffer.from('0a000500' + 'ff', 'hex'));
   t.deepEqual([values.family, values.type, rest.toString('hex')], [10, 5, 'ff']);
 });
 
-test.serial('what was encoded is decoded again', (t) => {
+test('what was encoded is decoded again', (t) => {
   const values = fc.record(
     {
       name: fc.string({ unit: 'grapheme-ascii', maxLength: 15 }),

@@ -17,7 +17,7 @@ function listed(scratch: Scratch, name: string): Map<string, { active: boolean; 
   );
 }
 
-test.serial(
+test(
   'features are those of ethtool -k',
   inScratch((t, left, right) => {
     pair(left, right);
@@ -30,7 +30,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'features are switched off and on, several at once',
   inScratch((t, left, right) => {
     const link = pair(left, right);
@@ -46,7 +46,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'GRO is switched on at an end in another namespace',
   inScratch((t, left, right) => {
     pair(left, right);
@@ -57,7 +57,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a feature that the device keeps is an error, and the others stay as they were',
   inScratch((t, left) => {
     const lo = findLink(left.route, 'lo');
@@ -68,7 +68,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   "an unknown feature is refused in the kernel's words",
   inScratch((t, left, right) => {
     const set = () => setFeatures(left.generic, pair(left, right), { nonsense: true });
@@ -76,17 +76,17 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'an unknown device is refused',
   inScratch((t, left) => t.throws(() => getFeatures(left.generic, 4711), { message: /^read features of #4711: / })),
 );
 
-test.serial(
+test(
   'no feature is no request',
   inScratch((t, left) => t.is(setFeatures(left.generic, 4711, {}).size, 0)),
 );
 
-test.serial(
+test(
   'an unknown family of generic netlink is refused',
   inScratch((t, left) =>
     t.throws(() => resolveFamily(left.generic, 'nothing'), { message: /family nothing: No such file/ }),

@@ -33,24 +33,24 @@ function inFolder(body: (folder: string) => void): void {
   }
 }
 
-test.serial('a failure comes back as -errno, also where the C function returns a long', (t) => {
+test('a failure comes back as -errno, also where the C function returns a long', (t) => {
   t.is(setns(9999, CLONE_NEWNET), -errno('EBADF'));
   t.is(recv(9999, new Uint8Array(8)), -errno('EBADF'));
   t.is(umount2('/no/such/mount'), -errno('ENOENT'));
 });
 
-test.serial('check throws for -errno and passes on the rest', (t) => {
+test('check throws for -errno and passes on the rest', (t) => {
   t.is(check('try', 3), 3);
   t.throws(() => check('try', -13), { instanceOf: KernelError, message: 'try: Permission denied' });
 });
 
-test.serial('a length that the kernel writes comes back', (t) => {
+test('a length that the kernel writes comes back', (t) => {
   const fd = check('open', socket(AF_NETLINK, SOCK_RAW, 0));
   t.is(getsockname(fd, new Uint8Array(64)), 12);
   closeSync(fd);
 });
 
-test.serial('a locked file is refused to a second holder until it is unlocked', (t) => {
+test('a locked file is refused to a second holder until it is unlocked', (t) => {
   inFolder((folder) => {
     const path = join(folder, 'lock');
     writeFileSync(path, '');
@@ -64,7 +64,7 @@ test.serial('a locked file is refused to a second holder until it is unlocked', 
   });
 });
 
-test.serial('a file system is mounted and taken off', (t) => {
+test('a file system is mounted and taken off', (t) => {
   inFolder((folder) => {
     writeFileSync(join(folder, 'below'), '');
     t.is(mount('none', folder, 'tmpfs'), 0);
@@ -74,7 +74,7 @@ test.serial('a file system is mounted and taken off', (t) => {
   });
 });
 
-test.serial('poll tells the events of a descriptor, and that there were none', (t) => {
+test('poll tells the events of a descriptor, and that there were none', (t) => {
   inFolder((folder) => {
     const path = join(folder, 'file');
     writeFileSync(path, 'text');

@@ -20,7 +20,7 @@ import { inScratch, ipJson, look } from './scratch';
 
 const mac = (text: string): Uint8Array => Buffer.from(text.replaceAll(':', ''), 'hex');
 
-test.serial(
+test(
   'one call makes a veth pair across namespaces with name, MTU, MAC, NOARP and no IPv6 address of its own',
   inScratch((t, left, right) => {
     const end = { noarp: true, inet6AddrGenNone: true, up: true };
@@ -41,7 +41,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a pair is down and has ARP and IPv6 unless it is asked for',
   inScratch((t, left) => {
     const link = createVeth(left.route, { name: 'a', peer: { name: 'b' } });
@@ -52,7 +52,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'the peer is found through index and number of its namespace',
   inScratch((t, left, right) => {
     const {
@@ -66,7 +66,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a link in another namespace is changed through its number',
   inScratch((t, left, right) => {
     const { peerIndex = 0, netnsid } = createVeth(left.route, { name: 'a', peer: { name: 'b', netnsFd: right.fd } });
@@ -75,7 +75,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a namespace is located by name, else by a process in it',
   inScratch((t, left, right) => {
     const { netnsid = -1 } = createVeth(left.route, { name: 'a', peer: { name: 'b', netnsFd: right.fd } });
@@ -91,12 +91,12 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a namespace without a number is answered with undefined',
   inScratch((t, left, right) => t.is(netnsidOf(left.route, right.fd), undefined)),
 );
 
-test.serial(
+test(
   'a pair that cannot be finished is taken back',
   inScratch((t, left, right) => {
     createVeth(right.route, { name: 'taken', peer: { name: 'other' } });
@@ -107,7 +107,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'an existing name is refused with File exists',
   inScratch((t, left) => {
     createVeth(left.route, { name: 'ue1', peer: { name: 'b' } });
@@ -116,7 +116,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   "the kernel's own sentence is in the error",
   inScratch((t, left) => {
     const link = createVeth(left.route, { name: 'a', peer: { name: 'b' } });
@@ -126,7 +126,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'an unknown kind is refused with Unknown device type',
   inScratch((t, left) => {
     const schema = { name: [3, string], info: [18, nest({ kind: [1, string] })] } as const;
@@ -137,7 +137,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a device that is not there is undefined to getLink and an error to findLink',
   inScratch((t, left) => {
     t.is(getLink(left.route, { name: 'nope' }), undefined);
@@ -148,7 +148,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a device is found by an alternative name',
   inScratch((t, left) => {
     createVeth(left.route, { name: 'a', peer: { name: 'b' } });
@@ -157,7 +157,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'lo is a loopback without kind',
   inScratch((t, left) => {
     const lo = findLink(left.route, 'lo');
@@ -166,7 +166,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a link can be changed, renamed, moved and deleted',
   inScratch((t, left, right) => {
     const link = createVeth(left.route, { name: 'a', peer: { name: 'b' } });
@@ -184,7 +184,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a link in another namespace is deleted through its number',
   inScratch((t, left, right) => {
     const { peerIndex = 0, netnsid } = createVeth(left.route, { name: 'a', peer: { name: 'b', netnsFd: right.fd } });
@@ -194,7 +194,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a pair with an MTU too small for IPv6 is made all the same',
   inScratch((t, left) => {
     const link = createVeth(left.route, { name: 'a', mtu: 600, inet6AddrGenNone: true, up: true, peer: { name: 'b' } });
@@ -202,7 +202,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'two hundred devices are listed over several datagrams',
   inScratch((t, left) => {
     for (let number = 0; number < 100; number++)

@@ -13,7 +13,7 @@ import { inScratch } from './scratch';
 
 const HOME = '/proc/thread-self/ns/net';
 
-test.serial(
+test(
   'a name, a PID and a path lead to a namespace',
   inScratch((t, left) => {
     t.deepEqual(resolveNetns(left.name), { path: left.path, name: left.name });
@@ -29,14 +29,14 @@ for (const [text, hint] of [
   ['/no/such/file', 'a path must be a file such as /proc/PID/ns/net'],
   ['..', 'make it with: ip netns add ..'],
 ] as const) {
-  test.serial(`the namespace ${text} does not exist`, (t) => {
+  test(`the namespace ${text} does not exist`, (t) => {
     const error = t.throws(() => resolveNetns(text), { instanceOf: KernelError });
     t.is(error.message, `find network namespace ${text}: No such network namespace`);
     t.is(error.hint, hint);
   });
 }
 
-test.serial('a PID that is gone is no namespace', async (t) => {
+test('a PID that is gone is no namespace', async (t) => {
   const child = spawn('sleep', ['60']);
   const { pid } = child;
   t.is(resolveNetns(String(pid)).path, `/proc/${pid}/ns/net`);
@@ -45,7 +45,7 @@ test.serial('a PID that is gone is no namespace', async (t) => {
   t.throws(() => resolveNetns(String(pid)), { instanceOf: KernelError });
 });
 
-test.serial(
+test(
   'a function runs inside and the thread comes home',
   inScratch((t, left) => {
     const home = statSync(HOME).ino;
@@ -57,7 +57,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'the thread comes home when the function throws',
   inScratch((t, left) => {
     const home = statSync(HOME).ino;
@@ -69,7 +69,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'namespaces nest',
   inScratch((t, left, right) => {
     const inner = inNetns(left.path, () => [inNetns(right.path, netnsCookie), netnsCookie()]);
@@ -77,7 +77,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a socket opened inside stays there',
   inScratch((t, left) => {
     createVeth(left.route, { name: 'only-here', peer: { name: 'b' } });
@@ -90,7 +90,7 @@ test.serial(
   }),
 );
 
-test.serial('a file that is no namespace is refused with a hint', (t) => {
+test('a file that is no namespace is refused with a hint', (t) => {
   const error = t.throws(() => inNetns('/etc/hostname', () => 1), { instanceOf: KernelError });
   t.is(error.message, 'enter network namespace /etc/hostname: Invalid argument');
   t.is(error.hint, 'this file is not a network namespace');
@@ -99,7 +99,7 @@ test.serial('a file that is no namespace is refused with a hint', (t) => {
   });
 });
 
-test.serial(
+test(
   'named namespaces are listed with inode and cookie, files that are none are not',
   inScratch((t, left, right) => {
     const stale = `/run/netns/gtpt-${process.pid}-stale`;
@@ -121,7 +121,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'sysctls of the network follow the namespace',
   inScratch((t, left) => {
     inNetns(left.path, () => writeSysctl('net/ipv4/conf/lo/rp_filter', 2));
@@ -133,7 +133,7 @@ test.serial(
   }),
 );
 
-test.serial('a sysctl that is not there, or does not take the value, is refused', (t) => {
+test('a sysctl that is not there, or does not take the value, is refused', (t) => {
   const missing = 'net/ipv4/conf/none/rp_filter';
   t.throws(() => readSysctl(missing), { message: `read sysctl ${missing}: No such file or directory` });
   t.throws(() => writeSysctl(missing, 1), { message: `write sysctl ${missing}: No such file or directory` });

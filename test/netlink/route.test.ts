@@ -22,7 +22,7 @@ function wire(left: Scratch, right: Scratch): LinkInfo {
   return link;
 }
 
-test.serial(
+test(
   'addresses are added, usable at once, and listed',
   inScratch((t, left, right) => {
     const link = wire(left, right);
@@ -36,7 +36,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'an address that is there already is refused',
   inScratch((t, left, right) => {
     const link = wire(left, right);
@@ -48,12 +48,12 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'the addresses of an unknown device are an error, not an empty list',
   inScratch((t, left) => t.throws(() => listAddresses(left.route, { index: 4711 }), { instanceOf: KernelError })),
 );
 
-test.serial(
+test(
   'routes through a device lead there',
   inScratch((t, left, right) => {
     const link = wire(left, right);
@@ -75,7 +75,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a route with a gateway names it, and a learned or set MTU',
   inScratch((t, left, right) => {
     const link = wire(left, right);
@@ -101,7 +101,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   "this machine's own addresses are of type local",
   inScratch((t, left, right) => {
     wire(left, right);
@@ -111,7 +111,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a broadcast address is of type broadcast',
   inScratch((t, left, right) => {
     wire(left, right);
@@ -119,7 +119,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'no route is an error for both families',
   inScratch((t, left, right) => {
     wire(left, right);
@@ -130,7 +130,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a route that refuses says so by its error or its type',
   inScratch((t, left, right) => {
     wire(left, right);
@@ -151,7 +151,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'source, device and mark decide on the route',
   inScratch((t, left, right) => {
     const link = wire(left, right);
@@ -168,7 +168,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a host bit in a route is refused with a reason',
   inScratch((t, left, right) => {
     const dst = at('10.0.0.1/8');
@@ -177,7 +177,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a neighbour is known by its state, or not at all',
   inScratch((t, left, right) => {
     const { index } = wire(left, right);
@@ -191,7 +191,7 @@ test.serial(
   }),
 );
 
-test.serial(
+test(
   'a pfifo becomes the root qdisc, and again with another limit',
   inScratch((t, left, right) => {
     const link = wire(left, right);

@@ -47,12 +47,12 @@ const object = (text: string): Reply => ({ type: 16, data: Buffer.from(text) });
 const texts = (messages: { data: Buffer }[]): string[] => messages.map(({ data }) => data.toString());
 const nothing = new Uint8Array(0);
 
-test.serial('a request returns what came before its acknowledgement', (t) => {
+test('a request returns what came before its acknowledgement', (t) => {
   const { sock } = fakeKernel([[object('abcd')], [acknowledgement]]);
   t.deepEqual(texts(sock.request('ask', 18, nothing)), ['abcd']);
 });
 
-test.serial('a refusal carries errno and the text of the extended ACK behind a capped request', (t) => {
+test('a refusal carries errno and the text of the extended ACK behind a capped request', (t) => {
   const data = Buffer.concat([s32.encode(-95), Buffer.alloc(16), extendedAck('Unknown device type')]);
   const { sock } = fakeKernel([[{ type: ERROR, flags: CAPPED | ACK_TLVS, data }]]);
   const error = t.throws(() => sock.request('create link x', 16, nothing), { instanceOf: KernelError });
@@ -60,44 +60,44 @@ test.serial('a refusal carries errno and the text of the extended ACK behind a c
   t.is(error.errno, 95);
 });
 
-test.serial('the extended ACK is found behind a request that came back whole', (t) => {
+test('the extended ACK is found behind a request that came back whole', (t) => {
   const request = Buffer.concat([u32.encode(22), Buffer.alloc(12), Buffer.alloc(8)]);
   const data = Buffer.concat([s32.encode(-22), request, extendedAck('behind')]);
   const { sock } = fakeKernel([[{ type: ERROR, flags: ACK_TLVS, data }]]);
   t.throws(() => sock.request('ask', 16, nothing), { message: 'ask: behind' });
 });
 
-test.serial('a refusal without a text has the sentence of its errno', (t) => {
+test('a refusal without a text has the sentence of its errno', (t) => {
   const data = Buffer.concat([s32.encode(-17), Buffer.alloc(16)]);
   const { sock } = fakeKernel([[{ type: ERROR, flags: CAPPED, data }]]);
   t.throws(() => sock.request('create link x', 16, nothing), { message: 'create link x: File exists' });
 });
 
-test.serial('a warning in an acknowledgement is not an error', (t) => {
+test('a warning in an acknowledgement is not an error', (t) => {
   const data = Buffer.concat([Buffer.alloc(20), extendedAck('deprecated')]);
   const { sock } = fakeKernel([[{ type: ERROR, flags: CAPPED | ACK_TLVS, data }]]);
   t.deepEqual(sock.request('ask', 16, nothing), []);
 });
 
-test.serial('an error at the end of a dump is thrown', (t) => {
+test('an error at the end of a dump is thrown', (t) => {
   const data = Buffer.concat([s32.encode(-2), extendedAck('ipv4: FIB table does not exist')]);
   const { sock } = fakeKernel([[{ type: DONE, flags: ACK_TLVS, data }]]);
   t.throws(() => sock.dump('list routes', 26, nothing), { message: 'list routes: ipv4: FIB table does not exist' });
 });
 
-test.serial('a dump is gathered over several datagrams', (t) => {
+test('a dump is gathered over several datagrams', (t) => {
   const { sock } = fakeKernel([[object('abcd'), object('efgh')], [object('ijkl')], [done]]);
   t.deepEqual(texts(sock.dump('list', 18, nothing)), ['abcd', 'efgh', 'ijkl']);
 });
 
-test.serial('a dump that was interrupted is read again from its start', (t) => {
+test('a dump that was interrupted is read again from its start', (t) => {
   const interrupted = { ...object('half'), flags: DUMP_INTERRUPTED };
   const { sock, requests } = fakeKernel([[object('old.')], [interrupted], [done]], [[object('new.')], [done]]);
   t.deepEqual(texts(sock.dump('list', 18, nothing)), ['new.']);
   t.is(requests.length, 2);
 });
 
-test.serial('a dump that is interrupted each time is given up', (t) => {
+test('a dump that is interrupted each time is given up', (t) => {
   const endless = Array.from({ length: 100 }, () => [[{ ...done, flags: DUMP_INTERRUPTED }]]);
   const { sock } = fakeKernel(...endless);
   t.throws(() => sock.dump('list links', 18, nothing), {
@@ -105,7 +105,7 @@ test.serial('a dump that is interrupted each time is given up', (t) => {
   });
 });
 
-test.serial('messages with another sequence number or port are left alone', (t) => {
+test('messages with another sequence number or port are left alone', (t) => {
   const stale = { ...object('old.'), seq: 4000 };
   const foreign = { ...object('them'), port: 5 };
   const { sock } = fakeKernel([
@@ -115,7 +115,7 @@ test.serial('messages with another sequence number or port are left alone', (t) 
   t.deepEqual(texts(sock.request('ask', 18, nothing)), ['mine']);
 });
 
-test.serial('each request has its own sequence number', (t) => {
+test('each request has its own sequence number', (t) => {
   const { sock, requests } = fakeKernel([[acknowledgement]], [[acknowledgement]]);
   sock.request('one', 18, nothing);
   sock.request('two', 18, nothing);

@@ -18,8 +18,8 @@ export function snapshot(machine: string, users: readonly string[], underlay = '
   return { devices, offloads: offloadsOf(machine, underlay), pins: pins(), state: stateOf(machine) };
 }
 
-/** The state directory of a namespace in the tests' bpffs. */
-export const dirOf = (ns: string): string => stateDir(inNetns(`/run/netns/${ns}`, netnsCookie), bpffs);
+/** The state directory of a namespace, in the tests' bpffs unless said otherwise. */
+export const dirOf = (ns: string, root = bpffs): string => stateDir(inNetns(`/run/netns/${ns}`, netnsCookie), root);
 
 /** The index of a device, or undefined. */
 export function indexOf(ns: string, name: string): number | undefined {

@@ -52,14 +52,14 @@ const v0: SessionWords = {
 };
 const over6 = { local: local6, remote: remote6 } as const;
 
-test.serial('a TID stands in two halves, both flow labels beside it', (t) => {
+test('a TID stands in two halves, both flow labels beside it', (t) => {
   const tx = txConfig(link, v0);
   t.deepEqual([tx.teid, tx.local_teid, [...tx.ext], tx.ext_len], [0xfedcba98, 0x76543211, [0xab, 0xcd, 0x12, 0x34], 0]);
   t.is(tx.flags & (tx_flag.v0 | tx_flag.seq), tx_flag.v0 | tx_flag.seq);
   t.is(rxConfig(link, v0, target).flow, 0x1234);
 });
 
-test.serial('version 0 has port 3386, unless the link has another one than version 1', (t) => {
+test('version 0 has port 3386, unless the link has another one than version 1', (t) => {
   const ports = (port: number, words = v0) => {
     const tx = txConfig({ ...link, port }, words);
     return [keyOf(tx).port, tx.dport, tx.sport];
@@ -70,7 +70,7 @@ test.serial('version 0 has port 3386, unless the link has another one than versi
   t.deepEqual(ports(2152, session), [2152, 2152, 2152]);
 });
 
-test.serial('the receive key of version 0 is the TID, and no TEID of version 1 is the same', (t) => {
+test('the receive key of version 0 is the TID, and no TEID of version 1 is the same', (t) => {
   t.like(keyOf(txConfig(link, v0)), { id: 0xfedcba9876543211n, kind: kind.gtp0 });
   t.like(keyOf(txConfig(link, session)), { id: 1n, kind: kind.gtp });
   t.is(formatId(v0.id), 'tid 0xfedcba9876543211');
@@ -79,18 +79,18 @@ test.serial('the receive key of version 0 is the TID, and no TEID of version 1 i
 const arithmetic = (t: ExecutionContext, words: Partial<SessionWords>, family: 4 | 6, expected: string) =>
   t.is(mtuArithmetic(1500, overhead(txConfig(link, { ...session, ...words }), family, 0)), expected);
 
-test.serial('a plain header', arithmetic, {}, 4, '1500 - 20 IPv4 - 8 UDP - 8 GTP-U = 1464');
-test.serial('a header with seq (G2)', arithmetic, { seq: true }, 4, '1500 - 20 IPv4 - 8 UDP - 12 GTP-U with S = 1460');
-test.serial('a header with qfi', arithmetic, { qfi: 9 }, 4, '1500 - 20 IPv4 - 8 UDP - 16 GTP-U with QFI = 1456');
-test.serial(
+test('a plain header', arithmetic, {}, 4, '1500 - 20 IPv4 - 8 UDP - 8 GTP-U = 1464');
+test('a header with seq (G2)', arithmetic, { seq: true }, 4, '1500 - 20 IPv4 - 8 UDP - 12 GTP-U with S = 1460');
+test('a header with qfi', arithmetic, { qfi: 9 }, 4, '1500 - 20 IPv4 - 8 UDP - 16 GTP-U with QFI = 1456');
+test(
   'a header with seq and ppi',
   arithmetic,
   { seq: true, qfi: 9, ppi: 1 },
   6,
   '1500 - 40 IPv6 - 8 UDP - 20 GTP-U with S and QFI = 1432',
 );
-test.serial('a header of version 0', arithmetic, { id: v0.id }, 4, '1500 - 20 IPv4 - 8 UDP - 20 GTPv0 = 1452');
-test.serial(
+test('a header of version 0', arithmetic, { id: v0.id }, 4, '1500 - 20 IPv4 - 8 UDP - 20 GTPv0 = 1452');
+test(
   'a header of version 0 over IPv6',
   arithmetic,
   { id: v0.id },
@@ -110,32 +110,26 @@ const checksum = (
   t.is((rxConfig(own, words, target).flags & rx_flag.zero_csum) !== 0, zeroTaken);
 };
 
-test.serial('over IPv4 there is no checksum by itself', checksum, {}, false, false);
-test.serial('over IPv4 there is one with udpcsum', checksum, { session: true }, true, false);
-test.serial('over IPv6 there is one, and a zero is refused', checksum, { outer: over6 }, true, false);
-test.serial(
+test('over IPv4 there is no checksum by itself', checksum, {}, false, false);
+test('over IPv4 there is one with udpcsum', checksum, { session: true }, true, false);
+test('over IPv6 there is one, and a zero is refused', checksum, { outer: over6 }, true, false);
+test(
   'over IPv6 noudpcsum of the session leaves it out both ways',
   checksum,
   { outer: over6, session: false },
   false,
   true,
 );
-test.serial('over IPv6 noudpcsum of the link does, too', checksum, { outer: over6, link: false }, false, true);
-test.serial(
-  'over IPv6 udpcsum of the session wins',
-  checksum,
-  { outer: over6, link: false, session: true },
-  true,
-  false,
-);
+test('over IPv6 noudpcsum of the link does, too', checksum, { outer: over6, link: false }, false, true);
+test('over IPv6 udpcsum of the session wins', checksum, { outer: over6, link: false, session: true }, true, false);
 
-test.serial('errind-action of the link stands in the receive half of its sessions', (t) => {
+test('errind-action of the link stands in the receive half of its sessions', (t) => {
   const flags = (errind_action: LinkWords['errind_action']) =>
     rxConfig({ ...link, errind_action }, session, target).flags & (rx_flag.errind_none | rx_flag.errind_del);
   t.deepEqual([flags('none'), flags('mark'), flags('del')], [rx_flag.errind_none, 0, rx_flag.errind_del]);
 });
 
-test.serial('words come back from what the kernel holds', (t) => {
+test('words come back from what the kernel holds', (t) => {
   const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
   const teid = fc.integer({ min: 0, max: 0xffffffff });
   const label = fc.integer({ min: 0, max: 65535 });

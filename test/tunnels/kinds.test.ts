@@ -118,7 +118,7 @@ const outer = fc.record({
 
 for (const [type, ids] of Object.entries(made)) {
   for (const link of (['gtp', 'vxlan'] as const).map(linkOf)) {
-    test.serial(`${type} on a link of type ${link.type}: words come back from what the kernel holds`, (t) => {
+    test(`${type} on a link of type ${link.type}: words come back from what the kernel holds`, (t) => {
       fc.assert(
         fc.property(ids, outer, flag, ([id, own], { family, ...more }, hasUe) => {
           const needsMac = PAYLOADS[id.type] === 'ethernet' && !link.frames;
@@ -154,42 +154,42 @@ const l2tpId = {
 // remote_mark of ::ffff:192.0.2.2 is octets 8 to 15 as they stand: the others are 0.
 const MARK = { id: 0x020200c0_00000005n, scope: 0xffff0000 };
 
-test.serial('key of vxlan, strict: the remote is in it', keyed, session(vni), {
+test('key of vxlan, strict: the remote is in it', keyed, session(vni), {
   ...MARK,
   port: 4789,
   kind: kind.vxlan,
 });
-test.serial('key of vxlan from any peer', keyed, session(vni, { peer: 'any' }), { id: 5n, scope: 0 });
-test.serial('key of gretap without a key', keyed, session(noKey, { peer: 'any' }), {
+test('key of vxlan from any peer', keyed, session(vni, { peer: 'any' }), { id: 5n, scope: 0 });
+test('key of gretap without a key', keyed, session(noKey, { peer: 'any' }), {
   ...{ id: 0n, port: 0, kind: kind.gre, form: form.ether },
 });
-test.serial('key of gre', keyed, session({ type: 'gre', ikey: 3, okey: 4 }, { peer: 'any' }), {
+test('key of gre', keyed, session({ type: 'gre', ikey: 3, okey: 4 }, { peer: 'any' }), {
   id: 3n,
   form: form.key,
 });
-test.serial('key of l2tp over UDP', keyed, session(l2tpId), { id: 7n, port: 1702, kind: kind.l2tp });
-test.serial('key of l2tp over IP', keyed, session({ ...l2tpId, encap: 'ip', udp_sport: 0, udp_dport: 0 }), {
+test('key of l2tp over UDP', keyed, session(l2tpId), { id: 7n, port: 1702, kind: kind.l2tp });
+test('key of l2tp over IP', keyed, session({ ...l2tpId, encap: 'ip', udp_sport: 0, udp_dport: 0 }), {
   ...{ id: 7n, port: 0, kind: kind.l2tp_ip },
 });
-test.serial('key of vlan', keyed, session({ type: 'vlan', id: 100, protocol: '802.1ad' }), {
+test('key of vlan', keyed, session({ type: 'vlan', id: 100, protocol: '802.1ad' }), {
   ...{ local: new Uint8Array(16), id: 100n, port: 0x88a8, kind: kind.vlan, scope: UNDERLAY },
 });
 
-test.serial('the remote in a key over IPv6 is octets 8 to 15, and the others times a number', (t) => {
+test('the remote in a key over IPv6 is octets 8 to 15, and the others times a number', (t) => {
   const { id, scope } = keyOf(txConfig(linkOf('vxlan'), session(vni, ends[6])));
   const high = 0xb80d0120n;
   const mark = 0x0200000000000000n ^ BigInt.asUintN(64, high * 0x9e3779b97f4a7c15n);
   t.deepEqual([id, scope], [5n | (mark & 0xffffffff00000000n), Number(mark & 0xffffffffn)]);
 });
 
-test.serial('frames on a link of packets have both MAC addresses in `details`', (t) => {
+test('frames on a link of packets have both MAC addresses in `details`', (t) => {
   const { tx, rx, detail } = hold(linkOf('gtp'), session(vni, { lladdr: far }));
   t.deepEqual([...(detail?.macs ?? [])], [...far, ...inner]);
   t.is(tx.flags & (tx_flag.detail | tx_flag.ether), tx_flag.detail | tx_flag.ether);
   t.is(rx.flags & (rx_flag.frames | rx_flag.many), 0);
 });
 
-test.serial(
+test(
   'a MAC address that chooses the session stands in no `details`, and the receive half does not tell it',
   (t) => {
     const { detail, rx } = hold(linkOf('vxlan'), session(vni, { lladdr: far }));
@@ -203,9 +203,9 @@ const summed = (t: ExecutionContext, id: SessionId, more: Partial<SessionWords>,
     (txConfig(linkOf(id.type), session(id, { ...ends[family], ...more })).flags & tx_flag.csum) !== 0;
   t.deepEqual([has(4), has(6)], [over4, over6]);
 };
-test.serial('UDP checksum of vxlan', summed, vni, {}, false, true);
-test.serial('UDP checksum of geneve (N7)', summed, { ...vni, type: 'geneve' }, {}, true, true);
-test.serial(
+test('UDP checksum of vxlan', summed, vni, {}, false, true);
+test('UDP checksum of geneve (N7)', summed, { ...vni, type: 'geneve' }, {}, true, true);
+test(
   'UDP checksum of geneve with noudpcsum',
   summed,
   { ...vni, type: 'geneve' },
@@ -213,60 +213,60 @@ test.serial(
   false,
   false,
 );
-test.serial('UDP checksum of l2tp (L8)', summed, l2tpId, {}, true, true);
-test.serial('gre has none', summed, noKey, {}, false, false);
-test.serial('l2tp over IP has none', summed, { ...l2tpId, encap: 'ip', udp_sport: 0, udp_dport: 0 }, {}, false, false);
+test('UDP checksum of l2tp (L8)', summed, l2tpId, {}, true, true);
+test('gre has none', summed, noKey, {}, false, false);
+test('l2tp over IP has none', summed, { ...l2tpId, encap: 'ip', udp_sport: 0, udp_dport: 0 }, {}, false, false);
 
 const arithmetic = (t: ExecutionContext, id: SessionId, more: Partial<SessionWords>, expected: string) => {
   const { tx, detail } = hold(linkOf(id.type), session(id, more));
   t.is(mtuArithmetic(1500, overhead(tx, 4, detail?.head_len ?? 0)), expected);
 };
-test.serial('MTU of vxlan', arithmetic, vni, {}, '1500 - 20 IPv4 - 8 UDP - 8 VXLAN - 14 Ethernet = 1450');
-test.serial(
+test('MTU of vxlan', arithmetic, vni, {}, '1500 - 20 IPv4 - 8 UDP - 8 VXLAN - 14 Ethernet = 1450');
+test(
   'MTU of geneve with an option',
   arithmetic,
   { ...vni, type: 'geneve' },
   { opt: [Uint8Array.of(1, 2, 3, 1, 0, 0, 0, 0)] },
   '1500 - 20 IPv4 - 8 UDP - 16 Geneve with options - 14 Ethernet = 1442',
 );
-test.serial(
+test(
   'MTU of geneve with IP packets',
   arithmetic,
   { ...vni, type: 'geneve' },
   { payload: 'ip' },
   '1500 - 20 IPv4 - 8 UDP - 8 Geneve = 1464',
 );
-test.serial('MTU of gre', arithmetic, { ...noKey, type: 'gre' }, {}, '1500 - 20 IPv4 - 4 GRE = 1476');
-test.serial(
+test('MTU of gre', arithmetic, { ...noKey, type: 'gre' }, {}, '1500 - 20 IPv4 - 4 GRE = 1476');
+test(
   'MTU of gretap with all options',
   arithmetic,
   { type: 'gretap', ikey: 1, okey: 2 },
   { csum: true, oseq: true },
   '1500 - 20 IPv4 - 16 GRE with csum and key and seq - 14 Ethernet = 1450',
 );
-test.serial(
+test(
   'MTU of l2tp with a cookie',
   arithmetic,
   l2tpId,
   { cookie: new Uint8Array(8) },
   '1500 - 20 IPv4 - 8 UDP - 20 L2TPv3 with cookie and sublayer - 14 Ethernet = 1438',
 );
-test.serial(
+test(
   'MTU of l2tp over IP without a sublayer',
   arithmetic,
   { ...l2tpId, encap: 'ip', udp_sport: 0, udp_dport: 0 },
   { l2spec_type: 'none' },
   '1500 - 20 IPv4 - 4 L2TPv3 - 14 Ethernet = 1462',
 );
-test.serial('MTU of vlan', arithmetic, { type: 'vlan', id: 5, protocol: '802.1Q' }, {}, '1500 = 1500');
+test('MTU of vlan', arithmetic, { type: 'vlan', id: 5, protocol: '802.1Q' }, {}, '1500 = 1500');
 
-test.serial('before there is a session, a header with nothing but defaults counts', (t) => {
+test('before there is a session, a header with nothing but defaults counts', (t) => {
   const octets = (type: TunnelType) => plainOverhead(type, 4).reduce((sum, [, each]) => sum + each, 0);
   const all = Object.keys(tunnels).map((type) => [type, octets(type as TunnelType)]);
   t.deepEqual(Object.fromEntries(all), { gtp: 36, gre: 24, gretap: 38, geneve: 50, vxlan: 50, l2tp: 54, vlan: 0 });
 });
 
-test.serial('receive halves as they are typed', (t) => {
+test('receive halves as they are typed', (t) => {
   const ids: SessionId[] = [
     vni,
     noKey,
