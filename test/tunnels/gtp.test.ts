@@ -90,13 +90,7 @@ test(
   '1500 - 40 IPv6 - 8 UDP - 20 GTP-U with S and QFI = 1432',
 );
 test('a header of version 0', arithmetic, { id: v0.id }, 4, '1500 - 20 IPv4 - 8 UDP - 20 GTPv0 = 1452');
-test(
-  'a header of version 0 over IPv6',
-  arithmetic,
-  { id: v0.id },
-  6,
-  '1500 - 40 IPv6 - 8 UDP - 20 GTPv0 = 1432',
-);
+test('a header of version 0 over IPv6', arithmetic, { id: v0.id }, 6, '1500 - 40 IPv6 - 8 UDP - 20 GTPv0 = 1432');
 
 const checksum = (
   t: ExecutionContext,

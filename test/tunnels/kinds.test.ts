@@ -189,14 +189,11 @@ test('frames on a link of packets have both MAC addresses in `details`', (t) => 
   t.is(rx.flags & (rx_flag.frames | rx_flag.many), 0);
 });
 
-test(
-  'a MAC address that chooses the session stands in no `details`, and the receive half does not tell it',
-  (t) => {
-    const { detail, rx } = hold(linkOf('vxlan'), session(vni, { lladdr: far }));
-    t.is(detail, undefined);
-    t.is(rx.flags & (rx_flag.frames | rx_flag.many), rx_flag.frames | rx_flag.many);
-  },
-);
+test('a MAC address that chooses the session stands in no `details`, and the receive half does not tell it', (t) => {
+  const { detail, rx } = hold(linkOf('vxlan'), session(vni, { lladdr: far }));
+  t.is(detail, undefined);
+  t.is(rx.flags & (rx_flag.frames | rx_flag.many), rx_flag.frames | rx_flag.many);
+});
 
 const summed = (t: ExecutionContext, id: SessionId, more: Partial<SessionWords>, over4: boolean, over6: boolean) => {
   const has = (family: 4 | 6) =>
@@ -205,14 +202,7 @@ const summed = (t: ExecutionContext, id: SessionId, more: Partial<SessionWords>,
 };
 test('UDP checksum of vxlan', summed, vni, {}, false, true);
 test('UDP checksum of geneve (N7)', summed, { ...vni, type: 'geneve' }, {}, true, true);
-test(
-  'UDP checksum of geneve with noudpcsum',
-  summed,
-  { ...vni, type: 'geneve' },
-  { udpcsum: false },
-  false,
-  false,
-);
+test('UDP checksum of geneve with noudpcsum', summed, { ...vni, type: 'geneve' }, { udpcsum: false }, false, false);
 test('UDP checksum of l2tp (L8)', summed, l2tpId, {}, true, true);
 test('gre has none', summed, noKey, {}, false, false);
 test('l2tp over IP has none', summed, { ...l2tpId, encap: 'ip', udp_sport: 0, udp_dport: 0 }, {}, false, false);
