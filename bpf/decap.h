@@ -127,14 +127,14 @@ INLINE int gtp_frame_receive(struct __sk_buff *skb, struct config *cfg, const st
 	struct gpdu g = {};
 	int verdict;
 
-	if (!gpdu_parse(skb, o, &g))
+	if (!o->bad_sum && !bad_source(o) && !gpdu_parse(skb, o, &g))
 		r = live_session(&g.key);
 	if (!r)
-		return TC_ACT_UNSPEC;
+		return tail(skb, TAIL_SIGNAL, l2, ASK_ALL);
 	verdict = gpdu_frame(skb, cfg, r, o, &g, l2);
 	if (verdict >= 0)
 		return verdict;
-	drop_session(skb, r->config[r->active & 1].ifindex, g.key.local, g.key.id, -verdict,
+	drop_session(skb, r->config[r->active & 1].ifindex, &g.key, -verdict,
 		     skb->gso_segs > 1 ? skb->gso_segs : 1);
 	return verdict == -DROP_UNKNOWN_EXTENSION ? tail(skb, TAIL_SIGNAL, l2, ASK_EXTNOTIFY) : TC_ACT_SHOT;
 }
@@ -185,21 +185,17 @@ INLINE int tunnel_parse(struct __sk_buff *skb, const struct outer *o, struct arr
 /* What belongs to no session: another program's, or dropped by name. */
 INLINE int tunnel_stranger(struct __sk_buff *skb, const struct outer *o, const struct arrived *a, struct endpoint *e, int why)
 {
-	struct drop_key key = { .id = a->key.port };
+	__u32 packets = skb->gso_segs > 1 ? skb->gso_segs : 1;
 
 	if (why == NOT_OURS || (over_udp(a->key.kind) && has_socket(skb, o, 0))) {
-		__sync_fetch_and_add(&e->passed, skb->gso_segs > 1 ? skb->gso_segs : 1);
+		__sync_fetch_and_add(&e->passed, packets);
 		return TC_ACT_UNSPEC;
 	}
-	if (!over_udp(a->key.kind))
-		key.id = DROP_BY_PROTOCOL + outer_protocol(a->key.kind);
-	key.reason = -why;
 	if (!why)
-		key.reason = a->key.kind == KIND_GRE ? DROP_UNKNOWN_KEY :
-			     a->key.kind == KIND_L2TP || a->key.kind == KIND_L2TP_IP ? DROP_UNKNOWN_SESSION :
-											DROP_UNKNOWN_VNI;
-	addr_copy(key.local, o->local);
-	drop_count(&key, skb->gso_segs > 1 ? skb->gso_segs : 1, skb->len);
+		why = a->key.kind == KIND_GRE ? -DROP_UNKNOWN_KEY :
+		      a->key.kind == KIND_L2TP || a->key.kind == KIND_L2TP_IP ? -DROP_UNKNOWN_SESSION :
+									       -DROP_UNKNOWN_VNI;
+	count_endpoint(o->local, a->key.port, a->key.kind, -why, packets, skb->len);
 	return TC_ACT_SHOT;
 }
 
@@ -221,7 +217,7 @@ INLINE int vlan_receive(struct __sk_buff *skb)
 	}
 	if (verdict >= 0)
 		return verdict;
-	return drop_session(skb, r->config[r->active & 1].ifindex, key.local, key.id, -verdict,
+	return drop_session(skb, r->config[r->active & 1].ifindex, &key, -verdict,
 			    skb->gso_segs > 1 ? skb->gso_segs : 1);
 }
 
@@ -234,7 +230,7 @@ INLINE int tunnel_receive(struct __sk_buff *skb)
 	struct endpoint *e;
 	struct config *cfg;
 	__u32 zero = 0, l2;
-	int verdict, kind;
+	int verdict, kind, is_gtp;
 
 	l2 = o.l3;
 	cfg = bpf_map_lookup_elem(&config, &zero);
@@ -245,11 +241,10 @@ INLINE int tunnel_receive(struct __sk_buff *skb)
 	kind = outer_parse(skb, &o);
 	if (kind != OUTER_UDP && kind != OUTER_GRE && kind != OUTER_L2TP)
 		return TC_ACT_UNSPEC;
-	if (kind == OUTER_UDP && known_port(cfg, o.dport))
-		return gtp_frame_receive(skb, cfg, &o, l2);
-	e = tunnel_endpoint(&o, kind, &a.key);
+	is_gtp = kind == OUTER_UDP && known_port(cfg, o.dport);
+	e = is_gtp && !tunnel_port(cfg, o.dport) ? 0 : tunnel_endpoint(&o, kind, &a.key);
 	if (!e)
-		return TC_ACT_UNSPEC;
+		return is_gtp ? gtp_frame_receive(skb, cfg, &o, l2) : TC_ACT_UNSPEC;
 	verdict = tunnel_parse(skb, &o, &a);
 	r = verdict ? 0 : session_from(&a.key, o.remote);
 	if (!r)
@@ -257,7 +252,7 @@ INLINE int tunnel_receive(struct __sk_buff *skb)
 	verdict = tunnel_session(skb, r, &o, &a, l2);
 	if (verdict >= 0)
 		return verdict;
-	return drop_session(skb, r->config[r->active & 1].ifindex, a.key.local, a.key.id, -verdict,
+	return drop_session(skb, r->config[r->active & 1].ifindex, &a.key, -verdict,
 			    skb->gso_segs > 1 ? skb->gso_segs : 1);
 }
 

@@ -108,16 +108,21 @@ GLOBAL int flood(struct __sk_buff *skb, __u32 ifindex, __u32 packets, __u32 want
 	return sent ? TC_ACT_SHOT : drop_link(skb, ifindex, DROP_NO_SESSION, packets);
 }
 
-/* Remembers from which session a MAC address speaks. `slot` is 1 + its number, 0: the link has but one. */
-INLINE void learn(struct __sk_buff *skb, __u32 at, __u32 ifindex, __u32 slot)
+/* Remembers from which session a MAC address speaks. `slot` is 1 + its number, 0: the one without, which gets what nobody else does. */
+INLINE void learn(struct __sk_buff *skb, __u32 ifindex, __u32 slot)
 {
 	struct fdb_key key = { .ifindex = ifindex };
 	struct fdb fresh = { .slot = slot - 1, .seen = now_coarse() };
 	struct fdb *f;
 
-	if (!slot || bpf_skb_load_bytes(skb, at + ETH_ALEN, key.mac, ETH_ALEN) || key.mac[0] & 1)
+	if (bpf_skb_load_bytes(skb, ETH_ALEN, key.mac, ETH_ALEN) || key.mac[0] & 1)
 		return;
 	f = bpf_map_lookup_elem(&fdb, &key);
+	if (!slot) {
+		if (f) /* it has moved here */
+			bpf_map_delete_elem(&fdb, &key);
+		return;
+	}
 	if (!f) {
 		bpf_map_update_elem(&fdb, &key, &fresh, BPF_ANY);
 		return;

@@ -131,6 +131,15 @@ INLINE int can_cut(__u32 len, __u32 mtu)
 	return len <= PATH_MTU_MAX && len <= CUT_PIECES * (size < CUT_MAX ? size : CUT_MAX);
 }
 
+/* What to do with an inner packet whose outer one is too long for the path: 0 its sender is told, 1 it is cut, or a negative reason to
+ * drop it. Verified by itself: it is reached in very many ways. */
+GLOBAL int too_long(const struct inner *in, __u32 headers, __u32 mtu)
+{
+	if (!in || !must_cut(in))
+		return 0;
+	return can_cut(in->segment + headers, mtu) ? 1 : -DROP_NO_ROOM;
+}
+
 /* Sends a finished outer packet, for which can_cut holds, in pieces of at most `mtu` octets. It is counted already: what gets lost
  * here is lost as in the queue of a device. */
 INLINE int cut_send(struct __sk_buff *skb, __u32 mtu)

@@ -50,7 +50,7 @@ struct datagram {
 	__u8 ecn;		/* 1 << each ECN field that came */
 	__u8 state;		/* enum datagram_state */
 	__u8 pad;
-	__u32 port;		/* the endpoint's, as drop_key.id has it */
+	__u32 endpoint;		/* ENDPOINT_ID */
 	struct piece piece[DATAGRAM_PIECES];
 };
 
@@ -62,7 +62,6 @@ struct foreign {
 
 struct datagrams {
 	struct bpf_spin_lock lock;
-	__u32 zero;		/* always 0, which the verifier does not know: an index that it is added to may be any */
 	struct datagram held[DATAGRAMS];
 	struct foreign foreign[FOREIGN_SETS * FOREIGN_WAYS];
 };

@@ -57,7 +57,7 @@ INLINE int deliver_frame(struct __sk_buff *skb, const struct rx_config *c, int i
 	int is_whole = is_frame && c->flags & RX_FRAMES;
 
 	if (is_whole) {
-		learn(skb, 0, c->ifindex, c->flow);
+		learn(skb, c->ifindex, c->flow);
 		if (!is_plain || bpf_skb_load_bytes(skb, 0, dmac, ETH_ALEN) || !mac_equal(dmac, c->dmac))
 			return bpf_redirect(c->ifindex, 0);
 	} else if (bpf_skb_store_bytes(skb, 0, c->dmac, 2 * ETH_ALEN, 0)) {

@@ -139,7 +139,7 @@ INLINE int hairpin(struct __sk_buff *skb, struct tx_session *s, const struct tx_
 	if (any && !why && !in->version && !(rc->flags & RX_FRAMES))
 		why = -DROP_NOT_IP;
 	if (why)
-		return drop_session(skb, rc->ifindex, key.local, key.id, -why, t->packets);
+		return drop_session(skb, rc->ifindex, &key, -why, t->packets);
 	if (c->ext_len)
 		hairpin_psc(r, c->ext);
 	session_alive(r);
@@ -155,7 +155,7 @@ INLINE int hairpin(struct __sk_buff *skb, struct tx_session *s, const struct tx_
 INLINE int too_big(struct __sk_buff *skb, struct link_state *l, const struct tx_config *c, const struct inner *in,
 		   const struct trip *t, __u32 mtu)
 {
-	drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_TOO_BIG, t->packets);
+	drop_sent(skb, c, t->ifindex, DROP_TOO_BIG, t->packets);
 	if (!in->version || !mtu || icmp_too_big(skb, in, mtu))
 		return TC_ACT_SHOT;
 	__sync_fetch_and_add(&l->icmp_sent, 1);
@@ -166,7 +166,7 @@ INLINE int too_big(struct __sk_buff *skb, struct link_state *l, const struct tx_
 	return bpf_redirect_peer(t->ifindex, 0);
 }
 
-/* A frame of a VLAN session. */
+/* A frame of a VLAN session. Returns a verdict, or a negative drop reason. */
 INLINE int vlan_send(struct __sk_buff *skb, struct link_state *l, struct tx_session *s, const struct tx_config *c,
 		     const struct inner *in, const struct trip *t)
 {
@@ -176,7 +176,7 @@ INLINE int vlan_send(struct __sk_buff *skb, struct link_state *l, struct tx_sess
 	if (why == -DROP_TOO_BIG)
 		return too_big(skb, l, c, in, t, mtu);
 	if (why)
-		return drop_session(skb, t->ifindex, c->local, tx_own_id(c), -why, t->packets);
+		return why;
 	count(&s->packets, &s->bytes, t->packets, t->bytes);
 	return bpf_redirect(c->local_teid, 0);
 }
@@ -212,17 +212,9 @@ INLINE int needs_shim(struct __sk_buff *skb, const struct config *cfg, const str
 	return !(c->flags & TX_KEEP) && pending_ahead(skb, cfg, t->ifindex);
 }
 
-/* Sends a packet to be cut and summed. Returns a verdict. */
-INLINE int detour(struct __sk_buff *skb, struct config *cfg, const struct tx_config *c, const struct trip *t)
-{
-	int verdict = shim_send(skb, cfg, t->ifindex, t->packets);
-
-	return verdict < 0 ? drop_session(skb, t->ifindex, c->local, tx_own_id(c), -verdict, t->packets) : verdict;
-}
-
-/* The way of one packet of a session. */
-INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_state *l, struct tx_session *s,
-			struct inner *in, struct trip *t, const int any)
+/* The way of one packet of a session. Returns a verdict, or a negative drop reason. */
+INLINE int session_way(struct __sk_buff *skb, struct config *cfg, struct link_state *l, struct tx_session *s,
+		       struct inner *in, struct trip *t, const int any)
 {
 	const struct tx_config *c = &s->config[s->active & 1];
 	__u32 headers;
@@ -232,7 +224,7 @@ INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_s
 	if (any) {
 		verdict = frame_front(skb, c, in);
 		if (verdict)
-			return drop_session(skb, t->ifindex, c->local, tx_own_id(c), -verdict, t->packets);
+			return verdict;
 		t->bytes += (__u64)t->packets * in->front;
 		if (c->kind == KIND_VLAN)
 			return vlan_send(skb, l, s, c, in, t);
@@ -245,34 +237,34 @@ INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_s
 		path = s->local_dev ? PATH_LOCAL : PATH_NONE;
 	}
 	if (path == PATH_NONE)
-		return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_NO_ROUTE, t->packets);
+		return -DROP_NO_ROUTE;
 	if (path == PATH_GONE)
 		return drop_link(skb, t->ifindex, DROP_NO_SESSION, t->packets);
 	if (path == PATH_LOOP)
-		return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_LOOP, t->packets);
+		return -DROP_LOOP;
 	if (skb->gso_size)
 		in->segment = in->headers + skb->gso_size;
 	if (any)
 		headers = overhead(c) + in->front;
 	else
-		headers = gtpu_header_len(c) + sizeof(struct udphdr) +
-			  (addr_is_v4(c->remote) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+		headers = gtpu_overhead(c);
 	if (in->segment + headers > s->mtu) {
-		if (path == PATH_LOCAL || !must_cut(in))
+		verdict = path == PATH_LOCAL ? 0 : too_long(in, headers, s->mtu);
+		if (!verdict)
 			return too_big(skb, l, c, in, t, s->mtu > headers ? s->mtu - headers : 0);
-		if (!can_cut(in->segment + headers, s->mtu))
-			return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_NO_ROOM, t->packets);
+		if (verdict < 0)
+			return verdict;
 		t->cut = 1;
 	}
 	if (path == PATH_LOCAL || t->cut ? !t->in_shim : needs_shim(skb, cfg, s, c, in, t, any))
-		return detour(skb, cfg, c, t);
+		return shim_send(skb, cfg, t->ifindex, t->packets);
 	if (any ? tunnel_encap(skb, c, in) : gtpu_encap(skb, c, in)) {
 		/* a super-packet of another tunnel: the kernel refuses it room, but not to its segments */
 		if (skb->gso_size && !t->in_shim) {
 			skb->cb[4] = DROP_NO_ROOM; /* for test runs to see: there every super-packet is refused */
-			return detour(skb, cfg, c, t);
+			return shim_send(skb, cfg, t->ifindex, t->packets);
 		}
-		return drop_session(skb, t->ifindex, c->local, tx_own_id(c), DROP_NO_ROOM, t->packets);
+		return -DROP_NO_ROOM;
 	}
 	count(&s->packets, &s->bytes, t->packets, t->bytes);
 	if (t->cut)
@@ -286,6 +278,15 @@ INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_s
 		return bpf_redirect_neigh(s->local_dev, 0, 0, 0);
 	}
 	return bpf_redirect_neigh(LOOPBACK_IFINDEX, 0, 0, 0);
+}
+
+/* Sends one packet of a session, or drops it by name. */
+INLINE int session_send(struct __sk_buff *skb, struct config *cfg, struct link_state *l, struct tx_session *s,
+			struct inner *in, struct trip *t, const int any)
+{
+	int verdict = session_way(skb, cfg, l, s, in, t, any);
+
+	return verdict < 0 ? drop_sent(skb, &s->config[s->active & 1], t->ifindex, -verdict, t->packets) : verdict;
 }
 
 /* Verified by itself, as a session may stand in five places. */

@@ -347,6 +347,11 @@ struct underlay {
 	enum offload off;
 };
 
+/* An endpoint without its address; kind 0: one that is none of ours. Nothing that is known is 0. */
+#define ENDPOINT_ID(port, kind) ((port) | (kind) << 16 | 1U << 31)
+#define ENDPOINT_ID_PORT(id) ((id) & 0xffff)
+#define ENDPOINT_ID_KIND(id) ((id) >> 16 & 0xff)
+
 struct endpoint_key {
 	__u8 local[16] __attribute__((aligned(4)));
 	__u16 port;
@@ -428,10 +433,9 @@ enum sweep_cause {
 	SWEEP_CAUSES,
 };
 
-/* ifindex, id and local: a session's drop; ifindex alone: a link's; without ifindex: an endpoint's, id is its port. */
+/* Both: a session's drop; ifindex alone: a link's; without ifindex: an endpoint's, of which the key has address, port and kind. */
 struct drop_key {
-	__u64 id;
-	__u8 local[16] __attribute__((aligned(4)));
+	struct rx_key of;
 	__u32 ifindex;
 	enum drop_reason reason;
 };
@@ -489,7 +493,7 @@ HASH(rx, struct rx_key, struct rx_session, 1048576);
 HASH(carried, struct rx_key, struct drop_count, 262144);
 HASH(remotes, struct remote_key, struct remote, 1048576);
 HASH(peers, struct peer_key, struct peer, 262144);
-HASH(locals, struct address, __u32, 65536);	/* addresses that endpoints have, for fragments and ICMP errors */
+HASH(locals, struct address, __u32, 65536);	/* addresses that endpoints have, and one of those: ENDPOINT_ID, of UDP if there is one */
 HASH(inner_ends, __u32, __u32, 65536);	/* inner ends in this namespace, and their links: no way to a remote (X12) */
 HASH(labels, struct rx_key, struct label, 1048576);
 HASH(underlays, __u32, struct underlay, 4096);

@@ -28,13 +28,33 @@ struct payload {
 	__u8 is_ip;
 };
 
+/* Is this super-packet a train of tunnel packets, each of gso_size octets (UDP GSO), and not one packet with a long payload? A payload
+ * that can be long is IP, behind one or two tags perhaps: of a train the first one ends with its tunnel packet. */
 INLINE int is_train(struct __sk_buff *skb, const struct outer *o, const struct payload *p)
 {
-	__be16 len;
+	__u32 at = p->ip.at;
+	__be16 type, len;
+	int is_v4;
 
-	if (!o->udp || bpf_skb_load_bytes(skb, p->ip.at + (p->ip.version == 4 ? 2 : 4), &len, sizeof(len)))
+	if (!o->udp)
 		return 0;
-	return p->ip.at - o->udp - sizeof(struct udphdr) + bpf_ntohs(len) + (p->ip.version == 4 ? 0 : 40) == skb->gso_size;
+	if (p->is_ip) {
+		is_v4 = p->ip.version == 4;
+	} else {
+		if (bpf_skb_load_bytes(skb, at - 2, &type, sizeof(type)))
+			return 0;
+		for (int i = 0; i < 2 && is_tag(type); i++) {
+			if (bpf_skb_load_bytes(skb, at + 2, &type, sizeof(type)))
+				return 0;
+			at += 4;
+		}
+		is_v4 = type == bpf_htons(ETH_P_IP);
+		if (!is_v4 && type != bpf_htons(ETH_P_IPV6))
+			return 1;
+	}
+	if (bpf_skb_load_bytes(skb, at + (is_v4 ? 2 : 4), &len, sizeof(len)))
+		return 0;
+	return at - o->udp - sizeof(struct udphdr) + bpf_ntohs(len) + (is_v4 ? 0 : sizeof(struct ipv6hdr)) == skb->gso_size;
 }
 
 /* Is the payload what the session carries (N5, R6, L7, X13)? */
@@ -56,8 +76,6 @@ INLINE int payload_parse(struct __sk_buff *skb, const struct rx_config *c, struc
 	if (!p->is_ip) {
 		if (!p->is_frame)
 			return -DROP_BAD_PROTOCOL;
-		if (skb->gso_size && !skb->vlan_present && !is_tag(type))
-			return -DROP_BAD_INNER;
 		return c->flags & RX_FRAMES ? 0 : -DROP_NOT_IP;
 	}
 	why = tpdu_parse(skb, &p->ip);
@@ -133,7 +151,7 @@ GLOBAL int payload_receive(struct __sk_buff *skb, struct rx_session *r, const st
 		return TC_ACT_SHOT;
 	c = &r->config[r->active & 1];
 	why = payload_parse(skb, c, p);
-	if (!why && skb->gso_size && p->is_ip && is_train(skb, o, p))
+	if (!why && skb->gso_size && is_train(skb, o, p))
 		return shim_send(skb, cfg, SHIM_DECAP, 1);
 	if (!why && c->flags & RX_ANTISPOOF)
 		why = payload_antispoof(skb, c, key, p);

@@ -13,7 +13,6 @@
 #include "tail.h"
 
 #define FRAGMENT_MAX_EXT 4
-#define GTP_PORT 2152
 
 INLINE int is_extension(__u8 next)
 {
@@ -91,9 +90,32 @@ INLINE int fragment_v6(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 	return 0;
 }
 
-/* The destination port, which only the first fragment shows, or what drop_key.id has for a protocol without ports; 0 if it shows
- * neither. */
-INLINE __u32 fragment_port(struct __sk_buff *skb, const struct fragment *f)
+/* The endpoint of a port; kind 0: there is none. */
+INLINE __u32 udp_endpoint(const void *local, __u32 port)
+{
+	struct endpoint_key key = { .port = port };
+
+	addr_copy(key.local, local);
+#pragma unroll
+	for (int kind = KIND_GTP; kind <= KIND_L2TP; kind++) {
+		key.kind = kind;
+		if (over_udp(kind) && bpf_map_lookup_elem(&endpoints, &key))
+			return ENDPOINT_ID(port, kind);
+	}
+	return ENDPOINT_ID(port, 0);
+}
+
+/* Is that one of ours? */
+INLINE int is_endpoint(const void *local, __u32 id)
+{
+	struct endpoint_key key = { .port = ENDPOINT_ID_PORT(id), .kind = ENDPOINT_ID_KIND(id) };
+
+	addr_copy(key.local, local);
+	return bpf_map_lookup_elem(&endpoints, &key) != 0;
+}
+
+/* ENDPOINT_ID by the destination port, which only the first fragment shows, or by a protocol without ports; 0 if it shows neither. */
+INLINE __u32 fragment_endpoint(struct __sk_buff *skb, const struct fragment *f)
 {
 	__u32 at = f->at, end = f->at + f->end;
 	__u8 next = f->next, ext[2];
@@ -106,39 +128,23 @@ INLINE __u32 fragment_port(struct __sk_buff *skb, const struct fragment *f)
 		at += (ext[1] + 1) * 8;
 	}
 	if (next == IPPROTO_GRE || next == IPPROTO_L2TP)
-		return DROP_BY_PROTOCOL + next;
+		return ENDPOINT_ID(0, next == IPPROTO_GRE ? KIND_GRE : KIND_L2TP_IP);
 	if (next != IPPROTO_UDP || at + sizeof(struct udphdr) > end || bpf_skb_load_bytes(skb, at + 2, &port, sizeof(port)))
 		return 0;
-	return bpf_ntohs(port);
+	return udp_endpoint(f->key.local, bpf_ntohs(port));
 }
 
-INLINE int is_endpoint(const void *local, __u32 port)
-{
-	struct endpoint_key key = { .port = port };
-
-	addr_copy(key.local, local);
-	if (port >= DROP_BY_PROTOCOL) {
-		key.port = 0;
-		key.kind = port == DROP_BY_PROTOCOL + IPPROTO_GRE ? KIND_GRE : KIND_L2TP_IP;
-		return bpf_map_lookup_elem(&endpoints, &key) != 0;
-	}
-#pragma unroll
-	for (int kind = KIND_GTP; kind <= KIND_L2TP; kind++) {
-		key.kind = kind;
-		if (bpf_map_lookup_elem(&endpoints, &key))
-			return 1;
-	}
-	return 0;
-}
-
-/* Counts what is lost. Where no port was seen it must have been the port of GTP-U. */
+/* Counts what is lost. Where no port was seen it is counted at an endpoint of the address. */
 INLINE int fragment_drop(const struct lost *lost, __u32 reason)
 {
-	struct drop_key key = { .id = lost->port ? lost->port : GTP_PORT, .reason = reason };
+	__u32 id = lost->endpoint, *some;
 
-	addr_copy(key.local, lost->local);
-	if (lost->packets)
-		drop_count(&key, lost->packets, lost->bytes);
+	if (!lost->packets)
+		return TC_ACT_SHOT;
+	some = bpf_map_lookup_elem(&locals, lost->local);
+	if (!id && some)
+		id = *some;
+	count_endpoint(lost->local, ENDPOINT_ID_PORT(id), ENDPOINT_ID_KIND(id), reason, lost->packets, lost->bytes);
 	return TC_ACT_SHOT;
 }
 
@@ -236,10 +242,10 @@ GLOBAL int fragment_parse(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 	f->bad = f->start == f->end || (f->more && f->end & 7) || f->end > 65535;
 	f->too_long = f->head + f->end > DATAGRAM_MAX;
 	if (!f->start || f->next == IPPROTO_GRE || f->next == IPPROTO_L2TP) {
-		f->port = fragment_port(skb, f);
-		f->ours = is_endpoint(f->key.local, f->port);
+		f->endpoint = fragment_endpoint(skb, f);
+		f->ours = is_endpoint(f->key.local, f->endpoint);
 	}
-	if (f->start && f->port && !f->ours)
+	if (f->start && f->endpoint && !f->ours)
 		return 1;
 	return why;
 }
@@ -258,7 +264,7 @@ INLINE int fragment_receive(struct __sk_buff *skb, __u32 l2)
 	if (why < 0) {
 		if (!f.start && !f.ours)
 			return TC_ACT_UNSPEC;
-		lose_fragment(&lost, &f, f.port);
+		lose_fragment(&lost, &f, f.endpoint);
 		return fragment_drop(&lost, -why);
 	}
 	slot = datagram_admit(&f, &lost);

@@ -3,6 +3,7 @@
 #ifndef GTP_SESSION_H
 #define GTP_SESSION_H
 
+#include "drop.h"
 #include "maps.h"
 #include "packet.h"
 
@@ -71,6 +72,24 @@ INLINE void tx_own_key(const struct tx_config *c, struct rx_key *key)
 	else if (c->flags & TX_REMOTE_KEY)
 		key->scope = remote_mark(c->remote);
 	addr_copy(key->local, c->local);
+}
+
+/* Too rare, and at too many places, to be inlined. */
+GLOBAL int count_sent(const struct tx_config *c, __u32 ifindex, __u32 reason, __u32 n, __u32 octets)
+{
+	struct drop_key key = { .ifindex = ifindex, .reason = reason };
+
+	if (!c)
+		return 0;
+	tx_own_key(c, &key.of);
+	return drop_count(&key, n, octets);
+}
+
+/* Drops a frame on its way out through a session. */
+INLINE int drop_sent(struct __sk_buff *skb, const struct tx_config *c, __u32 ifindex, __u32 reason, __u32 n)
+{
+	count_sent(c, ifindex, reason, n, skb->len);
+	return TC_ACT_SHOT; /* a constant: the verifier need not go on where the callers cannot */
 }
 
 /* The receiving half of the session that sends by `c`, or 0. */

@@ -312,7 +312,7 @@ INLINE int underlay_receive(struct __sk_buff *skb, __u32 l2)
 {
 	struct outer o = { .l3 = l2 };
 	struct gpdu g = {};
-	struct rx_session *r;
+	struct rx_session *r = 0;
 	struct config *cfg;
 	__u32 zero = 0;
 	int verdict;
@@ -343,17 +343,16 @@ INLINE int underlay_receive(struct __sk_buff *skb, __u32 l2)
 	}
 	if (!known_port(cfg, o.dport))
 		return tunnel_port(cfg, o.dport) ? tail(skb, TAIL_TUNNEL, l2, ASK_ALL) : TC_ACT_UNSPEC;
-	if (o.bad_sum || bad_source(&o) || gpdu_parse(skb, &o, &g))
-		return tail(skb, TAIL_SIGNAL, l2, ASK_ALL);
-	r = live_session(&g.key);
-	if (!r)
-		return tail(skb, TAIL_SIGNAL, l2, ASK_ALL);
+	if (!o.bad_sum && !bad_source(&o) && !gpdu_parse(skb, &o, &g))
+		r = live_session(&g.key);
+	if (!r) /* at another address the port may be that of another kind */
+		return tail(skb, tunnel_port(cfg, o.dport) ? TAIL_TUNNEL : TAIL_SIGNAL, l2, ASK_ALL);
 	if (r->config[r->active & 1].flags & RX_ETHER)
 		return tail(skb, TAIL_TUNNEL, l2, ASK_ALL);
 	verdict = session_receive(skb, cfg, r, &o, &g, l2);
 	if (verdict >= 0)
 		return verdict;
-	drop_session(skb, r->config[r->active & 1].ifindex, g.key.local, g.key.id, -verdict,
+	drop_session(skb, r->config[r->active & 1].ifindex, &g.key, -verdict,
 		     skb->gso_segs > 1 ? skb->gso_segs : 1);
 	return verdict == -DROP_UNKNOWN_EXTENSION ? tail(skb, TAIL_SIGNAL, l2, ASK_EXTNOTIFY) : TC_ACT_SHOT;
 }

@@ -27,11 +27,7 @@ export const commands: Commands<'path'> = {
 // What came to a local address and belongs to no session is counted here, so the counters of it all add up.
 function endpointRecords(state: State, statistics: boolean): OutputRecord[] {
   const sessions = sessionsByEndpoint(state);
-  const all = [...state.maps.endpoints.entries()];
-  const known = new Set(all.map(([key]) => endpointText(key)));
-  return all.map(([key, endpoint]) => {
-    // Drops are counted by address and port alone.
-    const isFirst = key.kind !== kind.gtp0 || !known.has(endpointText({ ...key, kind: kind.gtp }));
+  return [...state.maps.endpoints.entries()].map(([key, endpoint]) => {
     return {
       local: address.format(fromMapped(key.local)),
       remote: null,
@@ -45,7 +41,7 @@ function endpointRecords(state: State, statistics: boolean): OutputRecord[] {
       last_seen: null,
       mtu: null,
       state: null,
-      ...(statistics ? { stats: endpointStats(state, key, endpoint, isFirst) } : {}),
+      ...(statistics ? { stats: endpointStats(state, key, endpoint) } : {}),
     };
   });
 }

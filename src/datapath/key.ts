@@ -28,6 +28,11 @@ export function ownNumber({ id, kind: of, scope }: RxKey): number {
   return of === kind.vlan ? scope : Number(id & 0xffffffffn);
 }
 
+/** An endpoint without its address, as a number (ENDPOINT_ID of bpf/maps.h). */
+export function endpointId({ port, kind: of }: Pick<Structs['endpoint_key'], 'port' | 'kind'>): number {
+  return (port | (of << 16) | (1 << 31)) >>> 0;
+}
+
 /** The port that two octets of a send half's `ext` hold. */
 export function portIn([high = 0, low = 0]: Uint8Array): number {
   return (high << 8) | low;

@@ -210,9 +210,17 @@ export interface scratch {
   readonly octets: Uint8Array;
 }
 
-export interface drop_key {
-  readonly id: bigint;
+export interface rx_key {
   readonly local: Uint8Array;
+  readonly id: bigint;
+  readonly port: number;
+  readonly kind: number;
+  readonly form: number;
+  readonly scope: number;
+}
+
+export interface drop_key {
+  readonly of: rx_key;
   readonly ifindex: number;
   readonly reason: number;
 }
@@ -340,7 +348,7 @@ export interface datagram {
   readonly next: number;
   readonly ecn: number;
   readonly state: number;
-  readonly port: number;
+  readonly endpoint: number;
   readonly piece: readonly piece[];
 }
 
@@ -351,7 +359,6 @@ export interface foreign {
 
 export interface datagrams {
   readonly lock: bpf_spin_lock;
-  readonly zero: number;
   readonly held: readonly datagram[];
   readonly foreign: readonly foreign[];
 }
@@ -417,15 +424,6 @@ export interface pair_key {
   readonly ifindex: number;
   readonly from: Uint8Array;
   readonly to: Uint8Array;
-}
-
-export interface rx_key {
-  readonly local: Uint8Array;
-  readonly id: bigint;
-  readonly port: number;
-  readonly kind: number;
-  readonly form: number;
-  readonly scope: number;
 }
 
 export interface detail {
@@ -545,6 +543,7 @@ export interface control {
 
 export interface Structs {
   scratch: scratch;
+  rx_key: rx_key;
   drop_key: drop_key;
   drop_count: drop_count;
   tx_key: tx_key;
@@ -570,7 +569,6 @@ export interface Structs {
   work: work;
   link_words: link_words;
   pair_key: pair_key;
-  rx_key: rx_key;
   detail: detail;
   rx_config: rx_config;
   rx_session: rx_session;
@@ -627,13 +625,23 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       octets: [0, 'u8[520]'],
     },
   },
-  drop_key: {
+  rx_key: {
     size: 32,
     fields: {
-      id: [0, 'u64'],
-      local: [8, 'u8[16]'],
-      ifindex: [24, 'u32'],
-      reason: [28, 'u32'],
+      local: [0, 'u8[16]'],
+      id: [16, 'u64'],
+      port: [24, 'u16'],
+      kind: [26, 'u8'],
+      form: [27, 'u8'],
+      scope: [28, 'u32'],
+    },
+  },
+  drop_key: {
+    size: 40,
+    fields: {
+      of: [0, 'rx_key'],
+      ifindex: [32, 'u32'],
+      reason: [36, 'u32'],
     },
   },
   drop_count: {
@@ -792,7 +800,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       ecn: [65, 'u8'],
       state: [66, 'u8'],
       pad: [67, 'u8'],
-      port: [68, 'u32'],
+      endpoint: [68, 'u32'],
       piece: [72, 'piece[64]'],
     },
   },
@@ -807,7 +815,6 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     size: 70152,
     fields: {
       lock: [0, 'bpf_spin_lock'],
-      zero: [4, 'u32'],
       held: [8, 'datagram[64]'],
       foreign: [21000, 'foreign[1024]'],
     },
@@ -887,17 +894,6 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       ifindex: [0, 'u32'],
       from: [4, 'u8[16]'],
       to: [20, 'u8[16]'],
-    },
-  },
-  rx_key: {
-    size: 32,
-    fields: {
-      local: [0, 'u8[16]'],
-      id: [16, 'u64'],
-      port: [24, 'u16'],
-      kind: [26, 'u8'],
-      form: [27, 'u8'],
-      scope: [28, 'u32'],
     },
   },
   detail: {

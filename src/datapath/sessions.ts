@@ -132,7 +132,7 @@ export function removeSession(maps: OpenMaps, run: Control, was: Stored, between
   for (const place of [...was.places].sort((a, b) => isSlot(a) - isSlot(b))) removePlace(maps, run, place);
   between?.();
   forgetReceived(maps, was.key);
-  forgetDrops(maps, { id: was.key.id, local: was.key.local, ifindex: was.rxConfig.ifindex });
+  forgetDrops(maps, { of: was.key, ifindex: was.rxConfig.ifindex });
 }
 
 /** Removes the receive half of a session and what stands beside it. False if there was none. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { zero } from '../datapath/codec';
-import { forgetDrops } from '../datapath/drops';
+import { forgetDrops, ofEndpoint } from '../datapath/drops';
+import { endpointId } from '../datapath/key';
 import { kind, type Structs } from '../datapath/layout.gen';
 import { errno, KernelError } from '../errors';
 import { fromMapped } from '../tunnels/address';
@@ -33,7 +34,7 @@ export function setEndpoints(state: State, wanted: readonly Endpoint[], undo: Un
   });
   const merged = new Map<string, Endpoint>();
   for (const one of wanted) merged.set(idOf(one), merge(one, merged.get(idOf(one))));
-  for (const [key] of was) if (!merged.has(idOf(key))) removeEndpoint(maps, key, [...merged.values()]);
+  for (const [key] of was) if (!merged.has(idOf(key))) removeEndpoint(maps, key);
   for (const { flags, restart_count, ...key } of merged.values()) {
     if (key.kind === kind.vlan) continue;
     const old = maps.endpoints.get(key);
@@ -95,13 +96,17 @@ function merge(one: Endpoint, other?: Endpoint): Endpoint {
   return { ...one, flags: one.flags | other.flags, restart_count };
 }
 
-// Each address once, whatever the ports.
+// Each address once, with the first of its endpoints in the order of kinds, those of UDP before others.
 function setLocals({ maps }: State, wanted: readonly Structs['endpoint_key'][]): void {
-  const missing = new Map(wanted.map(({ local }) => [hex16(local), local]));
-  for (const [{ octets }] of maps.locals.entries()) {
-    if (!missing.delete(hex16(octets))) maps.locals.delete({ octets });
+  const rank = (key: Structs['endpoint_key']): number => (key.port === 0 ? 1 << 24 : 0) + endpointId(key);
+  const sorted = [...wanted].sort((a, b) => rank(b) - rank(a));
+  const missing = new Map(sorted.map((key) => [hex16(key.local), key]));
+  for (const [{ octets }, id] of maps.locals.entries()) {
+    const key = missing.get(hex16(octets));
+    if (key === undefined) maps.locals.delete({ octets });
+    else if (endpointId(key) === id) missing.delete(hex16(octets));
   }
-  for (const octets of missing.values()) maps.locals.put({ octets }, 1);
+  for (const key of missing.values()) maps.locals.put({ octets: key.local }, endpointId(key));
 }
 
 const VLANS: Endpoint = { local: new Uint8Array(16), port: 0, kind: kind.vlan, flags: 0, restart_count: 0 };
@@ -136,17 +141,8 @@ function hex16(local: Uint8Array): string {
   return Buffer.from(local).toString('hex');
 }
 
-/** What drops at an endpoint are counted under besides its address: its port, or 65536 and the IP protocol. */
-export function dropsId({ port, kind: of }: Pick<Structs['endpoint_key'], 'port' | 'kind'>): bigint {
-  return BigInt(port === 0 ? NO_PORT + protocolOf(of) : port);
-}
-
-const NO_PORT = 65536;
-
-// What was counted about it would come back with the address; drops are counted by address and port alone.
-function removeEndpoint(maps: State['maps'], key: Structs['endpoint_key'], others: readonly Endpoint[]): void {
+// What was counted about it would come back with the address.
+function removeEndpoint(maps: State['maps'], key: Structs['endpoint_key']): void {
   maps.endpoints.delete(key);
-  const id = dropsId(key);
-  const isShared = others.some((other) => dropsId(other) === id && hex16(other.local) === hex16(key.local));
-  if (!isShared) forgetDrops(maps, { id, local: key.local, ifindex: 0 });
+  forgetDrops(maps, ofEndpoint(key));
 }

@@ -138,7 +138,7 @@ function enterAll(stock: Stock, maps: OpenMaps, received: ReadonlySet<string>): 
 
 function forgetHalves(maps: OpenMaps, key: Structs['rx_key'], rx: Structs['rx_session']): void {
   forgetReceived(maps, key);
-  forgetDrops(maps, { id: key.id, local: key.local, ifindex: activeRx(rx).ifindex });
+  forgetDrops(maps, { of: key, ifindex: activeRx(rx).ifindex });
 }
 
 function enter({ whole, owners, remotes, peers, places }: Stock, outline: Outline): void {

@@ -62,8 +62,8 @@ function moveBeside<V>(map: MapHandle<Stored['key'], V>, from: Stored['key'], to
 function moveDrops({ maps }: State, { key: from, rxConfig }: Stored, to: Stored['key'], undo: Undo): void {
   const { ifindex } = rxConfig;
   for (const reason of Object.values(drop_reason)) {
-    const was = { id: from.id, local: from.local, ifindex, reason };
-    const now = { id: to.id, local: to.local, ifindex, reason };
+    const was = { of: from, ifindex, reason };
+    const now = { of: to, ifindex, reason };
     const count = maps.drops.get(was);
     if (count === undefined || isDeepStrictEqual(was, now)) continue;
     maps.drops.put(now, count);

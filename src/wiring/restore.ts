@@ -30,7 +30,7 @@ export function keepSession(state: State, stored: Stored, undo: Undo): void {
 /** The same for what was dropped of it. */
 export function keepDrops({ maps }: State, { key, rxConfig }: Stored, undo: Undo): void {
   for (const reason of Object.values(drop_reason)) {
-    const at = { id: key.id, local: key.local, ifindex: rxConfig.ifindex, reason };
+    const at = { of: key, ifindex: rxConfig.ifindex, reason };
     const count = maps.drops.get(at);
     if (count !== undefined) undo(() => maps.drops.put(at, count));
   }

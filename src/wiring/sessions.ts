@@ -47,6 +47,7 @@ export function createSession(state: State, live: LiveLink, words: SessionWords,
   refuseLoopTo(state, live, words);
   const slot = slotFor(state, live, words);
   const wanted = wantedOf(state, live, words, key, slot);
+  tellAntispoof(state, words);
   prepare(state, live, wanted, undo);
   learnFarEnd(state, { key, txConfig: wanted.tx }, undo);
   announce(state, live, wanted, undo);
@@ -68,6 +69,7 @@ export function updateSession(
 ): Stored['key'] {
   const tried = `change session ${formatId(words.id)} of ${live.device.name}`;
   checkPlaces(state, live, words, tried, was);
+  tellAntispoof(state, words);
   const tx = txConfig(live.link, words);
   const next = { key: keyOf(tx), txConfig: tx };
   if (hex(tx.remote) !== hex(was.txConfig.remote)) refuseLoopTo(state, live, words);
@@ -83,6 +85,12 @@ export function updateSession(
   refresh(state, live, undo, tx);
   if (!isAlone(live, was)) settle(state, undo);
   return next.key;
+}
+
+// It may be what somebody wants for a while, and is nothing that shows by itself.
+function tellAntispoof({ note }: State, { id, antispoof, ue }: SessionWords): void {
+  if (antispoof !== true || ue.length > 0) return;
+  note(`session ${formatId(id)} has antispoof and no ue: no address is its own, all that comes out of it is dropped`);
 }
 
 /** Writes both halves of a session anew in place; `key` may be another, at which a receive half is. Checks nothing. */

@@ -133,11 +133,15 @@ export function prefixKey(text: string): prefix_key {
   return { prefixlen: bits, ifindex: LINK, version, addr: mapped(address) };
 }
 
-/** `bad_length session 0x1001`, `no_session link 1`, `unknown_teid endpoint 2152`. */
-export function dropName({ id, local, ifindex, reason }: drop_key): string {
-  const name = Object.entries(drop_reason).find(([, value]) => value === reason)?.[0] ?? `${reason}`;
-  if (ifindex === 0) return `${name} endpoint ${id}`;
+/** `bad_length session 0x1001`, `no_session link 1`, `unknown_teid endpoint 2152`, `unknown_key endpoint gre`. */
+export function dropName({ of: { id, local, port, kind: of }, ifindex, reason }: drop_key): string {
+  const name = nameIn(drop_reason, reason);
+  if (ifindex === 0) return `${name} endpoint ${port === 0 ? nameIn(kind, of) : port}`;
   return local.every((octet) => octet === 0) && id === 0n ? `${name} link ${ifindex}` : `${name} session ${hex(id)}`;
+}
+
+function nameIn(of: Readonly<Record<string, number>>, value: number): string {
+  return Object.entries(of).find(([, each]) => each === value)?.[0] ?? `${value}`;
 }
 
 /** The `ports` of struct config. */

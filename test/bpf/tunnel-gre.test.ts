@@ -28,7 +28,7 @@ test.beforeEach(() => {
 });
 test.after.always(() => world.close());
 
-const ENDPOINT = 65536 + 47;
+const ENDPOINT = 'gre';
 const { delivers, drops, dropsAtEndpoint, leaves } = tunnelReceiver(world, plain[4]);
 
 /** The plain packet behind a header in hex, from the peer. */

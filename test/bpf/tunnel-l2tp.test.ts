@@ -35,7 +35,7 @@ for (const family of [4, 6] as const)
   for (const encap of ['udp', 'ip'] as const) {
     const is = `${encap} in IPv${family}`;
     const start = encap === 'udp' ? '00030000' : '';
-    const endpoint = encap === 'udp' ? PORT_OF.l2tp : 65536 + 115;
+    const endpoint = encap === 'udp' ? PORT_OF.l2tp : 'l2tp_ip';
     const kind = encap === 'udp' ? 'l2tp' : 'l2tp_ip';
     const behind = (header: string, payload = bytes): Buffer =>
       carrying(kind, family, Buffer.concat([hexOctets(start + header), payload]));

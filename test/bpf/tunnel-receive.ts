@@ -15,7 +15,7 @@ export interface TunnelReceiver {
   /** Wants the frame dropped, and counted on a session, by its number. */
   drops(t: ExecutionContext, outer: Buffer, reason: string, id: number | bigint): void;
   /** Wants the frame dropped, and counted on the local address. */
-  dropsAtEndpoint(t: ExecutionContext, outer: Buffer, reason: string, port: number): void;
+  dropsAtEndpoint(t: ExecutionContext, outer: Buffer, reason: string, at: number | string): void;
   /** Wants the frame left to the stack as it came: counted as passed on the local address, or nowhere. */
   leaves(t: ExecutionContext, outer: Buffer, local?: string): void;
 }
@@ -39,8 +39,8 @@ export function tunnelReceiver(world: World, payload: Buffer): TunnelReceiver {
       sameFrame(t, run.frame, isPacket ? delivered(payload) : payload);
     },
     drops: (t, outer, reason, id) => void send(t, outer, 'shot', [`${reason} session ${hex(id)}: 1 ${outer.length}`]),
-    dropsAtEndpoint: (t, outer, reason, port) =>
-      void send(t, outer, 'shot', [`${reason} endpoint ${port}: 1 ${outer.length}`]),
+    dropsAtEndpoint: (t, outer, reason, at) =>
+      void send(t, outer, 'shot', [`${reason} endpoint ${at}: 1 ${outer.length}`]),
     leaves: (t, outer, local) => {
       const run = send(t, outer, 'unspec', local === undefined ? [] : [`passed ${local}: 1 0`]);
       sameFrame(t, run.frame, outer);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { ExecutionContext } from 'ava';
 import { encode, zero } from '../../src/datapath/codec';
+import { endpointId } from '../../src/datapath/key';
 import {
   type control,
   control_what,
@@ -144,7 +145,7 @@ export function makeWorld(): World {
       const { kind: of = kind.gtp, ...rest } = words;
       const key = { local: mapped(local), port, kind: of };
       maps.endpoints.put(key, { ...zero('endpoint'), flags: ANSWERS, ...rest });
-      maps.locals.put({ octets: mapped(local) }, 1);
+      maps.locals.put({ octets: mapped(local) }, endpointId(key));
       for (const name of ['passed', 'answered'] as const)
         counters.counts(`${name} ${local}`, `${port} ${of}`, () => packets(maps.endpoints.get(key)?.[name]));
       for (const name of ['sent_echo', 'sent_errind', 'sent_extnotify'] as const)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { lookup, type RawMap, rawMap } from '../../src/bindings/bpf-map';
 import { encode } from '../../src/datapath/codec';
-import { drop_reason, type Structs, structs } from '../../src/datapath/layout.gen';
+import { drop_reason, kind, type Structs, structs } from '../../src/datapath/layout.gen';
 import { type OpenMaps, total } from '../../src/datapath/maps';
 import { offsetOf } from '../../src/datapath/offset';
-import { type Endpoint, protocolOf, type Session, type TunnelEndpoint, type TunnelSession } from '../rules/tables';
+import type { Endpoint, Session, TunnelEndpoint, TunnelSession } from '../rules/tables';
 import { endpointKey, mappedHex, rxKey, tunnelEndpointKey, tunnelKey } from './fill';
 import { endpoints, sessions, tunnelEndpoints, tunnelSessions } from './places';
 
@@ -20,20 +20,20 @@ export function sessionName(session: Session | TunnelSession): string {
   return `${kind} ${local} ${port} 0x${id.toString(16)} ${shape}`;
 }
 
-/** How a session is called in counters of drops, which know less of it. */
+/** How a session is called in counters of drops. */
 export function dropPlace(session: Session | TunnelSession): string {
-  const id = 'version' in session ? session.id : tunnelKey(session).id;
-  return `session ${session.local} ${id}`;
+  return `session ${keyName('version' in session ? rxKey(session) : tunnelKey(session))}`;
+}
+
+function keyName({ local, id, port, kind: of, form, scope }: Structs['rx_key']): string {
+  return `${hexOfMapped(local)} ${id} ${port} ${KINDS.get(of)} ${form} ${scope}`;
 }
 
 /** How an endpoint is called in counters. */
 export function endpointName(endpoint: Endpoint | TunnelEndpoint): string {
   const { local, port } = endpoint;
-  return `${local} ${port === 0 && 'kind' in endpoint ? BY_PROTOCOL + protocolOf(endpoint) : port}`;
+  return `${local} ${port} ${'kind' in endpoint ? endpoint.kind : 'gtp'}`;
 }
-
-// What stands for a port where there is none: this and the IP protocol.
-const BY_PROTOCOL = 65536;
 
 /** Gives a function that reads every counter. It is called very often, so nothing is decoded that is not needed. */
 export function counterReader(maps: OpenMaps): () => Counts {
@@ -106,9 +106,12 @@ function pairs(): (readonly [local: string, remote: string])[] {
 }
 
 function addDrops(all: Counts, maps: OpenMaps): void {
-  for (const [{ id, local, ifindex, reason }, perCpu] of maps.drops.entries()) {
+  for (const [{ of, ifindex, reason }, perCpu] of maps.drops.entries()) {
     const { packets, bytes } = total(perCpu);
-    const name = `${REASONS.get(reason) ?? reason} ${ifindex === 0 ? 'endpoint' : 'session'} ${hexOfMapped(local)} ${id}`;
+    // The rules know one endpoint for both versions of GTP.
+    const kindName = of.kind === kind.gtp0 ? 'gtp' : KINDS.get(of.kind);
+    const place = ifindex === 0 ? `endpoint ${hexOfMapped(of.local)} ${of.port} ${kindName}` : `session ${keyName(of)}`;
+    const name = `${REASONS.get(reason) ?? reason} ${place}`;
     add(all, name, packets);
     add(all, `octets ${name}`, bytes);
   }
@@ -123,4 +126,5 @@ function hexOfMapped(octets: Uint8Array): string {
   return text.startsWith('00000000000000000000ffff') ? text.slice(24) : text;
 }
 
+const KINDS = new Map<number, string>(Object.entries(kind).map(([name, value]) => [value, name]));
 const REASONS = new Map<number, string>(Object.entries(drop_reason).map(([name, value]) => [value, name]));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { zero } from '../../src/datapath/codec';
+import { endpointId } from '../../src/datapath/key';
 import type { endpoint_key, rx_key, tx_session } from '../../src/datapath/layout.gen';
 import { endpoint_flag, form, kind, link_flag, rx_flag, tx_flag } from '../../src/datapath/layout.gen';
 import type { Programs } from '../bpf/harness';
@@ -43,7 +44,7 @@ function putEndpoint(maps: Maps, endpoint: Endpoint): void {
       flags,
       restart_count: endpoint.restart,
     });
-  maps.locals.put({ octets: mappedHex(endpoint.local) }, 1);
+  maps.locals.put({ octets: mappedHex(endpoint.local) }, endpointId({ port: endpoint.port, kind: kind.gtp }));
 }
 
 /** The key of an endpoint for one version. */
