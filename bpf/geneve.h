@@ -70,7 +70,7 @@ INLINE int geneve_parse(struct __sk_buff *skb, struct arrived *a, __u32 end)
 	if (a->at + sizeof(g) > end || peek(skb, a->at, &g, sizeof(g)))
 		return -DROP_BAD_LENGTH;
 	if (g.options >> 6)
-		return -DROP_BAD_HEADER;
+		return -DROP_BAD_VERSION;
 	a->key.id = bpf_ntohl(g.vni) >> 8;
 	a->protocol = g.protocol;
 	options = a->at + sizeof(g);

@@ -38,7 +38,7 @@ enum drop_reason {
 	DROP_NO_SHIM,		/* the cutting veth pair is missing: `gtp check repair` */
 	DROP_NO_ROOM,		/* the kernel refused to make or take away header room */
 	DROP_UNKNOWN_TEID,	/* G16 */
-	DROP_BAD_VERSION,	/* G1 */
+	DROP_BAD_VERSION,	/* G1, N1 */
 	DROP_BAD_LENGTH,	/* G3 */
 	DROP_BAD_EXTENSION,	/* G4 */
 	DROP_UNKNOWN_EXTENSION,	/* G5: comprehension required, not known */
@@ -59,7 +59,7 @@ enum drop_reason {
 	DROP_RATE_LIMITED,	/* an Echo Request above the rate */
 	DROP_UNKNOWN_VNI,	/* N5: no session with this VNI, or none with this peer */
 	DROP_UNKNOWN_KEY,	/* R4: no session with this key, or none without one */
-	DROP_BAD_HEADER,	/* R1: bits that nobody may send; VXLAN without a VNI; a Geneve version that is not known (N1) */
+	DROP_BAD_HEADER,	/* R1: bits that nobody may send; VXLAN without a VNI */
 	DROP_BAD_OPTION,	/* N4: lengths of options that do not add up */
 	DROP_UNKNOWN_OPTION,	/* N3: a critical one that is not known */
 	DROP_CONTROL,		/* N2: a Geneve control packet */

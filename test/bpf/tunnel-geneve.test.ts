@@ -43,7 +43,7 @@ for (const family of [4, 6] as const) {
   test.serial(`${is}: another version is dropped; reserved bits are not looked at, and sent as 0 (N1)`, (t) => {
     taker(world, geneve(), family);
     for (const first of ['40', '80', 'c0'])
-      dropsAtEndpoint(t, behind(family, `${first}00 6558 ${VNI_TEXT} 00`), 'bad_header', 6081);
+      dropsAtEndpoint(t, behind(family, `${first}00 6558 ${VNI_TEXT} 00`), 'bad_version', 6081);
     for (const [flags, reserved] of [
       ['00', 'ff'],
       ['3f', '00'],

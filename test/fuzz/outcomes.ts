@@ -159,7 +159,7 @@ export const OUTCOMES: readonly string[] = [
   'drop bad_frame session: no room for Ethernet, l2tp_ip',
   'drop bad_frame session: no room for Ethernet, vxlan',
   'drop bad_header endpoint: bits of RFC 1701, gre',
-  'drop bad_header endpoint: version, geneve',
+  'drop bad_version endpoint: of the header, geneve',
   'drop bad_header endpoint: without I, vxlan',
   'drop bad_inner session: IHL',
   'drop bad_inner session: cut header',

@@ -24,7 +24,10 @@ const writings = [
   ['remainders', { chunk: 5000, nodelay: true }],
 ] as const;
 
-const chosen = kinds.filter(({ title }) => !/port|key|each way|everything|octets|sublayer|numbers/.test(title));
+const chosen = kinds.filter(
+  ({ type, title }) =>
+    !/port|key|each way|everything|octets|sublayer|numbers/.test(title) && !(type === 'vxlan' && title !== ''),
+);
 
 for (const kind of chosen)
   for (const family of familiesOf(kind))
@@ -71,7 +74,8 @@ for (const [family, list] of [
       }),
     );
 
-for (const kind of chosen.filter(({ title }) => ['', 'with noudpcsum', 'by IP'].includes(title)))
+// L2TP by IP is left out: the kernel cannot cut it, so it never leaves whole.
+for (const kind of chosen.filter(({ title }) => ['', 'with noudpcsum'].includes(title)))
   test.serial(
     `${titleOf(kind, 4)}, gso keep and the devices as they are: super-packets pass the wire whole`,
     inMachines(async (t, m) => {

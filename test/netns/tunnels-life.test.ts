@@ -25,6 +25,8 @@ for (const type of new Set(kinds.map((kind) => kind.type)))
   test.serial(
     `${type}: what show prints makes the same session again, and its receive half finds it`,
     inMachines(async (t, m) => {
+      // Stays, so that the programs do.
+      await gtpIn(m.m1, `link add keep local ${outer[4][0]}`);
       for (const kind of kinds.filter((each) => each.type === type)) {
         await addEnd(m, kind, 4, 0);
         const [text, json] = [await gtpIn(m.m1, '-o session show'), await gtpIn(m.m1, '-j session show')];

@@ -124,7 +124,7 @@ test.serial(
     await vxlanLink(m, 6, 'vni 100');
     t.is(await ping(m.ue2, inner[4][0], 2, '-W', '0.3'), 0);
     const { zero_checksum = 0, ...others } = dropped(await linkStats(m.m1, LINK));
-    t.true(zero_checksum >= 2);
+    t.true(zero_checksum > 0);
     t.deepEqual(others, {});
     await gtpIn(m.m1, `session change dev ${LINK} vni 100 noudpcsum`);
     const before = (await linkStats(m.m1, LINK)).decap.packets;

@@ -136,7 +136,7 @@ test.serial('Geneve: a critical option is one too many, lengths have to add up (
   t.is(named('geneve', '0140 0800 000007 00 01048500'), 'drop unknown_option endpoint: critical, geneve');
   t.is(named('geneve', '0140 0800 000007 00 01040501'), 'drop bad_option endpoint: lengths, geneve');
   t.is(named('geneve', '0080 0800 000007 00'), 'drop control endpoint: O, geneve');
-  t.is(named('geneve', '4000 0800 000007 00'), 'drop bad_header endpoint: version, geneve');
+  t.is(named('geneve', '4000 0800 000007 00'), 'drop bad_version endpoint: of the header, geneve');
   t.is(named('geneve', '0000 0800 000008 00'), 'drop unknown_vni endpoint: no session, geneve');
 });
 

@@ -101,7 +101,7 @@ function readGre(octets: Buffer): Read {
 function readGeneve(octets: Buffer): Read {
   if (octets.length < 8) return fault('bad_length', 'no room for a header');
   const [first = 0, flags = 0] = octets;
-  if (first >> 6 !== 0) return fault('bad_header', 'version');
+  if (first >> 6 !== 0) return fault('bad_version', 'of the header');
   const end = 8 + (first & 63) * 4;
   if (octets.length < end) return fault('bad_length', 'no room for options');
   if ((flags & 0x80) !== 0) return fault('control', 'O');
