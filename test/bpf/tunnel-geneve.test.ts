@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: MIT
 import test from 'ava';
-import { rx_flag, tx_flag } from '../../src/datapath/layout.gen';
+import { zero } from '../../src/datapath/codec';
+import { kind, rx_flag, tx_flag } from '../../src/datapath/layout.gen';
 import { frame, userFrames } from './frames';
+import { ours } from './gtp';
 import { plain } from './inners';
-import { bare, eth, SERVER, UE } from './packet';
-import { LINK } from './session';
+import { bare, eth, mapped, SERVER, UE } from './packet';
+import { hex, LINK, portBits } from './session';
 import {
   CRITICAL,
   carrying,
   geneve,
+  gre,
   hexOctets,
+  l2tp,
   linkOf,
+  number,
+  OWN,
   openEndpoints,
   remoteMark,
   sender,
@@ -145,6 +151,47 @@ for (const family of [4, 6] as const) {
       delivers(t, wrapped(tunnel, family, bytes, { source }), BigInt(VNI) | mark.id);
       dropsAtEndpoint(t, wrapped(tunnel, family, bytes), 'unknown_vni', port);
     }
+  });
+
+  test.serial(`${is}: one port is GTP's at one address and VXLAN's at another`, (t) => {
+    const other = ours[family === 4 ? 6 : 4];
+    const [gtpPort, vx] = [4789, (payload: Buffer) => carrying('vxlan', family, payload)];
+    const config = world.maps.config.get(0) ?? zero('config');
+    world.maps.config.put(0, { ...config, ports: portBits(gtpPort, 2152) });
+    world.maps.endpoints.delete({ local: mapped(other), port: gtpPort, kind: kind.vxlan });
+    world.endpoint(other, gtpPort);
+    world.rx({}, { local: other, port: gtpPort });
+    taker(world, vxlan, family);
+    delivers(t, wrapped(vxlan, family, bytes), VNI);
+    dropsAtEndpoint(t, vx(hexOctets('08000000 00000100')), 'unknown_vni', gtpPort);
+    // What GTP would take for a G-PDU, and what it would not.
+    dropsAtEndpoint(t, vx(hexOctets('30ff0000 00001001')), 'bad_header', gtpPort);
+    const teid = hexOctets('00001001');
+    const gpdu = Buffer.concat([hexOctets('30ff'), number(plain[4].length, 2), teid, plain[4]]);
+    const run = world.send(t, 'stack underlay', carrying('vxlan', family === 4 ? 6 : 4, gpdu));
+    t.deepEqual([run.verdict, run.counted], ['redirect', [`rx 0x1001: 1 ${plain[4].length}`]]);
+    const unknown = carrying(
+      'vxlan',
+      family === 4 ? 6 : 4,
+      Buffer.concat([gpdu.subarray(0, 4), hexOctets('00000009')]),
+    );
+    t.regex(world.send(t, 'stack underlay', unknown).counted.join(), /endpoint 4789/);
+  });
+
+  test.serial(`${is}: sessions of two kinds with one number have their own drops`, (t) => {
+    taker(world, gre({ key: true }), family);
+    taker(world, l2tp('ip'), family);
+    const broken = frame(0x0800, plain[4].subarray(0, 10));
+    const reasons = [gre({ key: true }), l2tp('ip')].map((tunnel) => {
+      const payload = tunnel.payload === 'ip' ? plain[4].subarray(0, 10) : broken;
+      return world.send(t, 'stack underlay', wrapped(tunnel, family, payload)).counted;
+    });
+    t.true(
+      reasons.every((counted) => counted.join().includes(`session ${hex(OWN)}`)),
+      reasons.join(),
+    );
+    const entries = [...world.maps.drops.entries()].map(([{ of }]) => of.kind).sort();
+    t.deepEqual(entries, [kind.gre, kind.l2tp_ip]);
   });
 
   test.serial(`${is}: VXLAN without the I flag has no VNI; its other bits are not looked at`, (t) => {

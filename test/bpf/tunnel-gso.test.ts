@@ -63,10 +63,32 @@ for (const [tunnel, flags, full, rest] of [
     t.is(fate(t, tunnel, flags, 3 * SIZE + 7), rest);
   });
 
-test.serial('a train of tunnel packets is taken apart in the shim, a super-packet that was cut late is not', (t) => {
-  const whole = (inner: Buffer): Buffer => wrapped(geneve(), 4, frame(0x0800, inner));
-  const one = whole(tcp(200));
+for (const [name, frameOf] of Object.entries({
+  '': (inner: Buffer) => frame(0x0800, inner),
+  ' of frames with a tag': (inner: Buffer) => tagged(frame(0x0800, inner), '81000007'),
+  ' of frames with two tags': (inner: Buffer) => tagged(tagged(frame(0x0800, inner), '81000007'), '88a80009'),
+}))
+  test.serial(
+    `a train of tunnel packets${name} is taken apart in the shim, a super-packet that was cut late is not`,
+    (t) => {
+      const whole = (inner: Buffer): Buffer => wrapped(geneve(), 4, frameOf(inner));
+      taker(world, geneve(), 4);
+      comesApart(t, whole(tcp(200)));
+      const late = world.send(t, 'underlay', whole(tcp(300)), { gso_size: SIZE });
+      t.regex(late.counted.join(), /^no_room session /);
+    },
+  );
+
+test.serial('a train of frames without IP is taken apart', (t) => {
   taker(world, geneve(), 4);
+  comesApart(t, wrapped(geneve(), 4, frame(0x88b5, tcp(200))));
+});
+
+const tagged = (inside: Buffer, tag: string): Buffer =>
+  Buffer.concat([inside.subarray(0, 12), Buffer.from(tag, 'hex'), inside.subarray(12)]);
+
+/** Wants a train of two of this packet to be sent into the shim. */
+function comesApart(t: ExecutionContext, one: Buffer): void {
   // The second packet of the train stands behind the first: IP counts both.
   const message = one.subarray(14 + 28);
   const train = Buffer.concat([one, message]);
@@ -78,6 +100,4 @@ test.serial('a train of tunnel packets is taken apart in the shim, a super-packe
   train.writeUInt16BE(~sum & 0xffff, 24);
   const run = world.send(t, 'underlay', train, { gso_size: message.length }, 0);
   t.deepEqual([run.verdict, run.skb.mark], ['redirect', 0xffffffff]);
-  const late = world.send(t, 'underlay', whole(tcp(300)), { gso_size: SIZE });
-  t.regex(late.counted.join(), /^no_room session /);
-});
+}
