@@ -14,7 +14,7 @@ enum outer_kind {
 	OUTER_ICMP,
 	OUTER_GRE,
 	OUTER_L2TP,	/* over IP */
-	OUTER_OTHER,	/* nothing that a UDP tunnel has to do with */
+	OUTER_OTHER,	/* nothing that a tunnel of ours has to do with */
 };
 
 /* The outer headers of a received packet. */

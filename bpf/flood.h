@@ -69,7 +69,9 @@ INLINE int is_for_many(struct __sk_buff *skb)
 	return !peek(skb, 0, &first, 1) && first & 1;
 }
 
-/* Sends a copy of a frame to one session of the link by the shim, if it has the flag `wanted` (0: in any case). Returns whether it did. */
+enum flooded { FLOOD_NOT, FLOOD_SENT = 1, FLOOD_LOST = 2 };
+
+/* Sends a copy of a frame to one session of the link by the shim, if it has the flag `wanted` (0: in any case). */
 GLOBAL int flood_one(struct __sk_buff *skb, __u32 ifindex, __u32 slot, __u32 wanted)
 {
 	union select key;
@@ -79,9 +81,9 @@ GLOBAL int flood_one(struct __sk_buff *skb, __u32 ifindex, __u32 slot, __u32 wan
 
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (!s || !cfg || (wanted && !(s->config[s->active & 1].flags & wanted)))
-		return 0;
+		return FLOOD_NOT;
 	skb->mark = ifindex | (slot + 1) << SHIM_SLOT_SHIFT;
-	return !bpf_clone_redirect(skb, cfg->shim_out, 0);
+	return bpf_clone_redirect(skb, cfg->shim_out, 0) ? FLOOD_LOST : FLOOD_SENT;
 }
 
 /*
@@ -105,7 +107,7 @@ GLOBAL int flood(struct __sk_buff *skb, __u32 ifindex, __u32 packets, __u32 want
 	skb->mark = 0; /* it was for the copies */
 	if (!wanted && l && l->config.flags & LINK_DEFAULT)
 		return -1;
-	return sent ? TC_ACT_SHOT : drop_link(skb, ifindex, DROP_NO_SESSION, packets);
+	return sent & FLOOD_SENT ? TC_ACT_SHOT : drop_link(skb, ifindex, sent ? DROP_NO_SHIM : DROP_NO_SESSION, packets);
 }
 
 /* Remembers from which session a MAC address speaks. `slot` is 1 + its number, 0: the one without, which gets what nobody else does. */

@@ -38,6 +38,7 @@ const vnis = { of: ['geneve', 'vxlan'] } as const;
 const geneve = { of: ['geneve'] } as const;
 const l2tp = { of: ['l2tp'] } as const;
 const vlan = { of: ['vlan'] } as const;
+const tagProtocol = choice(['802.1Q', '802.1ad']);
 /** What has a peer with an address, that is, all but vlan. */
 const overIp = { of: ['version 1', 'version 0', 'gre', 'gretap', 'geneve', 'vxlan', 'l2tp'] } as const;
 /** What may choose its outer UDP source port. */
@@ -136,7 +137,7 @@ const ofType = {
   udp_dport: { ...l2tp, kind: port, help: 'UDP port of the peer; else 1701' },
   protocol: {
     ...vlan,
-    kind: choice(['802.1Q', '802.1ad']),
+    kind: tagProtocol,
     default: '802.1Q',
     help: 'EtherType of the tag: 0x8100 or 0x88a8',
   },
@@ -161,6 +162,7 @@ export const sessionId = {
   vni: { ...vnis, kind: vni, required: true, help: 'the VNI of the session' },
   session_id: { ...l2tp, kind: l2tpId, required: true, help: 'the session ID of packets to us' },
   id: { ...vlan, kind: vlanId, required: true, help: 'the VLAN ID of the session' },
+  protocol: { ...vlan, kind: tagProtocol, help: 'its tag, where there is a session for both' },
   local: { ...overIp, kind: address, help: 'its local address, where the link has several' },
   remote: { of: [...gre.of, ...vnis.of], kind: address, help: 'its peer, where several have this key or VNI' },
 } as const satisfies Words;

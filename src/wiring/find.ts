@@ -5,35 +5,42 @@ import { errno, KernelError, UsageError } from '../errors';
 import { fromMapped, toMapped } from '../tunnels/address';
 import { gtpPort } from '../tunnels/gtp';
 import { formatId, typeOf } from '../tunnels/tunnels';
-import type { GtpId, LinkWords, ReceiveId } from '../tunnels/words';
+import type { GtpId, LinkWords, ReceiveId, VlanId } from '../tunnels/words';
 import { type Address, sameAddress } from '../values';
 import type { LiveLink } from './links';
 import { idOf } from './standing';
 import type { State } from './state';
 
-/** The ends of a session as far as they are given. */
-export type Ends = { readonly local?: Address | undefined; readonly remote?: Address | undefined };
+/** What tells sessions of one ID apart, as far as it is given. */
+export type Ends = {
+  readonly local?: Address | undefined;
+  readonly remote?: Address | undefined;
+  readonly protocol?: VlanId['protocol'] | undefined;
+};
 
 /**
  * The session of a link by its receive half. Throws KernelError ENOENT, or UsageError where several sessions fit. A
- * `remote` that is only a preference (`change`) chooses among several.
+ * `remote` or `protocol` that is only a preference (`change`) chooses among several.
  */
 export function findSession(
   state: State,
   live: LiveLink,
   id: ReceiveId,
-  { local, remote }: Ends = {},
+  { local, remote, protocol }: Ends = {},
   preference?: 'preference',
 ): Stored {
   const isAt = ({ txConfig }: Stored): boolean =>
-    remote === undefined || sameAddress(fromMapped(txConfig.remote), remote);
+    id.type === 'vlan'
+      ? protocol === undefined || (idOf(txConfig) as VlanId).protocol === protocol
+      : remote === undefined || sameAddress(fromMapped(txConfig.remote), remote);
   const all = id.type === 'gtp' ? findGtp(state, live, id, local) : findOther(state, live, id, local);
   const near = all.filter(isAt);
   const found = preference !== undefined && (all.length === 1 || near.length === 0) ? all : near;
   const [first] = found;
   const { name } = live.device;
   if (found.length > 1) {
-    const missing = remote === undefined || preference !== undefined ? 'remote' : 'local';
+    const missing =
+      id.type === 'vlan' ? 'protocol' : remote === undefined || preference !== undefined ? 'remote' : 'local';
     throw new UsageError(`several sessions of ${name} have ${formatId(id)}: expected "${missing}" to name one`, {
       hint: `gtp session show dev ${name} lists them`,
     });

@@ -2,7 +2,7 @@
 // Every kind of session with every word, between two links over a wire.
 import test, { type ExecutionContext } from 'ava';
 import { transfer, udpSocket } from '../agent';
-import { closeFixture, gtpIn, linkStats, linkStatsWhen, links, sessions, using } from '../fixture';
+import { closeFixture, gtpIn, linkStats, linkStatsWhen, links, sessions, sharing } from '../fixture';
 import { dropped } from '../records';
 import { must } from '../run';
 import { type Family, inner, mtuOf, outer, ping, type TwoMachines, twoMachines } from '../topology';
@@ -20,7 +20,7 @@ import {
 
 test.after.always(closeFixture);
 
-const inMachines = using(twoMachines);
+const inMachines = sharing(twoMachines, ({ m1, m2 }) => ({ [m1]: outer[4][0], [m2]: outer[4][1] }));
 const doNotFragment = { 4: [0, 10, 2], 6: [41, 23, 2] } as const;
 const size = 700_001;
 

@@ -15,8 +15,8 @@ test.after.always(closeFixture);
 
 const inMachines = using(twoMachines);
 
-/** Octets of one transfer: more than 2,000 segments. */
-const size = 3_000_000;
+/** Octets of one transfer: more than 1,000 segments. */
+const size = 1_500_000;
 
 /** How a sender writes: bulk makes super-packets that are exact multiples, short writes leave remainders. */
 const writings = [

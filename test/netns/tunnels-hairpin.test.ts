@@ -3,14 +3,14 @@
 import test, { type ExecutionContext } from 'ava';
 import { transfer, udpSocket } from '../agent';
 import { capture } from '../capture';
-import { closeFixture, linkStats, machineStats, scratch, sessions, using } from '../fixture';
+import { closeFixture, linkStats, machineStats, scratch, sessions, sharing } from '../fixture';
 import { dropped } from '../records';
-import { inner, mtuOf, type OneMachine, oneMachine, ping } from '../topology';
+import { inner, mtuOf, type OneMachine, oneMachine, outer, ping } from '../topology';
 import { familiesOf, faultsOf, hasNumbers, joinOnOne, type Kind, kinds, plainKinds, titleOf } from '../tunnel-kinds';
 
 test.after.always(closeFixture);
 
-const inMachine = using(oneMachine);
+const inMachine = sharing(oneMachine, ({ m1 }) => ({ [m1]: outer[4][0] }));
 const size = 2_000_001;
 
 /** Those that have most to check; the plain ones come below. */
@@ -80,7 +80,9 @@ async function balanced(t: ExecutionContext, m: OneMachine, kind: Kind): Promise
   await everything(t, m, kind);
   const after = await countsOf(m.m1);
   const [sent1 = 0, got1 = 0, sent2 = 0, got2 = 0] = after.map((n, at) => n - (before[at] ?? 0));
-  if (!hasNumbers(kind)) t.deepEqual([got2, got1], [sent1, sent2]);
+  // What IPv6 says of itself in between may be in one count and not in the other.
+  const isNear = (got: number, sent: number): boolean => Math.abs(sent - got) < 2000;
+  if (!hasNumbers(kind)) t.true(isNear(got2, sent1) && isNear(got1, sent2), `${[sent1, got2, sent2, got1]}`);
   t.true(sent1 > 1000 && sent2 > 1000);
 }
 

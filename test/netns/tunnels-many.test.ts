@@ -114,7 +114,7 @@ test.serial(
 test.serial(
   'a MAC address that moves to the session without words is not sought where it was',
   inMachines(async (t, m) => {
-    const { vnis, comes } = await many(m, 'vni 1 ue 10.45.1.1 noantispoof', 'vni 2');
+    const { vnis, comes } = await many(m, 'vni 2', 'vni 1 ue 10.45.1.1 noantispoof');
     t.true(await comes(1, from(MAC.other, '10.45.3.3')));
     t.deepEqual(await vnis(MAC.other, to('10.45.3.3')), [1]);
     t.true(await comes(2, from(MAC.other, '10.45.3.3')));
