@@ -39,7 +39,7 @@ export const mtuOver = ({ type, octets }: Kind, family: Family): number =>
 export const hasNumbers = ({ title }: Pick<Kind, 'title'>): boolean => /numbers|everything/.test(title);
 
 /** What was dropped, but for a few of numbered packets: two that two CPUs send at once may pass each other, and who wants their order drops one (R5). */
-export function faultsOf({ title }: Kind, stats: Stats): Record<string, number> {
+export function faultsOf({ title }: Pick<Kind, 'title'>, stats: Stats): Record<string, number> {
   const { out_of_order = 0, ...others } = dropped(stats);
   return hasNumbers({ title }) && out_of_order < 10 ? others : dropped(stats);
 }
