@@ -119,11 +119,12 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   const live: LiveLink = { device, link, config: { flags, mtu: 0, slots: 0n } };
   register(state, live, undo);
   for (const index of dev) listenOn(state, index, link.gso === 'keep', undo);
-  addEndpoints(state, endpointsOf(link), undo);
   state.attach('link', live.device.index, 'ingress', linkPin(live.device.index));
   undo(() => state.detach(linkPin(live.device.index)));
   const session = sessionOf(words);
   const key = session === undefined ? undefined : addSessionTo(state, live, session, undo);
+  // Behind the session: a peer that sends already is not told that nobody knows it.
+  addEndpoints(state, endpointsOf(link), undo);
   if (session === undefined) refresh(state, live, undo);
   configureInner(state, live, words, undo);
   // Only now its routes are there, and the session's remote may lie behind one of them.

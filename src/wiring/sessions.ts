@@ -52,6 +52,7 @@ export function createSession(state: State, live: LiveLink, words: SessionWords,
   learnFarEnd(state, { key, txConfig: wanted.tx }, undo);
   announce(state, live, wanted, undo);
   addSession(state.maps, state.control, wanted, undo);
+  receiveAt(state, live, wanted, undo);
   refreshAfterAdd(state, live, wanted, undo);
   return key;
 }
@@ -105,6 +106,7 @@ export function rewriteSession(
   const slot = slotFor(state, live, words, was);
   const wanted = wantedOf(state, live, words, key, slot);
   prepare(state, live, wanted, undo);
+  receiveAt(state, live, wanted, undo);
   keepSession(state, was, undo);
   announce(state, live, wanted, undo);
   changeSession(state.maps, state.control, was, wanted, undo);
@@ -206,13 +208,19 @@ export function configs(
 
 // A session may come from a local address of its own, and its remote may be an address of this machine.
 function prepare(state: State, live: LiveLink, wanted: Wanted, undo: Undo): void {
-  const { key, rx, localDev } = wanted;
+  const { key, localDev } = wanted;
   if (localDev !== 0) loopOut(state, localDev, undo);
   if (isOwnEndpoint(live, wanted)) return;
   if (key.kind !== kind.vlan && hex(key.local) !== hex(toMapped(live.link.local))) {
     const devices = underlaysOf(state, undefined, fromMapped(key.local));
     for (const index of devices) listenOn(state, index, live.link.gso === 'keep', undo);
   }
+}
+
+// Of a new session the last step: what comes before goes to the stack, and nobody is told that there is no such session.
+function receiveAt(state: State, live: LiveLink, wanted: Wanted, undo: Undo): void {
+  const { key, rx } = wanted;
+  if (isOwnEndpoint(live, wanted)) return;
   const at = { local: key.local, port: key.port, kind: key.kind, zeroCsum: (rx.flags & rx_flag.zero_csum) !== 0 };
   addEndpoints(state, [receiverEndpoint(live.link, at)], undo);
 }
