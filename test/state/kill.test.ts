@@ -34,7 +34,7 @@ for (const what of chosen) {
       const kept = world(m);
       for (const words of before(m)) await gtpIn(m.m1, words);
       const changes = await changesOf(m.m1, command(m));
-      for (const n of some(changes, 9)) {
+      for (const n of some(changes, 7)) {
         await clear(m);
         t.deepEqual(world(m), kept, `before step ${n}`);
         for (const words of before(m)) await gtpIn(m.m1, words);
