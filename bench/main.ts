@@ -78,6 +78,10 @@ const NEEDS: Readonly<Record<Part, readonly VariantName[]>> = {
   kernel: ['raw', 'rawCut', 'vxlan', 'vxlanWire'],
   hairpin: ['raw', 'hairpin'],
   wire: ['raw', 'vxlanWire', 'wire'],
+  tunnels: [
+    ...(['raw', 'vxlanWire', 'wire', 'greWire', 'gretapWire', 'geneveWire', 'vxlanOurs', 'l2tpWire'] as const),
+    ...(['hairpin', 'greHairpin', 'gretapHairpin', 'geneveHairpin', 'vxlanHairpin', 'l2tpHairpin'] as const),
+  ],
   flood: [],
   testrun: [],
   command: [],

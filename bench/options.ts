@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 
 /** What can be measured by itself; `kernel` is what needs nothing of ours: bare veth pairs and VXLAN. */
-export const PARTS = ['kernel', 'hairpin', 'wire', 'flood', 'testrun', 'command'] as const;
+export const PARTS = ['kernel', 'hairpin', 'wire', 'tunnels', 'flood', 'testrun', 'command'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {
@@ -15,7 +15,8 @@ export interface Options {
   readonly help: boolean;
 }
 
-export const usage = `usage: npm run bench -- [--rounds N] [--seconds N] [--only PART[,PART]...] [--json FILE]
+export const usage = `usage: npm run bench -- [PART]... [--rounds N] [--seconds N] [--only PART[,PART]...] [--json FILE]
+  PART          as --only, one word each
   --rounds N    how often each variant is measured; medians are shown (7)
   --seconds N   length of one TCP or UDP run (1)
   --only PARTS  of: ${PARTS.join(', ')} (all)
@@ -23,8 +24,9 @@ export const usage = `usage: npm run bench -- [--rounds N] [--seconds N] [--only
 
 /** Reads the words of the command line; throws an Error that says which one is wrong. */
 export function readOptions(words: readonly string[]): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...words],
+    allowPositionals: true,
     options: {
       rounds: { type: 'string', default: '7' },
       seconds: { type: 'string', default: '1' },
@@ -36,7 +38,7 @@ export function readOptions(words: readonly string[]): Options {
   return {
     rounds: count('rounds', values.rounds),
     seconds: count('seconds', values.seconds),
-    parts: values.only.split(',').map(part),
+    parts: (positionals.length > 0 ? positionals : values.only.split(',')).map(part),
     json: values.json,
     help: values.help,
   };

@@ -123,6 +123,12 @@ const BARS: readonly Bar[] = [
   { ours: 'wire', against: 'vxlanWire', work: 'tcp4', atLeast: 1.1, aim: 1.3 },
   { ours: 'wire', against: 'vxlanWire', work: 'udp', atLeast: 1.4, aim: 1.6 },
   { ours: 'wire', against: 'vxlanWire', work: 'rtt', atLeast: 0.7, aim: 0.5 },
+  ...(['greHairpin', 'gretapHairpin', 'geneveHairpin', 'vxlanHairpin', 'l2tpHairpin'] as const).map(
+    (ours) => ({ ours, against: 'raw', work: 'tcp1', atLeast: 0.9, aim: 0.98 }) as const,
+  ),
+  ...(['greWire', 'gretapWire', 'geneveWire', 'vxlanOurs', 'l2tpWire'] as const).map(
+    (ours) => ({ ours, against: 'vxlanWire', work: 'tcp1', atLeast: 1, aim: 1.2 }) as const,
+  ),
 ];
 // The frames cost something wherever they go: answering must not cost more than a socket does.
 const FLOOD_BARS = { cost: { atLeast: 1.1, aim: 1 }, tcp: { atLeast: 0.9, aim: 1 }, rtt: { atLeast: 1.1, aim: 1 } };

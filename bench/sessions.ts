@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { rawMap, updateBatch } from '../src/bindings/bpf-map';
+import { zero } from '../src/datapath/codec';
 import { kind, link_flag, path_kind, type rx_session, tx_flag, type tx_session } from '../src/datapath/layout.gen';
 import type { Programs } from '../test/bpf/harness';
 import { A, B, mapped } from '../test/bpf/packet';
@@ -15,11 +16,11 @@ export const SERVER = '10.255.0.1';
 /** Gives the product's maps a link and `count` sessions by address; with 0 a single one that takes everything. */
 export function fillOurs({ maps }: Programs, count: number): void {
   maps.devices.put(LO, LO);
-  maps.config.put(0, { epoch: 0, shim_out: 0, shim_in: 0, shim_used: 0, ports: portWords(PORT) });
+  maps.config.put(0, { ...zero('config'), ports: portWords(PORT) });
   const flags = count === 0 ? link_flag.default : link_flag.select;
-  maps.links.put(LO, { config: { flags, mtu: 1464 }, icmp_sent: 0n, fallback: txSession(FIRST_TEID) });
+  maps.links.put(LO, { config: { flags, mtu: 1464, slots: 0n }, icmp_sent: 0n, fallback: txSession(FIRST_TEID) });
   maps.tx.putAll(upTo(count, (i) => [{ ifindex: LO, addr: v4Mapped(FIRST_ADDRESS + i) }, txSession(FIRST_TEID + i)]));
-  const key = { local: mapped(B), port: PORT, kind: kind.gtp, scope: 0 };
+  const key = { local: mapped(B), port: PORT, kind: kind.gtp, form: 0, scope: 0 };
   maps.rx.putAll(upTo(Math.max(1, count), (i) => [{ ...key, id: BigInt(FIRST_TEID + i) }, rxSession()]));
 }
 
@@ -57,6 +58,7 @@ function txSession(teid: number): tx_session {
     tos: 0,
     ttl: 64,
     ext_len: 0,
+    kind: kind.gtp,
     ext: Buffer.alloc(4),
   };
   return {

@@ -28,8 +28,18 @@ export const variants = {
   rawCut: { title: 'raw veth, TSO off', make: () => rawVeth('cut', 'off') },
   vxlan: { title: 'kernel VXLAN, GSO kept', make: () => vxlan('vxl') },
   vxlanWire: { title: 'kernel VXLAN, wire-like', make: () => vxlan('vxw', ...CUT) },
-  hairpin: { title: 'ours, hairpin', make: hairpin },
-  wire: { title: 'ours, wire', make: wire },
+  hairpin: { title: 'ours, hairpin', make: () => hairpin('gtp') },
+  wire: { title: 'ours, wire', make: () => wire('gtp') },
+  greWire: { title: 'ours, GRE wire', make: () => wire('gre') },
+  gretapWire: { title: 'ours, gretap wire', make: () => wire('gretap') },
+  geneveWire: { title: 'ours, Geneve wire', make: () => wire('geneve') },
+  vxlanOurs: { title: 'ours, VXLAN wire', make: () => wire('vxlan') },
+  l2tpWire: { title: 'ours, L2TP wire', make: () => wire('l2tp') },
+  greHairpin: { title: 'ours, GRE hairpin', make: () => hairpin('gre') },
+  gretapHairpin: { title: 'ours, gretap hairpin', make: () => hairpin('gretap') },
+  geneveHairpin: { title: 'ours, Geneve hairpin', make: () => hairpin('geneve') },
+  vxlanHairpin: { title: 'ours, VXLAN hairpin', make: () => hairpin('vxlan') },
+  l2tpHairpin: { title: 'ours, L2TP hairpin', make: () => hairpin('l2tp') },
 } as const satisfies Record<string, Variant>;
 
 export type VariantName = keyof typeof variants;
@@ -79,23 +89,23 @@ async function vxlan(label: string, ...cut: readonly string[]): Promise<Ends> {
   return { client, server, address: '10.9.2.2' };
 }
 
-async function hairpin(): Promise<Ends> {
-  const [client, server] = await users('hair');
-  const machine = await namespace('hair-m');
+async function hairpin(kind: Kind): Promise<Ends> {
+  const [client, server] = await users(`h-${kind}`);
+  const machine = await namespace(`h-${kind}-m`);
   await veth(
     { ns: machine, dev: 'ul', address: '192.0.2.1/24' },
     { ns: machine, dev: 'ul-far', address: '192.0.2.9/24' },
   );
   await ip(machine, 'addr add 192.0.2.2/24 dev ul');
-  await gtp(machine, linkAdd(1, client));
-  await gtp(machine, linkAdd(2, server));
+  await gtp(machine, linkAdd(1, client, kind));
+  await gtp(machine, linkAdd(2, server, kind));
   return { client, server, address: '10.9.0.2' };
 }
 
-async function wire(): Promise<Ends> {
-  const [[client, server], [m1, m2]] = [await users('wire'), await machines('wire')];
-  await gtp(m1, linkAdd(1, client));
-  await gtp(m2, linkAdd(2, server));
+async function wire(kind: Kind): Promise<Ends> {
+  const [[client, server], [m1, m2]] = [await users(`w-${kind}`), await machines(`w-${kind}`)];
+  await gtp(m1, linkAdd(1, client, kind));
+  await gtp(m2, linkAdd(2, server, kind));
   return { client, server, address: '10.9.0.2' };
 }
 
@@ -105,13 +115,23 @@ export async function floodedWire(): Promise<FloodedEnds> {
   const flooder = await namespace('flood-m3');
   await veth({ ns: flooder, dev: 'fl', address: '198.51.100.1/24' }, { ns: m2, dev: 'fl', address: '198.51.100.2/24' });
   await ip(flooder, 'route add 192.0.2.2/32 via 198.51.100.2');
-  await gtp(m1, linkAdd(1, client));
-  await gtp(m2, `${linkAdd(2, server)} dev ul dev fl`);
+  await gtp(m1, linkAdd(1, client, 'gtp'));
+  await gtp(m2, `${linkAdd(2, server, 'gtp')} dev ul dev fl`);
   return { client, server, address: '10.9.0.2', flooder, machine: m2, local: '192.0.2.2' };
 }
 
-function linkAdd(own: 1 | 2, user: string): string {
+const IDS = {
+  gtp: (own: number, far: number) => `local-teid ${own} remote-teid ${far}`,
+  gre: () => 'key 7',
+  gretap: () => 'key 7',
+  geneve: () => 'vni 7 noudpcsum',
+  vxlan: () => 'vni 7',
+  l2tp: (own: number, far: number) => `session_id ${own} peer_session_id ${far} noudpcsum`,
+} as const;
+type Kind = keyof typeof IDS;
+
+function linkAdd(own: 1 | 2, user: string, kind: Kind): string {
   const far = 3 - own;
-  const session = `local-teid ${100 + own} remote-teid ${100 + far} remote 192.0.2.${far}`;
-  return `link add gtp${own} local 192.0.2.${own} netns ${user} address 10.9.0.${own}/24 ${session}`;
+  const session = `${IDS[kind](100 + own, 100 + far)} remote 192.0.2.${far}`;
+  return `link add ${kind}${own} type ${kind} local 192.0.2.${own} netns ${user} address 10.9.0.${own}/24 ${session}`;
 }

@@ -108,7 +108,7 @@ INLINE int answer_write(struct __sk_buff *skb, const struct outer *o, const stru
 {
 	__u32 len = a->len;
 
-	if (!len || len > ANSWER_MAX)
+	if (!BETWEEN(len, 1, ANSWER_MAX))
 		return -1;
 	if (o->version == 4) {
 		struct answer_v4 h = {};

@@ -10,9 +10,11 @@
 
 enum outer_kind {
 	OUTER_UDP,
-	OUTER_FRAGMENT,	/* of UDP, as far as that can be seen: ports are in the first one alone (X8) */
+	OUTER_FRAGMENT,	/* of a tunnel, as far as that can be seen: ports are in the first one alone (X8) */
 	OUTER_ICMP,
-	OUTER_OTHER,	/* nothing that a UDP tunnel has to do with */
+	OUTER_GRE,
+	OUTER_L2TP,	/* over IP */
+	OUTER_OTHER,	/* nothing that a tunnel of ours has to do with */
 };
 
 /* The outer headers of a received packet. */
@@ -20,8 +22,8 @@ struct outer {
 	__u8 local[16] __attribute__((aligned(8)));	/* destination */
 	__u8 remote[16] __attribute__((aligned(8)));	/* source */
 	__u32 l3;		/* where the IP header begins */
-	__u32 udp;		/* where the UDP header begins */
-	__u32 end;		/* where the datagram ends, by the UDP length; 0: where it says it ends there is nothing */
+	__u32 udp;		/* where the UDP header begins, or what stands in its place */
+	__u32 end;		/* where the datagram ends, by the UDP length if there is one; 0: where it says it ends there is nothing */
 	__u16 dport;
 	__u16 sport;
 	__sum16 check;		/* of the UDP header */
@@ -44,42 +46,60 @@ INLINE __u64 sum_options(struct __sk_buff *skb, __u32 at, __u32 len)
 	return sum;
 }
 
-INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o)
+INLINE int outer_kind_of(__u8 protocol)
 {
-	struct iphdr *ip = data(skb) + o->l3;
+	switch (protocol) {
+	case IPPROTO_UDP:
+		return OUTER_UDP;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return OUTER_ICMP;
+	case IPPROTO_GRE:
+		return OUTER_GRE;
+	case IPPROTO_L2TP:
+		return OUTER_L2TP;
+	}
+	return OUTER_OTHER;
+}
+
+INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o, __u32 l3)
+{
+	struct iphdr *ip = data(skb) + l3;
 	__u64 sum;
 	__u32 len;
+	int kind;
 
 	if ((void *)(ip + 1) > data_end(skb) || ip->version != 4 || ip->ihl < 5)
 		return OUTER_OTHER;
-	if (ip->protocol != IPPROTO_UDP)
-		return ip->protocol == IPPROTO_ICMP ? OUTER_ICMP : OUTER_OTHER;
+	kind = outer_kind_of(ip->protocol);
+	if (kind == OUTER_ICMP || kind == OUTER_OTHER)
+		return kind;
 	if (ip->frag_off & IP_MF_OR_OFFSET)
 		return OUTER_FRAGMENT;
 	o->version = 4;
 	o->ecn = ip->tos & ECN_MASK;
 	len = ip->ihl * 4;
-	o->udp = o->l3 + len;
-	o->end = o->l3 + bpf_ntohs(ip->tot_len);
+	o->udp = l3 + len;
+	o->end = l3 + bpf_ntohs(ip->tot_len);
 	addr_from_v4(o->local, ip->daddr);
 	addr_from_v4(o->remote, ip->saddr);
 	sum = sum_words(ip, 5);
 	if (len > sizeof(*ip))
-		sum += sum_options(skb, o->l3, len);
+		sum += sum_options(skb, l3, len);
 	o->bad_sum = fold(sum) != 0xffff;
-	return OUTER_UDP;
+	return kind;
 }
 
-INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o)
+INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o, __u32 l3)
 {
-	struct ipv6hdr *ip = data(skb) + o->l3;
-	__u8 next, kind, ext[4];
+	struct ipv6hdr *ip = data(skb) + l3;
+	__u8 next, kind, ext[8]; /* as much as each has at least */
 
 	if ((void *)(ip + 1) > data_end(skb) || ip->version != 6)
 		return OUTER_OTHER;
 	o->version = 6;
 	o->ecn = ip->flow_lbl[0] >> 4 & ECN_MASK;
-	o->udp = o->l3 + sizeof(*ip);
+	o->udp = l3 + sizeof(*ip);
 	o->end = o->udp + bpf_ntohs(ip->payload_len);
 	addr_copy(o->local, &ip->daddr);
 	addr_copy(o->remote, &ip->saddr);
@@ -88,10 +108,8 @@ INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o)
 		return OUTER_OTHER;
 	next = ip->nexthdr;
 	for (int i = 0; i <= IPV6_MAX_EXT; i++) {
-		if (next == IPPROTO_UDP)
-			return OUTER_UDP;
-		if (next == IPPROTO_ICMPV6)
-			return OUTER_ICMP;
+		if (outer_kind_of(next) != OUTER_OTHER)
+			return outer_kind_of(next);
 		if (i == IPV6_MAX_EXT || (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
 					  next != IPPROTO_FRAGMENT))
 			return OUTER_OTHER;
@@ -111,18 +129,28 @@ INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o)
 	return OUTER_OTHER;
 }
 
-/* Reads IP and UDP header of a frame whose link header has `o->l3` octets. Returns enum outer_kind. */
-INLINE int outer_parse(struct __sk_buff *skb, struct outer *o)
+/* Reads IP and, of UDP, the UDP header of a frame whose link header has `l3` octets. Returns enum outer_kind. */
+GLOBAL int outer_parse(struct __sk_buff *skb, struct outer *o)
 {
 	struct udphdr udp;
 	int kind = OUTER_OTHER;
-	__u32 end;
+	__u32 end, l3 = 0;
 
-	linear(skb, o->l3 + (skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
+	if (o)
+		l3 = o->l3;
+	OPAQUE(l3);
+	if (!o || l3 > ETH_HLEN)
+		return OUTER_OTHER;
+	linear(skb, l3 + (skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
 	if (skb->protocol == bpf_htons(ETH_P_IP))
-		kind = outer_ip_v4(skb, o);
+		kind = outer_ip_v4(skb, o, l3);
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		kind = outer_ip_v6(skb, o);
+		kind = outer_ip_v6(skb, o, l3);
+	if (kind == OUTER_GRE || kind == OUTER_L2TP) {
+		if (o->end > skb->len || o->end < o->udp)
+			o->end = 0;
+		return kind;
+	}
 	if (kind != OUTER_UDP)
 		return kind;
 	if (peek(skb, o->udp, &udp, sizeof(udp)))
@@ -150,10 +178,29 @@ INLINE int bad_source(const struct outer *o)
 	return !first || first >= 224;
 }
 
+INLINE int has_port(const __u64 *ports, __u32 port)
+{
+	OPAQUE(port); /* the compiler knows of 16 bits from bpf_ntohs(), verifiers of older kernels do not */
+	port &= 0xffff;
+	return ports[port >> 6 & (PORT_WORDS - 1)] >> (port & 63) & 1;
+}
+
+/* One of GTP. */
 INLINE int known_port(const struct config *cfg, __u32 port)
 {
-	port &= 0xffff;
-	return cfg->ports[port >> 6 & (PORT_WORDS - 1)] >> (port & 63) & 1;
+	return has_port(cfg->ports, port);
+}
+
+/* Are there endpoints or sessions of a kind without port? */
+INLINE int has_kind(const struct config *cfg, enum kind kind)
+{
+	return cfg->kinds >> kind & 1;
+}
+
+/* One of another kind. */
+INLINE int tunnel_port(const struct config *cfg, __u32 port)
+{
+	return has_port(cfg->tunnel_ports, port);
 }
 
 /*

@@ -17,6 +17,7 @@ enum control_what {
 	CONTROL_RX,		/* rx[rx_key] */
 	CONTROL_LINK,		/* links[tx_key.ifindex].config */
 	CONTROL_EPOCH,		/* raises config.epoch */
+	CONTROL_PAIR,		/* tx_pair[pair_key] */
 	CONTROL_PEER,		/* adds `sessions` to peers[peer_key].sessions; the last one takes the entry along */
 };
 
@@ -28,6 +29,7 @@ struct control {
 	__u16 route_mtu;
 	__u16 pad;
 	struct prefix_key prefix_key;
+	struct pair_key pair_key;
 	struct rx_key rx_key;
 	struct tx_config tx;
 	struct rx_config rx;
@@ -51,6 +53,7 @@ struct user_space {
 	enum endpoint_flag endpoint_flag;
 	enum offload offload;
 	enum kind kind;
+	enum form form;
 	enum datagram_state datagram_state;
 	enum control_what control_what;
 	struct control control;
@@ -113,6 +116,8 @@ INLINE int control_run(const struct control *c)
 		return control_tx(bpf_map_lookup_elem(&tx, &c->tx_key), c);
 	case CONTROL_PREFIX:
 		return control_tx(bpf_map_lookup_elem(&tx_prefix, &c->prefix_key), c);
+	case CONTROL_PAIR:
+		return control_tx(bpf_map_lookup_elem(&tx_pair, &c->pair_key), c);
 	case CONTROL_RX:
 		return control_rx(c);
 	case CONTROL_PEER:
@@ -125,6 +130,7 @@ INLINE int control_run(const struct control *c)
 		if (!l)
 			return ENOENT;
 		l->config.mtu = c->link.mtu;
+		l->config.slots = c->link.slots;
 		l->config.flags = c->link.flags;
 		return 0;
 	case CONTROL_EPOCH:

@@ -21,12 +21,12 @@ struct fragment {
 	__u32 end;
 	__u32 bytes;		/* of the frame */
 	__u32 head;		/* octets in front of what was cut */
+	__u32 endpoint;		/* ENDPOINT_ID where it shows: of UDP in the first one; kind 0: none of ours */
 	__u16 next_at;		/* as in struct datagram */
-	__u16 port;		/* where it shows: in the first one */
 	__u8 next;
 	__u8 more;
 	__u8 ecn;
-	__u8 ours;		/* the port is one of ours */
+	__u8 ours;		/* the endpoint is one of ours */
 	__u8 bad;		/* no fragment can be like that */
 	__u8 too_long;		/* of a packet that is longer than we can make */
 };
@@ -36,7 +36,7 @@ struct lost {
 	__u8 local[16] __attribute__((aligned(8)));
 	__u32 packets;
 	__u32 bytes;
-	__u32 port;
+	__u32 endpoint;
 };
 
 /* What a datagram became that is all there. */
@@ -52,18 +52,42 @@ struct whole {
 
 enum admission { ADMIT_STACK = -1, ADMIT_DROP = -2 }; /* else the slot */
 
-/* Without a branch for each word: the verifier would follow every one, for every slot. */
-INLINE int fragment_key_equal(const struct fragment_key *a, const struct fragment_key *b)
+/* Answers as bits, and choices by them: loops under the lock have no branch, as the verifier would follow each in every round. */
+INLINE __u64 is_zero(__u64 x)
+{
+	__u64 minus = -x;
+
+	OPAQUE(minus); /* or the compiler sees through it, and makes a branch of it after all */
+	x = ((x | minus) >> 63) ^ 1;
+	OPAQUE(x);
+	return x;
+}
+
+/* Of numbers below 2^63. */
+INLINE __u64 is_less(__u64 a, __u64 b)
+{
+	a = (a - b) >> 63;
+	OPAQUE(a);
+	return a;
+}
+
+INLINE __u64 choose(__u64 bit, __u64 yes, __u64 no)
+{
+	OPAQUE(bit);
+	return no + (yes - no) * bit;
+}
+
+INLINE __u64 is_key_equal(const struct fragment_key *a, const struct fragment_key *b)
 {
 	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
 
-	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
+	return is_zero((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
 }
 
 /* How long the fragments of a datagram may take. */
 INLINE __u64 hold_ns(const struct fragment_key *key)
 {
-	return key->version == 4 ? HOLD_V4_NS : HOLD_V6_NS;
+	return (key->version & 0xff) == 4 ? HOLD_V4_NS : HOLD_V6_NS;
 }
 
 INLINE struct foreign *foreign_set(struct datagrams *t, const struct fragment_key *key)
@@ -85,7 +109,7 @@ INLINE int foreign_known(struct datagrams *t, const struct fragment_key *key, __
 	int known = 0;
 
 	for (int i = 0; i < FOREIGN_WAYS; i++)
-		if (fragment_key_equal(&set[i].key, key) && now - set[i].since < hold)
+		if (is_key_equal(&set[i].key, key) && now - set[i].since < hold)
 			known = 1;
 	return known;
 }
@@ -96,7 +120,7 @@ INLINE void foreign_note(struct datagrams *t, const struct fragment_key *key, __
 	struct foreign *set = foreign_set(t, key), *at = set;
 
 	for (int i = 0; i < FOREIGN_WAYS; i++) {
-		if (fragment_key_equal(&set[i].key, key)) {
+		if (is_key_equal(&set[i].key, key)) {
 			set[i].since = since;
 			return;
 		}
@@ -109,25 +133,25 @@ INLINE void foreign_note(struct datagrams *t, const struct fragment_key *key, __
 	at->since = since;
 }
 
-INLINE void lose(struct lost *lost, const void *local, __u32 port, __u32 packets, __u32 bytes)
+INLINE void lose(struct lost *lost, const void *local, __u32 endpoint, __u32 packets, __u32 bytes)
 {
 	addr_copy(lost->local, local);
-	lost->port = port;
+	lost->endpoint = endpoint;
 	lost->packets = packets;
 	lost->bytes = bytes;
 }
 
 /* This fragment alone is of no use. */
-INLINE int lose_fragment(struct lost *lost, const struct fragment *f, __u32 port)
+INLINE int lose_fragment(struct lost *lost, const struct fragment *f, __u32 endpoint)
 {
-	lose(lost, f->key.local, port, 1, f->bytes);
+	lose(lost, f->key.local, endpoint, 1, f->bytes);
 	return ADMIT_DROP;
 }
 
 /* Gives a datagram up, and with it the fragment `f`. What follows of it is dropped, too. */
 INLINE int datagram_refuse(struct datagram *d, struct lost *lost, const struct fragment *f)
 {
-	lose(lost, d->key.local, d->port, d->pieces + 1, d->bytes + f->bytes);
+	lose(lost, d->key.local, d->endpoint, d->pieces + 1, d->bytes + f->bytes);
 	d->state = DATAGRAM_REFUSED;
 	d->pieces = 0;
 	d->bytes = 0;
@@ -138,23 +162,21 @@ INLINE int datagram_refuse(struct datagram *d, struct lost *lost, const struct f
  * oldest. */
 INLINE __u32 datagram_find(struct datagrams *t, const struct fragment_key *key, __u64 now, __u32 *place)
 {
-	__u64 best = ~0ULL;
-	__u32 found = NOWHERE;
+	__u64 best = ~0ULL >> 1, found = NOWHERE, first = NOWHERE;
 
-	*place = NOWHERE;
 	for (__u32 i = 0; i < DATAGRAMS; i++) {
-		struct datagram *d = &t->held[i];
-		__u64 rank = d->state == DATAGRAM_FREE ? now : d->until;
-		__u32 slot = i + t->zero;
+		const struct datagram *d = &t->held[i];
+		__u64 rank = choose(is_zero(d->state ^ DATAGRAM_FREE), now, d->until);
+		__u64 idle = is_zero(d->users);
+		__u64 known = is_zero(d->state ^ DATAGRAM_HELD) | is_zero(d->state ^ DATAGRAM_REFUSED);
+		__u64 better = idle & is_less(rank, best);
 
-		if ((d->state == DATAGRAM_HELD || d->state == DATAGRAM_REFUSED) && (d->users || rank >= now) &&
-		    fragment_key_equal(&d->key, key))
-			found = slot;
-		if (!d->users && rank < best) {
-			best = rank;
-			*place = slot;
-		}
+		known &= ((idle & is_less(rank, now)) ^ 1) & is_key_equal(&d->key, key);
+		found = choose(known, i, found);
+		best = choose(better, rank, best);
+		first = choose(better, i, first);
 	}
+	*place = first;
 	return found;
 }
 
@@ -163,19 +185,16 @@ INLINE __u32 datagram_find(struct datagrams *t, const struct fragment_key *key, 
 INLINE int piece_check(const struct datagram *d, const struct fragment *f)
 {
 	__u32 head = f->start ? d->head : f->head;
-	int twice = 0, wrong = 0;
+	__u64 twice = 0, wrong = 0;
 
 	for (__u32 i = 0; i < DATAGRAM_PIECES; i++) {
 		const struct piece *p = &d->piece[i];
+		__u64 is_there = is_less(i, d->pieces), same = is_zero((p->start ^ f->start) | (p->end ^ f->end));
+		__u64 shared = is_less(f->start, p->end) & is_less(p->start, f->end);
+		__u64 behind = is_zero(f->more) & is_less(f->end, p->end);
 
-		if (i >= d->pieces)
-			break;
-		if (p->start == f->start && p->end == f->end)
-			twice = 1;
-		else if (f->start < p->end && f->end > p->start)
-			wrong = 1;
-		else if (!f->more && p->end > f->end)
-			wrong = 1;
+		twice |= is_there & same;
+		wrong |= is_there & (same ^ 1) & (shared | behind);
 	}
 	if (wrong || (d->total && (f->more ? f->end >= d->total : f->end != d->total)))
 		return -1;
@@ -204,7 +223,7 @@ INLINE void piece_keep(struct datagram *d, const struct fragment *f)
 	d->next_at = f->next_at;
 	d->next = f->next;
 	if (f->ours)
-		d->port = f->port;
+		d->endpoint = f->endpoint;
 }
 
 INLINE int admit(struct datagrams *t, const struct fragment *f, __u64 now, struct lost *lost)
@@ -222,10 +241,10 @@ INLINE int admit(struct datagrams *t, const struct fragment *f, __u64 now, struc
 		if (!f->start)
 			foreign_note(t, &f->key, 0);
 		if (f->bad || place == NOWHERE)
-			return lose_fragment(lost, f, f->port);
+			return lose_fragment(lost, f, f->endpoint);
 		slot = place;
 		d = &t->held[slot & (DATAGRAMS - 1)];
-		lose(lost, d->key.local, d->port, d->pieces, d->bytes);
+		lose(lost, d->key.local, d->endpoint, d->pieces, d->bytes);
 		__builtin_memset(d, 0, __builtin_offsetof(struct datagram, piece));
 		__builtin_memcpy(&d->key, &f->key, sizeof(f->key));
 		d->until = now + hold_ns(&f->key);
@@ -233,10 +252,10 @@ INLINE int admit(struct datagrams *t, const struct fragment *f, __u64 now, struc
 	}
 	d = &t->held[slot & (DATAGRAMS - 1)];
 	if (d->state == DATAGRAM_REFUSED)
-		return lose_fragment(lost, f, d->port);
+		return lose_fragment(lost, f, d->endpoint);
 	why = f->bad || f->too_long ? -1 : piece_check(d, f);
 	if (why)
-		return why < 0 ? datagram_refuse(d, lost, f) : lose_fragment(lost, f, d->port);
+		return why < 0 ? datagram_refuse(d, lost, f) : lose_fragment(lost, f, d->endpoint);
 	piece_keep(d, f);
 	return slot & (DATAGRAMS - 1);
 }
@@ -286,7 +305,7 @@ GLOBAL int datagram_settle(const struct fragment *f, __u32 slot, struct whole *w
 		w->next_at = d->next_at;
 		w->next = d->next;
 		w->ecn = d->ecn;
-		lose(&w->lost, d->key.local, d->port, d->pieces, d->bytes);
+		lose(&w->lost, d->key.local, d->endpoint, d->pieces, d->bytes);
 	}
 	bpf_spin_unlock(&t->lock);
 	return done;

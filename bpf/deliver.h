@@ -35,12 +35,13 @@ INLINE int same_prefix(const void *a, const void *b, __u32 len)
 
 INLINE int is_session(const struct tx_session *s, const struct rx_key *key)
 {
-	const struct tx_config *c;
+	struct rx_key own;
 
 	if (!s)
 		return 0;
-	c = &s->config[s->active & 1];
-	return tx_own_id(c) == key->id && tx_kind(c) == key->kind && addr_equal(c->local, key->local);
+	tx_own_key(&s->config[s->active & 1], &own);
+	return own.id == key->id && own.port == key->port && own.kind == key->kind && own.form == key->form &&
+	       own.scope == key->scope && addr_equal(own.local, key->local);
 }
 
 /* Does `addr` belong to the session, which has more prefixes than fit into rx_config? */

@@ -39,23 +39,35 @@ INLINE int drop_link(struct __sk_buff *skb, __u32 ifindex, __u32 reason, __u32 n
 	return TC_ACT_SHOT;
 }
 
-/* Drops a frame of a session: `local` and `id` are its receive half. */
-INLINE int drop_session(struct __sk_buff *skb, __u32 ifindex, const void *local, __u64 id, __u32 reason, __u32 n)
+GLOBAL int count_session(const struct rx_key *of, __u32 ifindex, __u32 reason, __u32 n, __u32 octets)
 {
-	struct drop_key key = { .ifindex = ifindex, .id = id, .reason = reason };
+	struct drop_key key = { .ifindex = ifindex, .reason = reason };
 
-	addr_copy(key.local, local);
-	drop_count(&key, n, skb->len);
-	return TC_ACT_SHOT;
+	if (!of)
+		return 0;
+	__builtin_memcpy(&key.of, of, sizeof(key.of));
+	return drop_count(&key, n, octets);
+}
+
+/* Drops a frame of a session: `of` is the key of its receive half. */
+INLINE int drop_session(struct __sk_buff *skb, __u32 ifindex, const struct rx_key *of, __u32 reason, __u32 n)
+{
+	count_session(of, ifindex, reason, n, skb->len);
+	return TC_ACT_SHOT; /* a constant: the verifier need not go on where the callers cannot */
+}
+
+INLINE void count_endpoint(const void *local, __u32 port, __u32 kind, __u32 reason, __u32 n, __u32 octets)
+{
+	struct drop_key key = { .of = { .port = port, .kind = kind }, .reason = reason };
+
+	addr_copy(key.of.local, local);
+	drop_count(&key, n, octets);
 }
 
 /* Drops a frame that came to a local address of ours and belongs to no session. */
 INLINE int drop_endpoint(struct __sk_buff *skb, const struct endpoint_key *at, __u32 reason)
 {
-	struct drop_key key = { .id = at->port, .reason = reason };
-
-	addr_copy(key.local, at->local);
-	drop_count(&key, 1, skb->len);
+	count_endpoint(at->local, at->port, at->kind, reason, 1, skb->len);
 	return TC_ACT_SHOT;
 }
 

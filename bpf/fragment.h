@@ -89,7 +89,7 @@ static long cut_piece(__u32 i, struct cutting *k)
 		len = k->size;
 	OPAQUE(offset);
 	OPAQUE(len);
-	if (!len || len > CUT_MAX || offset >= PATH_MTU_MAX || (ip != 20 && ip != 48))
+	if (!BETWEEN(len, 1, CUT_MAX) || offset >= PATH_MTU_MAX || (ip != 20 && ip != 48))
 		return 1;
 	cut_head_write(&k->h, offset, len, more);
 	if (resize(k->skb, ETH_HLEN + ip + len) || bpf_skb_store_bytes(k->skb, ETH_HLEN, &k->h.v6, ip, 0) ||
@@ -131,6 +131,15 @@ INLINE int can_cut(__u32 len, __u32 mtu)
 	return len <= PATH_MTU_MAX && len <= CUT_PIECES * (size < CUT_MAX ? size : CUT_MAX);
 }
 
+/* What to do with an inner packet whose outer one is too long for the path: 0 its sender is told, 1 it is cut, or a negative reason to
+ * drop it. Verified by itself: it is reached in very many ways. */
+GLOBAL int too_long(const struct inner *in, __u32 headers, __u32 mtu)
+{
+	if (!in || !must_cut(in))
+		return 0;
+	return can_cut(in->segment + headers, mtu) ? 1 : -DROP_NO_ROOM;
+}
+
 /* Sends a finished outer packet, for which can_cut holds, in pieces of at most `mtu` octets. It is counted already: what gets lost
  * here is lost as in the queue of a device. */
 INLINE int cut_send(struct __sk_buff *skb, __u32 mtu)
@@ -148,7 +157,7 @@ INLINE int cut_send(struct __sk_buff *skb, __u32 mtu)
 	ip = k.h.v4.version == 4 ? sizeof(k.h.v4) : sizeof(k.h.v6);
 	len = skb->len - ETH_HLEN - ip;
 	OPAQUE(len);
-	if (!len || len > PATH_MTU_MAX || bpf_skb_load_bytes(skb, ETH_HLEN + ip, c->octets, len))
+	if (!BETWEEN(len, 1, PATH_MTU_MAX) || bpf_skb_load_bytes(skb, ETH_HLEN + ip, c->octets, len))
 		return TC_ACT_SHOT;
 	k.c = c;
 	k.len = len;

@@ -3,6 +3,7 @@
 #include "maps.h"
 #include "packet.h"
 #include "control.h"
+#include "decap.h"
 #include "fragment.h"
 #include "icmp_error.h"
 #include "link.h"
@@ -17,10 +18,32 @@ int link(struct __sk_buff *skb)
 {
 	struct trip t = { .ifindex = skb->ifindex };
 	struct config *cfg;
+	union select key;
+	struct inner in;
 	__u32 zero = 0;
 
 	cfg = bpf_map_lookup_elem(&config, &zero);
-	return cfg ? link_send(skb, cfg, &t) : TC_ACT_SHOT;
+	return cfg ? link_send(skb, cfg, &t, &in, &key, 0) : TC_ACT_SHOT;
+}
+
+/* By a tail call of `link` and `shim`, for links of other kinds than GTP with IP packets. cb[1] tells that the frame came by the shim,
+ * cb[2] and cb[3] the link and the slot. */
+SEC("tc")
+int link_any(struct __sk_buff *skb)
+{
+	struct config *cfg;
+	struct work *w;
+	__u32 zero = 0;
+
+	cfg = bpf_map_lookup_elem(&config, &zero);
+	w = bpf_map_lookup_elem(&works, &zero);
+	if (!cfg || !w)
+		return TC_ACT_SHOT;
+	__builtin_memset(&w->trip, 0, sizeof(w->trip));
+	w->trip.ifindex = skb->cb[2];
+	w->trip.in_shim = skb->cb[1] != 0;
+	w->trip.slot = skb->cb[3];
+	return link_send(skb, cfg, &w->trip, &w->inner, (union select *)w->key, 1);
 }
 
 /* tcx ingress of the shim's far end: packets that the stack has cut and summed. */
@@ -29,6 +52,8 @@ int shim(struct __sk_buff *skb)
 {
 	struct trip t = { .ifindex = skb->mark, .in_shim = 1 };
 	struct config *cfg;
+	union select key;
+	struct inner in;
 	__u32 zero = 0;
 	int verdict;
 
@@ -42,8 +67,12 @@ int shim(struct __sk_buff *skb)
 	}
 	if (t.ifindex == SHIM_PIECE)
 		return piece_leave(skb, cfg->shim_in);
-	pending_done(skb, t.ifindex);
-	return link_send(skb, cfg, &t);
+	t.slot = t.ifindex >> SHIM_SLOT_SHIFT;
+	if (t.slot)
+		t.ifindex &= (1U << SHIM_SLOT_SHIFT) - 1;
+	else
+		pending_done(skb, t.ifindex);
+	return link_send(skb, cfg, &t, &in, &key, 0);
 }
 
 /* tcx ingress of an underlay with Ethernet headers, and of lo. A frame that was overheard, or sent to everybody, is not ours:
@@ -51,7 +80,7 @@ int shim(struct __sk_buff *skb)
 SEC("tc")
 int underlay(struct __sk_buff *skb)
 {
-	if (skb->pkt_type != PACKET_HOST)
+	if (skb->pkt_type != PACKET_HOST && !(skb->vlan_present && skb->vlan_tci & VLAN_ID)) /* a VLAN session may be a bridge's */
 		return TC_ACT_UNSPEC;
 	return underlay_receive(skb, ETH_HLEN);
 }
@@ -68,6 +97,13 @@ SEC("tc")
 int signal(struct __sk_buff *skb)
 {
 	return signal_receive(skb);
+}
+
+/* By a tail call of `underlay`: what came to an endpoint of another kind than GTP, and GTP with Ethernet frames. */
+SEC("tc")
+int tunnel(struct __sk_buff *skb)
+{
+	return tunnel_receive(skb);
 }
 
 /* By a tail call of `underlay`: ICMP, which may tell of a packet that we sent. The stack gets it in any case. */

@@ -52,9 +52,17 @@ struct gtpu0 {
 
 INLINE __u32 gtpu_header_len(const struct tx_config *c)
 {
-	if (c->flags & TX_V0)
+	if (c->kind == KIND_GTP0)
 		return sizeof(struct gtpu0);
 	return c->ext_len || c->flags & TX_SEQ ? sizeof(struct gtpu) + 4 + c->ext_len : sizeof(struct gtpu);
+}
+
+/* Octets of all outer headers. Verified by itself, so that the verifier sees one number and not each that it may be. */
+GLOBAL int gtpu_overhead(const struct tx_config *c)
+{
+	if (!c)
+		return 0;
+	return gtpu_header_len(c) + sizeof(struct udphdr) + (addr_is_v4(c->remote) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
 }
 
 /* G10, Z5: the session's next number. One counter for all CPUs and prefixes, in its receiving half. */
@@ -141,7 +149,7 @@ GLOBAL int gtpu_encap(struct __sk_buff *skb, const struct tx_config *c, const st
 
 	if (c->flags & TX_CSUM && !in->sums_to_zero)
 		rest = sum_packet(skb, ETH_HLEN, in->total);
-	if (outer_room(skb, in, v4, room))
+	if (outer_room(skb, in, v4, room, BPF_F_ADJ_ROOM_ENCAP_L4_UDP))
 		return -DROP_NO_ROOM;
 	at = data(skb);
 	end = data_end(skb);
@@ -154,11 +162,11 @@ GLOBAL int gtpu_encap(struct __sk_buff *skb, const struct tx_config *c, const st
 	eth->h_proto = v4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
 	at += ETH_HLEN;
 	if (v4)
-		outer_v4(at, c, in, in->total + room, random);
+		outer_v4(at, c, in, in->total + room, random, IPPROTO_UDP);
 	else if (at + sizeof(struct ipv6hdr) > end)
 		return -DROP_NO_ROOM;
 	else
-		outer_v6(at, c, in, in->total + room - ip);
+		outer_v6(at, c, in, in->total + room - ip, IPPROTO_UDP);
 	at += ip;
 	udp = at;
 	if ((void *)(udp + 1) > end)
@@ -168,7 +176,7 @@ GLOBAL int gtpu_encap(struct __sk_buff *skb, const struct tx_config *c, const st
 	udp->len = bpf_htons(in->total + room - ip);
 	udp->check = 0;
 	at += sizeof(*udp);
-	if (c->flags & TX_V0)
+	if (c->kind == KIND_GTP0)
 		sum = gtpu0_push(at, end, c, in->segment, seq);
 	else
 		sum = gtpu_push(at, end, c, in->segment, seq);
@@ -214,12 +222,14 @@ INLINE int gtpu_psc(struct __sk_buff *skb, __u32 at, __u32 len, struct gtpu_seen
 	return 0;
 }
 
-/* G5: must an endpoint understand this extension header, and does not? Of those with bit 8 set we know the containers. */
+/* G5: must an endpoint understand this extension header, and does not? Of those with bit 8 set we know the containers: 0x81 to 0x86 and
+ * the PDCP PDU Number, 0xc0. By bits, as the verifier would follow every branch for every header. */
 INLINE int gtpu_is_unknown(__u8 type)
 {
-	return type & GTPU_EXT_COMPREHEND && type != GTPU_EXT_PSC && type != GTPU_EXT_RAN && type != GTPU_EXT_XW_RAN &&
-	       type != GTPU_EXT_NR_RAN && type != GTPU_EXT_LONG_PDCP_OLD && type != GTPU_EXT_PDU_SET_OLD &&
-	       type != GTPU_EXT_PDCP;
+	__u64 at = type & 0x3f, upper = type >> 6 & 1;
+	__u64 known = (0x7eULL >> at & ~upper) | (1ULL >> at & upper);
+
+	return type >> 7 & ~known & 1;
 }
 
 /*

@@ -40,7 +40,7 @@ INLINE int icmp_cut(struct __sk_buff *skb, __u32 want)
 	if (want > sizeof(s->octets))
 		want = sizeof(s->octets);
 	OPAQUE(want);
-	if (want < sizeof(struct iphdr) || want > sizeof(s->octets) ||
+	if (!BETWEEN(want, sizeof(struct iphdr), sizeof(s->octets)) ||
 	    bpf_skb_load_bytes(skb, ETH_HLEN, s->octets, want) || resize(skb, ETH_HLEN + want) ||
 	    bpf_skb_store_bytes(skb, ETH_HLEN, s->octets, want, 0))
 		return -1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * X7: ICMP errors about packets that we sent. "Fragmentation needed" and "Packet Too Big" lower the MTU of the path to that
- * peer for a while, when they quote a packet of a session: addresses, port and TEID (RFC 5927). Nothing else is acted upon.
+ * peer for a while, when they quote a packet of a session: addresses, port and TEID (RFC 5927); of other kinds than GTP addresses and
+ * port or protocol. Nothing else is acted upon.
  */
 #ifndef GTP_ICMP_ERROR_H
 #define GTP_ICMP_ERROR_H
@@ -19,18 +20,19 @@
 /* A packet of ours as an ICMP error quotes it. */
 struct quote {
 	struct remote_key remote;
-	__u32 gtp;		/* where its GTP header is */
+	__u32 gtp;		/* where its GTP header is, or would be */
 	__u32 len;		/* of the packet, as it says */
 	__u32 least;		/* MTU that is believed */
+	enum outer_kind kind;
 };
 
 INLINE int quote_v4(struct __sk_buff *skb, __u32 at, struct quote *q)
 {
 	struct iphdr ip;
 
-	if (bpf_skb_load_bytes(skb, at, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5 || ip.protocol != IPPROTO_UDP ||
-	    ip.frag_off & IP_OFFSET)
+	if (bpf_skb_load_bytes(skb, at, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5 || ip.frag_off & IP_OFFSET)
 		return -1;
+	q->kind = outer_kind_of(ip.protocol);
 	addr_from_v4(q->remote.local, ip.saddr);
 	addr_from_v4(q->remote.remote, ip.daddr);
 	q->gtp = at + ip.ihl * 4 + sizeof(struct udphdr);
@@ -42,19 +44,19 @@ INLINE int quote_v4(struct __sk_buff *skb, __u32 at, struct quote *q)
 INLINE int quote_v6(struct __sk_buff *skb, __u32 at, struct quote *q)
 {
 	struct ipv6hdr ip;
-	__u8 fragment[8];
+	__u8 fragment[8], next;
 
 	if (bpf_skb_load_bytes(skb, at, &ip, sizeof(ip)) || ip.version != 6)
 		return -1;
 	q->gtp = at + sizeof(ip) + sizeof(struct udphdr);
-	if (ip.nexthdr == IPPROTO_FRAGMENT) {
-		if (bpf_skb_load_bytes(skb, at + sizeof(ip), fragment, sizeof(fragment)) || fragment[0] != IPPROTO_UDP ||
-		    fragment[2] || fragment[3] & 0xf8)
+	next = ip.nexthdr;
+	if (next == IPPROTO_FRAGMENT) {
+		if (bpf_skb_load_bytes(skb, at + sizeof(ip), fragment, sizeof(fragment)) || fragment[2] || fragment[3] & 0xf8)
 			return -1;
+		next = fragment[0];
 		q->gtp += sizeof(fragment);
-	} else if (ip.nexthdr != IPPROTO_UDP) {
-		return -1;
 	}
+	q->kind = outer_kind_of(next);
 	addr_copy(q->remote.local, &ip.saddr);
 	addr_copy(q->remote.remote, &ip.daddr);
 	q->len = bpf_ntohs(ip.payload_len) + sizeof(ip);
@@ -63,23 +65,31 @@ INLINE int quote_v6(struct __sk_buff *skb, __u32 at, struct quote *q)
 
 /*
  * Is the quoted packet one of a session? Where the quote ends with the UDP header (RFC 792 asks for no more) there is no TEID to
- * tell: then ports and a peer with sessions must do, and the path is not believed to be narrower than any path of IPv6.
+ * tell: then ports and a peer with sessions must do, and the path is not believed to be narrower than any path of IPv6. So it is with
+ * other kinds, of which no map has the far ends.
  */
 INLINE int quote_is_ours(struct __sk_buff *skb, struct quote *q)
 {
 	struct config *cfg;
 	__be32 tid[2];
 	struct gtpu g;
-	__be16 dport;
+	__be16 ports[2] = {};
 	__u32 zero = 0;
+	int is_gtp;
 
-	if (bpf_skb_load_bytes(skb, q->gtp - 6, &dport, sizeof(dport)))
+	cfg = bpf_map_lookup_elem(&config, &zero);
+	if (!cfg || q->kind == OUTER_ICMP || q->kind == OUTER_OTHER)
 		return 0;
-	q->remote.port = bpf_ntohs(dport);
-	if (bpf_skb_load_bytes(skb, q->gtp, &g, sizeof(g))) {
-		cfg = bpf_map_lookup_elem(&config, &zero);
+	if (q->kind == OUTER_UDP && bpf_skb_load_bytes(skb, q->gtp - 8, ports, sizeof(ports)))
+		return 0;
+	q->remote.port = bpf_ntohs(ports[1]);
+	is_gtp = q->kind == OUTER_UDP && known_port(cfg, q->remote.port);
+	if (!is_gtp || bpf_skb_load_bytes(skb, q->gtp, &g, sizeof(g))) {
 		q->least = IPV6_MIN_MTU;
-		return cfg && known_port(cfg, q->remote.port) && peer_of(q->remote.local, q->remote.remote);
+		if (q->kind == OUTER_UDP ? !is_gtp && !tunnel_port(cfg, q->remote.port) && !tunnel_port(cfg, bpf_ntohs(ports[0])) :
+					   !has_kind(cfg, q->kind == OUTER_GRE ? KIND_GRE : KIND_L2TP_IP))
+			return 0;
+		return peer_of(q->remote.local, q->remote.remote) != 0;
 	}
 	q->remote.kind = KIND_GTP;
 	q->remote.id = bpf_ntohl(g.teid);

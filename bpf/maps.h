@@ -18,6 +18,12 @@
 enum kind {
 	KIND_GTP = 1,	/* GTP-U version 1, port 2152 */
 	KIND_GTP0,	/* version 0, port 3386 */
+	KIND_GRE,	/* RFC 2784, RFC 2890 */
+	KIND_GENEVE,	/* RFC 8926, port 6081 */
+	KIND_VXLAN,	/* RFC 7348, port 4789 */
+	KIND_L2TP,	/* version 3 over UDP (RFC 3931), port 1701 */
+	KIND_L2TP_IP,	/* the same over IP */
+	KIND_VLAN,	/* IEEE 802.1Q, 802.1ad */
 };
 
 /* Why a frame was dropped. The names, in lower case and without DROP_, are what users see. */
@@ -32,7 +38,7 @@ enum drop_reason {
 	DROP_NO_SHIM,		/* the cutting veth pair is missing: `gtp check repair` */
 	DROP_NO_ROOM,		/* the kernel refused to make or take away header room */
 	DROP_UNKNOWN_TEID,	/* G16 */
-	DROP_BAD_VERSION,	/* G1 */
+	DROP_BAD_VERSION,	/* G1, N1 */
 	DROP_BAD_LENGTH,	/* G3 */
 	DROP_BAD_EXTENSION,	/* G4 */
 	DROP_UNKNOWN_EXTENSION,	/* G5: comprehension required, not known */
@@ -51,6 +57,17 @@ enum drop_reason {
 	DROP_UNEXPECTED,	/* a response that nobody here asked for */
 	DROP_ECHO_OFF,		/* an Echo Request where `echo off` holds */
 	DROP_RATE_LIMITED,	/* an Echo Request above the rate */
+	DROP_UNKNOWN_VNI,	/* N5: no session with this VNI, or none with this peer */
+	DROP_UNKNOWN_KEY,	/* R4: no session with this key, or none without one */
+	DROP_BAD_HEADER,	/* R1: bits that nobody may send; VXLAN without a VNI */
+	DROP_BAD_OPTION,	/* N4: lengths of options that do not add up */
+	DROP_UNKNOWN_OPTION,	/* N3: a critical one that is not known */
+	DROP_CONTROL,		/* N2: a Geneve control packet */
+	DROP_BAD_PROTOCOL,	/* N5, R6: a payload type that the session does not carry */
+	DROP_BAD_COOKIE,	/* L4 */
+	DROP_NO_SEQUENCE,	/* the session wants numbers, and this packet has none */
+	DROP_OUT_OF_ORDER,	/* R5, L6: behind a number that came before */
+	DROP_BAD_FRAME,		/* L7: too short for an Ethernet header */
 	DROP_REASONS,
 };
 
@@ -66,6 +83,11 @@ enum tx_flag {
 	TX_SEQ = 1 << 9,		/* S flag and a number that increases (G10); version 0 always has one (Z5) */
 	TX_V0 = 1 << 10,		/* GTP version 0 */
 	TX_KEEP = 1 << 8,		/* gso keep: the underlay never cuts, so no flow has to wait in the shim */
+	TX_ETHER = 1 << 11,		/* the payload is an Ethernet frame, else an IP packet */
+	TX_REMOTE_KEY = 1 << 12,	/* the receive key names the remote, too */
+	TX_DETAIL = 1 << 13,		/* more to send stands in `details` */
+	TX_KEY = 1 << 14,		/* GRE: there is a key (R4) */
+	TX_GRE_CSUM = 1 << 15,		/* GRE: the header has a checksum (R3) */
 	/* words that the user gave for this session; `link set` leaves them alone */
 	TX_OWN_SRCPORT = 1 << 16,
 	TX_OWN_TTL = 1 << 17,
@@ -77,22 +99,33 @@ enum tx_flag {
 	TX_PSC_NONE = 1 << 23,
 	TX_PSC_DL = 1 << 24,
 	TX_PSC_UL = 1 << 25,
+	TX_UNKNOWN = 1 << 27,		/* without `ue` and `from`: takes frames to MAC addresses that nobody knows */
+	TX_L2SPEC = 1 << 26,		/* L2TP: the default sublayer stands in front of the frame */
 };
 
-/* What one encapsulation needs; two of them in a session, so that a change is seen whole or not at all. */
+/*
+ * What one encapsulation needs; two of them in a session, so that a change is seen whole or not at all. By kind:
+ *   GTP     `teid`, `local_teid`; ext: the first octets of the PDU Session Container as they go on the wire, the rest is 0 (38.415
+ *           5.5.2)
+ *   GTP0    `teid` and `local_teid` are the halves of the TID; ext: flow label, 0, 0
+ *   GRE     `teid` okey, `local_teid` ikey
+ *   GENEVE, VXLAN  `teid` VNI and 8 bits of 0, `local_teid` VNI; ext: the port that we receive at, 0, 0
+ *   L2TP    `teid` peer_session_id, `local_teid` session_id; `sport` is also the port that we receive at
+ *   VLAN    `teid` the id, `dport` the protocol, `local_teid` the index of the underlay; no addresses
+ */
 struct tx_config {
 	__u8 local[16] __attribute__((aligned(4)));
 	__u8 remote[16] __attribute__((aligned(4)));
-	__be32 teid;		/* the peer's TEID, as it goes on the wire; version 0: the upper half of the TID */
-	__u32 local_teid;	/* with `local`: which session this is; version 0: the lower half of the TID */
+	__be32 teid;		/* the peer's TEID, as it goes on the wire */
+	__u32 local_teid;	/* with `local`: which session this is */
 	__u16 sport;
 	__u16 dport;
 	enum tx_flag flags;
 	__u8 tos;
 	__u8 ttl;
 	__u8 ext_len;		/* octets of the PDU Session Container: 0, 4 or 8 */
-	__u8 pad;
-	__u8 ext[4];		/* its first octets as they go on the wire, the rest is 0 (38.415 5.5.2); version 0: flow label, 0, 0 */
+	__u8 kind;		/* enum kind */
+	__u8 ext[4];
 };
 
 enum path_kind {
@@ -131,6 +164,11 @@ enum rx_flag {
 	RX_ZERO_CSUM = 1 << 7,		/* no UDP checksum over IPv6 is taken: `noudpcsum` */
 	RX_ERRIND_NONE = 1 << 8,	/* an Error Indication changes nothing */
 	RX_ERRIND_DEL = 1 << 9,		/* an Error Indication ends the session; neither: it is marked */
+	RX_ETHER = 1 << 10,		/* GTP: the payload is an Ethernet frame (other kinds say so themselves) */
+	RX_FRAMES = 1 << 11,		/* the link takes Ethernet frames as they are; else packets behind a header of ours */
+	RX_COOKIE = 1 << 12,		/* L2TP: `details` has the cookie that packets must have */
+	RX_L2SPEC = 1 << 13,		/* L2TP: the default sublayer stands in front of the frame */
+	RX_SEQ = 1 << 14,		/* GRE, L2TP: packets must have numbers, and in order */
 	RX_OWN_ANTISPOOF = 1 << 16,	/* given by the user */
 };
 
@@ -144,16 +182,23 @@ struct rx_config {
 	__u8 ue6_len;
 	__u8 dmac[6];		/* of the inner end */
 	__u8 smac[6];		/* of the link */
-	__u16 flow;		/* version 0: the label that we asked the peer to use; shown, not checked (Z6) */
+	__u16 flow;		/* version 0: the label that we asked the peer to use; shown, not checked (Z6). On a link of frames: 1 +
+				 * the session's slot, 0: it has none */
 };
 
+enum form { FORM_KEY = 1, FORM_ETHER = 2 };
+
+/*
+ * Where a session is named by remote, too (TX_REMOTE_KEY), `scope` and the upper half of `id` are the halves of a number made of
+ * its address (remote_mark).
+ */
 struct rx_key {
 	__u8 local[16] __attribute__((aligned(8)));
-	__u64 id;		/* TEID; version 0: TID */
-	__u16 port;
+	__u64 id;		/* TEID; version 0: TID; GRE: key; Geneve, VXLAN: VNI; L2TP: session ID; VLAN: id */
+	__u16 port;		/* UDP port that we receive at, else 0; VLAN: the protocol, 0x8100 or 0x88a8 */
 	__u8 kind;		/* enum kind */
-	__u8 pad;
-	__u32 scope;
+	__u8 form;		/* of GRE (enum form): with a key, with Ethernet frames; else 0 */
+	__u32 scope;		/* VLAN: the index of the underlay */
 };
 
 enum session_state {
@@ -180,9 +225,45 @@ struct rx_session {
 	struct rx_config config[2];
 };
 
+/*
+ * `addr` is an inner address; or on a link of Ethernet frames ::fffe: and six octets of MAC; or ::fffd: and a number below SLOTS, under
+ * which every session of such a link stands, for frames to all and for MAC addresses that were learned.
+ */
 struct tx_key {
 	__u32 ifindex;
 	__u8 addr[16] __attribute__((aligned(4)));
+};
+
+#define SLOTS 64
+
+/* From one inner address to another: `from` and `to` of a session. */
+struct pair_key {
+	__u32 ifindex;
+	__u8 from[16] __attribute__((aligned(4)));
+	__u8 to[16] __attribute__((aligned(4)));
+};
+
+/* What sending or receiving by some sessions takes besides; by receive key. */
+struct detail {
+	__u8 macs[12];		/* of frames that a link of packets sends: destination and source */
+	__u8 cookie_len;	/* L2TP: octets of the cookie that packets to us must have */
+	__u8 head_len;
+	__u8 critical;		/* Geneve: one of the options is (N3) */
+	__u8 pad;
+	__u8 cookie[8];
+	__u8 head[252];		/* octets to send: options of Geneve, the cookie of L2TP */
+};
+
+/* Where a MAC address was seen last. */
+struct fdb_key {
+	__u32 ifindex;
+	__u8 mac[6];
+	__u16 pad;
+};
+
+struct fdb {
+	__u32 slot;
+	__u32 seen;		/* by now_coarse */
 };
 
 struct prefix_key {
@@ -199,11 +280,15 @@ enum link_flag {
 	LINK_PREFIX = 1 << 3,		/* there are sessions in tx_prefix */
 	LINK_HERE = 1 << 4,		/* the inner end is in this network namespace */
 	LINK_IPV6 = 1 << 5,		/* it has had an IPv6 address or a session with one: an MTU of 1280 at least */
+	LINK_FRAMES = 1 << 6,		/* it carries Ethernet frames, else IP packets */
+	LINK_ANY = 1 << 7,		/* it has had sessions of other kinds than GTP with IP packets: `link_any` sends for it */
+	LINK_PAIR = 1 << 8,		/* there are sessions in tx_pair */
 };
 
 struct link_config {
 	enum link_flag flags;
 	__u32 mtu;		/* of the inner end */
+	__u64 slots;		/* which are in use */
 };
 
 struct link_state {
@@ -261,6 +346,11 @@ enum offload {
 struct underlay {
 	enum offload off;
 };
+
+/* An endpoint without its address; kind 0: one that is none of ours. Nothing that is known is 0. */
+#define ENDPOINT_ID(port, kind) ((port) | (kind) << 16 | 1U << 31)
+#define ENDPOINT_ID_PORT(id) ((id) & 0xffff)
+#define ENDPOINT_ID_KIND(id) ((id) >> 16 & 0xff)
 
 struct endpoint_key {
 	__u8 local[16] __attribute__((aligned(4)));
@@ -343,10 +433,9 @@ enum sweep_cause {
 	SWEEP_CAUSES,
 };
 
-/* ifindex, id and local: a session's drop; ifindex alone: a link's; without ifindex: an endpoint's, id is its port. */
+/* Both: a session's drop; ifindex alone: a link's; without ifindex: an endpoint's, of which the key has address, port and kind. */
 struct drop_key {
-	__u64 id;
-	__u8 local[16] __attribute__((aligned(4)));
+	struct rx_key of;
 	__u32 ifindex;
 	enum drop_reason reason;
 };
@@ -361,7 +450,10 @@ struct config {
 	__u32 shim_out;		/* packets to be cut are sent here ... */
 	__u32 shim_in;		/* ... and come back here; has forwarding on, for route look-ups */
 	__u32 shim_used;	/* jiffies of the last packet sent there */
-	__u64 ports[PORT_WORDS];	/* UDP ports that endpoints have */
+	__u64 ports[PORT_WORDS];	/* UDP ports that endpoints of GTP have */
+	__u64 tunnel_ports[PORT_WORDS];	/* those that endpoints of other kinds have */
+	__u32 kinds;			/* 1 << each enum kind without a port that there are endpoints or sessions of */
+	__u32 pad;
 };
 
 /* What a flow has in the shim: later packets of it wait behind. */
@@ -395,11 +487,13 @@ struct {
 HASH(links, __u32, struct link_state, 65536);
 HASH(link_words, __u32, struct link_words, 65536);
 HASH(tx, struct tx_key, struct tx_session, 2097152);
+HASH(tx_pair, struct pair_key, struct tx_session, 262144);
+HASH(details, struct rx_key, struct detail, 262144);
 HASH(rx, struct rx_key, struct rx_session, 1048576);
 HASH(carried, struct rx_key, struct drop_count, 262144);
 HASH(remotes, struct remote_key, struct remote, 1048576);
 HASH(peers, struct peer_key, struct peer, 262144);
-HASH(locals, struct address, __u32, 65536);	/* addresses that endpoints have, for fragments and ICMP errors */
+HASH(locals, struct address, __u32, 65536);	/* addresses that endpoints have, and one of those: ENDPOINT_ID, of UDP if there is one */
 HASH(inner_ends, __u32, __u32, 65536);	/* inner ends in this namespace, and their links: no way to a remote (X12) */
 HASH(labels, struct rx_key, struct label, 1048576);
 HASH(underlays, __u32, struct underlay, 4096);
@@ -412,6 +506,13 @@ struct {
 	__type(key, struct prefix_key);
 	__type(value, struct tx_session);
 } tx_prefix SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct fdb_key);
+	__type(value, struct fdb);
+} fdb SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -461,108 +562,6 @@ struct {
 	__type(value, struct scratch);
 } scratch SEC(".maps");
 
-/*
- * Outer fragments that wait for the rest of their datagram. One lock holds for all of it and for moments only; the octets are
- * copied into and out of `pieces` without it, and `users` keeps whose octets are being copied from being given away.
- */
-#define DATAGRAMS 64		/* that are incomplete at a time */
-#define DATAGRAM_PIECES 64
-#define DATAGRAM_MAX 16000	/* octets of the whole packet: what the kernel makes room for */
-#define DATAGRAM_HEAD 256	/* octets in front of what was cut */
-#define FOREIGN_SETS 256
-#define FOREIGN_WAYS 4
-
-struct fragment_key {
-	__u8 local[16] __attribute__((aligned(8)));
-	__u8 remote[16] __attribute__((aligned(8)));
-	__u32 id;
-	__u32 version;		/* of IP */
-};
-
-/* Where a fragment belongs, in octets from the begin of what was cut. */
-struct piece {
-	__u16 start;
-	__u16 end;
-};
-
-enum datagram_state {
-	DATAGRAM_FREE,
-	DATAGRAM_HELD,
-	DATAGRAM_WHOLE,		/* all there: on its way into one packet */
-	DATAGRAM_REFUSED,	/* holds nothing; what still comes of it is dropped (RFC 5722) */
-};
-
-struct datagram {
-	struct fragment_key key;
-	__u64 until;		/* nanoseconds by which its pieces must be there */
-	__u32 bytes;		/* of the frames that brought its pieces */
-	__u16 pieces;
-	__u16 users;		/* programs that copy octets of it at this moment */
-	__u16 have;		/* octets that are copied */
-	__u16 total;		/* octets in all, 0: not known before the last one is there */
-	__u16 head;		/* octets in front of what was cut, 0: not known before the first one is there */
-	__u16 next_at;		/* IPv6: the octet of the head that names the fragment header ... */
-	__u16 port;		/* the endpoint's */
-	__u8 next;		/* ... and what takes its place */
-	__u8 ecn;		/* 1 << each ECN field that came */
-	__u8 state;		/* enum datagram_state */
-	__u8 pad[3];
-	struct piece piece[DATAGRAM_PIECES];
-};
-
-/* A datagram whose first fragment had a port that is none of ours: the stack has it. */
-struct foreign {
-	struct fragment_key key;
-	__u64 since;
-};
-
-struct datagrams {
-	struct bpf_spin_lock lock;
-	__u32 zero;		/* always 0, which the verifier does not know: an index that it is added to may be any */
-	struct datagram held[DATAGRAMS];
-	struct foreign foreign[FOREIGN_SETS * FOREIGN_WAYS];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct datagrams);
-} datagrams SEC(".maps");
-
-/* What the pieces of the datagram of the same number hold. Twice the longest offset, so that offset and length are in it. */
-struct pieces {
-	__u8 head[DATAGRAM_HEAD];
-	__u8 octets[32768];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, DATAGRAMS);
-	__type(key, __u32);
-	__type(value, struct pieces);
-} pieces SEC(".maps");
-
-#define CUT_MAX 4096		/* octets in one outer fragment of ours */
-
-/* A datagram that is being cut, with room for one more piece behind. */
-struct cut {
-	__u8 octets[16384 + CUT_MAX];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct cut);
-} cut SEC(".maps");
-
-/* The identification of the next IPv4 datagram that is cut: of all 65536 the one that was used longest ago (X9). */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} next_id SEC(".maps");
+#include "fragment_maps.h"
 
 #endif

@@ -45,7 +45,15 @@ INLINE __u8 outer_tos(const struct tx_config *c, const struct inner *in)
 	return (c->tos & ~ECN_MASK) | (in->tos & ECN_MASK);
 }
 
-INLINE void outer_v4(void *at, const struct tx_config *c, const struct inner *in, __u32 len, __u32 random)
+/* A frame without IP has none to inherit. */
+INLINE __u8 outer_ttl(const struct tx_config *c, const struct inner *in)
+{
+	if (c->flags & TX_TTL_INHERIT)
+		return in->version ? in->ttl : 64;
+	return c->ttl;
+}
+
+INLINE void outer_v4(void *at, const struct tx_config *c, const struct inner *in, __u32 len, __u32 random, __u8 protocol)
 {
 	struct iphdr *ip = at;
 	int df = c->flags & TX_DF || (c->flags & TX_DF_INHERIT && in->dont_fragment);
@@ -56,15 +64,15 @@ INLINE void outer_v4(void *at, const struct tx_config *c, const struct inner *in
 	ip->tot_len = bpf_htons(len);
 	ip->id = df ? 0 : random; /* X9: only without DF must it be unique */
 	ip->frag_off = df ? IP_DF : 0;
-	ip->ttl = c->flags & TX_TTL_INHERIT ? in->ttl : c->ttl;
-	ip->protocol = IPPROTO_UDP;
+	ip->ttl = outer_ttl(c, in);
+	ip->protocol = protocol;
 	ip->check = 0;
 	ip->saddr = addr_v4(c->local);
 	ip->daddr = addr_v4(c->remote);
 	ip->check = ~fold(sum_words(ip, 5));
 }
 
-INLINE void outer_v6(void *at, const struct tx_config *c, const struct inner *in, __u32 payload)
+INLINE void outer_v6(void *at, const struct tx_config *c, const struct inner *in, __u32 payload, __u8 protocol)
 {
 	struct ipv6hdr *ip = at;
 	__u8 tos = outer_tos(c, in);
@@ -75,8 +83,8 @@ INLINE void outer_v6(void *at, const struct tx_config *c, const struct inner *in
 	ip->flow_lbl[1] = 0;
 	ip->flow_lbl[2] = 0;
 	ip->payload_len = bpf_htons(payload);
-	ip->nexthdr = IPPROTO_UDP;
-	ip->hop_limit = c->flags & TX_TTL_INHERIT ? in->ttl : c->ttl;
+	ip->nexthdr = protocol;
+	ip->hop_limit = outer_ttl(c, in);
 	addr_copy(&ip->saddr, c->local);
 	addr_copy(&ip->daddr, c->remote);
 }
@@ -96,10 +104,10 @@ INLINE __u64 outer_pseudo(const struct tx_config *c, __u32 len)
  * encapsulated and refuses to do so twice, which a packet that came out of a tunnel over a veth may be:
  * such a one gets plain room, by way of the protocol change where the families differ.
  */
-INLINE int outer_room(struct __sk_buff *skb, const struct inner *in, int v4, __u32 len)
+INLINE int outer_room(struct __sk_buff *skb, const struct inner *in, int v4, __u32 len, __u64 l4)
 {
 	__u64 family = v4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV6;
-	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L4_UDP | family;
+	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | l4 | family;
 	__u8 head[sizeof(struct iphdr)];
 
 	if (!bpf_skb_adjust_room(skb, len, BPF_ADJ_ROOM_MAC, flags))

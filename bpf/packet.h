@@ -36,6 +36,9 @@
 /* Keeps the compiler from testing the terms that `x` was made of in the place of it: the verifier would learn nothing of `x`. */
 #define OPAQUE(x) asm volatile("" : "+r"(x))
 
+/* Is `x`, a variable, one of `min` to `max`? The compiler would make one test of the two, of which verifiers up to 6.12 learn nothing. */
+#define BETWEEN(x, min, max) ((x) >= (min) && ({ OPAQUE(x); (x) <= (max); }))
+
 /* Of IPv6. */
 struct fragment_header {
 	__u8 next;
@@ -59,6 +62,19 @@ struct inner {
 	__u8 dont_fragment;
 	__u8 tos;
 	__u8 ttl;
+	__u8 front;		/* octets of the inner link header, if that goes into the tunnel as well: 14, 18 with a VLAN tag */
+};
+
+/* The keys of the look-ups for a session, one after the other in one place, as the stack is short. The addresses of `tx` and `prefix`
+ * are the same octets. */
+union select {
+	struct {
+		__u32 before[2];
+		struct tx_key tx;
+	};
+	struct prefix_key prefix;
+	struct pair_key pair;
+	struct fdb_key fdb;
 };
 
 INLINE void *data(struct __sk_buff *skb)

@@ -108,7 +108,7 @@ GLOBAL int path_refresh(struct __sk_buff *skb, struct tx_session *s)
 	if (r)
 		link = r->config[r->active & 1].ifindex;
 	at.port = c->dport;
-	at.kind = tx_kind(c);
+	at.kind = c->kind;
 	addr_copy(at.local, c->remote);
 	if (r && r->state == SESSION_DELETED)
 		path = PATH_GONE;

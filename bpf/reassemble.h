@@ -13,11 +13,15 @@
 #include "tail.h"
 
 #define FRAGMENT_MAX_EXT 4
-#define GTP_PORT 2152
 
 INLINE int is_extension(__u8 next)
 {
 	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS;
+}
+
+INLINE int is_tunnel(__u8 next)
+{
+	return next == IPPROTO_UDP || next == IPPROTO_GRE || next == IPPROTO_L2TP;
 }
 
 /* Reads an IPv4 fragment. Returns 0, 1 for what only the stack can judge, or -DROP_BAD_CHECKSUM. */
@@ -38,13 +42,13 @@ INLINE int fragment_v4(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 	addr_from_v4(f->key.local, ip->daddr);
 	addr_from_v4(f->key.remote, ip->saddr);
 	f->key.id = ip->id;
-	f->key.version = 4;
+	f->key.version = ip->protocol == IPPROTO_UDP ? 4 : 4 | ip->protocol << 8;
 	f->at = l3 + f->head;
 	f->start = (bpf_ntohs(ip->frag_off) & 0x1fff) * 8;
 	f->end = f->start + len - f->head;
 	f->more = bpf_ntohs(ip->frag_off) >> 13 & 1;
 	f->ecn = ip->tos & ECN_MASK;
-	f->next = IPPROTO_UDP;
+	f->next = ip->protocol;
 	return fold(sum_words(octets, sizeof(octets) / 4)) == 0xffff ? 0 : -DROP_BAD_CHECKSUM;
 }
 
@@ -76,7 +80,7 @@ INLINE int fragment_v6(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 		return 1;
 	end = l3 + sizeof(ip) + bpf_ntohs(ip.payload_len);
 	f->at = l3 + f->head + sizeof(h);
-	if (end < f->at || end > skb->len || (h.next != IPPROTO_UDP && !is_extension(h.next)))
+	if (end < f->at || end > skb->len || (!is_tunnel(h.next) && !is_extension(h.next)))
 		return 1;
 	f->key.id = h.id;
 	f->start = bpf_ntohs(h.offset) & 0xfff8;
@@ -86,8 +90,32 @@ INLINE int fragment_v6(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 	return 0;
 }
 
-/* The destination port, which only the first fragment shows; 0 if it does not even that. */
-INLINE __u32 fragment_port(struct __sk_buff *skb, const struct fragment *f)
+/* The endpoint of a port; kind 0: there is none. */
+INLINE __u32 udp_endpoint(const void *local, __u32 port)
+{
+	struct endpoint_key key = { .port = port };
+
+	addr_copy(key.local, local);
+#pragma unroll
+	for (int kind = KIND_GTP; kind <= KIND_L2TP; kind++) {
+		key.kind = kind;
+		if (over_udp(kind) && bpf_map_lookup_elem(&endpoints, &key))
+			return ENDPOINT_ID(port, kind);
+	}
+	return ENDPOINT_ID(port, 0);
+}
+
+/* Is that one of ours? */
+INLINE int is_endpoint(const void *local, __u32 id)
+{
+	struct endpoint_key key = { .port = ENDPOINT_ID_PORT(id), .kind = ENDPOINT_ID_KIND(id) };
+
+	addr_copy(key.local, local);
+	return bpf_map_lookup_elem(&endpoints, &key) != 0;
+}
+
+/* ENDPOINT_ID by the destination port, which only the first fragment shows, or by a protocol without ports; 0 if it shows neither. */
+INLINE __u32 fragment_endpoint(struct __sk_buff *skb, const struct fragment *f)
 {
 	__u32 at = f->at, end = f->at + f->end;
 	__u8 next = f->next, ext[2];
@@ -99,30 +127,24 @@ INLINE __u32 fragment_port(struct __sk_buff *skb, const struct fragment *f)
 		next = ext[0];
 		at += (ext[1] + 1) * 8;
 	}
+	if (next == IPPROTO_GRE || next == IPPROTO_L2TP)
+		return ENDPOINT_ID(0, next == IPPROTO_GRE ? KIND_GRE : KIND_L2TP_IP);
 	if (next != IPPROTO_UDP || at + sizeof(struct udphdr) > end || bpf_skb_load_bytes(skb, at + 2, &port, sizeof(port)))
 		return 0;
-	return bpf_ntohs(port);
+	return udp_endpoint(f->key.local, bpf_ntohs(port));
 }
 
-INLINE int is_endpoint(const void *local, __u32 port)
-{
-	struct endpoint_key key = { .port = port, .kind = KIND_GTP };
-
-	addr_copy(key.local, local);
-	if (bpf_map_lookup_elem(&endpoints, &key))
-		return 1;
-	key.kind = KIND_GTP0;
-	return bpf_map_lookup_elem(&endpoints, &key) != 0;
-}
-
-/* Counts what is lost. Where no port was seen it must have been the port of GTP-U. */
+/* Counts what is lost. Where no port was seen it is counted at an endpoint of the address. */
 INLINE int fragment_drop(const struct lost *lost, __u32 reason)
 {
-	struct drop_key key = { .id = lost->port ? lost->port : GTP_PORT, .reason = reason };
+	__u32 id = lost->endpoint, *some;
 
-	addr_copy(key.local, lost->local);
-	if (lost->packets)
-		drop_count(&key, lost->packets, lost->bytes);
+	if (!lost->packets)
+		return TC_ACT_SHOT;
+	some = bpf_map_lookup_elem(&locals, lost->local);
+	if (!id && some)
+		id = *some;
+	count_endpoint(lost->local, ENDPOINT_ID_PORT(id), ENDPOINT_ID_KIND(id), reason, lost->packets, lost->bytes);
 	return TC_ACT_SHOT;
 }
 
@@ -174,7 +196,7 @@ GLOBAL int whole_packet(struct __sk_buff *skb, __u32 l2, const struct whole *w)
 	total = w->total;
 	p = bpf_map_lookup_elem(&pieces, &slot);
 	ecn = whole_ecn(w->ecn);
-	if (!p || ecn < 0 || !head || head > sizeof(p->head) || !total || total > DATAGRAM_MAX)
+	if (!p || ecn < 0 || !BETWEEN(head, 1, sizeof(p->head)) || !BETWEEN(total, 1, DATAGRAM_MAX))
 		return -1;
 	whole_head(p, w, ecn);
 	/* a checksum over the frame, as some devices give it, ends with the tail's change; a frame with a link header alone can be
@@ -193,33 +215,38 @@ INLINE int fragment_copy(struct __sk_buff *skb, __u32 l3, const struct fragment 
 	__u32 len = f->end - f->start, start = f->start, head = f->head;
 	struct pieces *p;
 
-	OPAQUE(len);
 	p = bpf_map_lookup_elem(&pieces, &slot);
-	if (!p || start > DATAGRAM_MAX || !len || len > DATAGRAM_MAX)
+	OPAQUE(len);
+	if (!p || start > DATAGRAM_MAX || !BETWEEN(len, 1, DATAGRAM_MAX))
 		return -1;
 	if (bpf_skb_load_bytes(skb, f->at, p->octets + start, len))
 		return -1;
 	if (start)
 		return 0;
-	if (!head || head > sizeof(p->head))
+	if (!BETWEEN(head, 1, sizeof(p->head)))
 		return -1;
 	return bpf_skb_load_bytes(skb, l3, p->head, head);
 }
 
-INLINE int fragment_parse(struct __sk_buff *skb, __u32 l3, struct fragment *f)
+/* Returns 0, 1 for what only the stack can judge, or -DROP_BAD_CHECKSUM. */
+GLOBAL int fragment_parse(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 {
 	int why;
 
+	if (!f)
+		return 1;
 	why = skb->protocol == bpf_htons(ETH_P_IP) ? fragment_v4(skb, l3, f) : fragment_v6(skb, l3, f);
 	if (why > 0 || !bpf_map_lookup_elem(&locals, f->key.local))
 		return 1;
 	f->bytes = skb->len;
 	f->bad = f->start == f->end || (f->more && f->end & 7) || f->end > 65535;
 	f->too_long = f->head + f->end > DATAGRAM_MAX;
-	if (!f->start) {
-		f->port = fragment_port(skb, f);
-		f->ours = is_endpoint(f->key.local, f->port);
+	if (!f->start || f->next == IPPROTO_GRE || f->next == IPPROTO_L2TP) {
+		f->endpoint = fragment_endpoint(skb, f);
+		f->ours = is_endpoint(f->key.local, f->endpoint);
 	}
+	if (f->start && f->endpoint && !f->ours)
+		return 1;
 	return why;
 }
 
@@ -237,7 +264,7 @@ INLINE int fragment_receive(struct __sk_buff *skb, __u32 l2)
 	if (why < 0) {
 		if (!f.start && !f.ours)
 			return TC_ACT_UNSPEC;
-		lose_fragment(&lost, &f, f.port);
+		lose_fragment(&lost, &f, f.endpoint);
 		return fragment_drop(&lost, -why);
 	}
 	slot = datagram_admit(&f, &lost);

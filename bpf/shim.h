@@ -11,6 +11,7 @@
 
 #define SHIM_DECAP 0xffffffffU	/* skb->mark of a train of outer packets; else the link's ifindex */
 #define SHIM_PIECE 0xfffffffeU	/* of an outer fragment that is to be sent on */
+#define SHIM_SLOT_SHIFT 24	/* above the ifindex: 1 + the session that a copy of a frame is for */
 #define LOCAL_MARK 0x67747075U	/* `local_out` sends packets with this mark in by lo */
 #define PENDING_JIFFIES 3	/* a flow's packets have left the shim by then, or were lost there */
 

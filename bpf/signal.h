@@ -151,15 +151,29 @@ INLINE int signal_notified(struct __sk_buff *skb, const struct signal *s, __u32 
 	return TC_ACT_SHOT;
 }
 
+/* The receive key of a session by its number in a message of version 1. */
+INLINE void signal_key(const struct signal *s, struct rx_key *key)
+{
+	addr_copy(key->local, s->o.local);
+	key->id = bpf_ntohl(s->g.teid);
+	key->port = s->o.dport;
+	key->kind = KIND_GTP;
+	key->form = 0;
+	key->scope = 0;
+}
+
 /* G11: the peer sends no more. Counted, and shown as the session's state. `why` is what the checks so far found. */
 INLINE int signal_end_marker(struct __sk_buff *skb, const struct signal *s, struct rx_session *r, int why)
 {
 	const struct rx_config *c = &r->config[r->active & 1];
+	struct rx_key key;
 
 	if (!why && c->flags & RX_STRICT && !addr_equal(c->remote, s->o.remote))
 		why = -DROP_WRONG_PEER;
-	if (why)
-		return drop_session(skb, c->ifindex, s->o.local, bpf_ntohl(s->g.teid), -why, 1);
+	if (why) {
+		signal_key(s, &key);
+		return drop_session(skb, c->ifindex, &key, -why, 1);
+	}
 	__sync_fetch_and_add(&r->end_markers, 1);
 	r->state = SESSION_ENDED;
 	r->seen = now_coarse();
@@ -247,11 +261,11 @@ INLINE int signal_pass(struct __sk_buff *skb, const struct signal *s)
 /* The session that an End Marker ends, if this is one. */
 INLINE struct rx_session *ended_session(const struct signal *s)
 {
-	struct rx_key key = { .id = bpf_ntohl(s->g.teid), .port = s->o.dport, .kind = KIND_GTP };
+	struct rx_key key;
 
 	if (!s->is_served || s->at.kind != KIND_GTP || s->g.type != GTPU_END_MARKER)
 		return 0;
-	addr_copy(key.local, s->o.local);
+	signal_key(s, &key);
 	return live_session(&key);
 }
 

@@ -9,7 +9,7 @@
 #include "maps.h"
 #include "packet.h"
 
-enum tail { TAIL_SIGNAL, TAIL_UNDERLAY, TAIL_UNDERLAY_L3, TAIL_REASSEMBLE, TAIL_ICMP_ERROR, TAIL_CUT, TAILS };
+enum tail { TAIL_SIGNAL, TAIL_UNDERLAY, TAIL_UNDERLAY_L3, TAIL_REASSEMBLE, TAIL_ICMP_ERROR, TAIL_CUT, TAIL_LINK_ANY, TAIL_TUNNEL, TAILS };
 
 enum ask {
 	ASK_ALL,		/* what the frame says */
@@ -22,6 +22,8 @@ int underlay_l3(struct __sk_buff *skb);
 int icmp_error(struct __sk_buff *skb);
 int reassemble(struct __sk_buff *skb);
 int cut_out(struct __sk_buff *skb);
+int link_any(struct __sk_buff *skb);
+int tunnel(struct __sk_buff *skb);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -37,6 +39,8 @@ struct {
 		[TAIL_REASSEMBLE] = (void *)&reassemble,
 		[TAIL_ICMP_ERROR] = (void *)&icmp_error,
 		[TAIL_CUT] = (void *)&cut_out,
+		[TAIL_LINK_ANY] = (void *)&link_any,
+		[TAIL_TUNNEL] = (void *)&tunnel,
 	},
 };
 

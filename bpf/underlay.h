@@ -203,9 +203,10 @@ INLINE void session_seen(struct rx_session *r, const struct gtpu_seen *seen)
 /*
  * A checksum that is wrong for the octets that are there, but will be right: the inner packet's own one is still open
  * (CHECKSUM_PARTIAL, inner field = inner pseudo header), and the sender has summed it up as a device will complete it (LCO).
- * So it comes from a sender on this machine that keeps its offloads (`gso keep`, any tunnel over a veth). `at` is the inner packet.
+ * So it comes from a sender on this machine that keeps its offloads (`gso keep`, any tunnel over a veth). `at` is the inner packet,
+ * `from` where the sum begins: at the UDP header, or where there is none at that of the tunnel.
  */
-GLOBAL int is_left_open(struct __sk_buff *skb, const struct outer *o, __u32 at)
+GLOBAL int is_left_open(struct __sk_buff *skb, const struct outer *o, __u32 at, __u32 from)
 {
 	__u8 head[40] __attribute__((aligned(4))) = {};
 	__u32 l4, len, field;
@@ -235,7 +236,9 @@ GLOBAL int is_left_open(struct __sk_buff *skb, const struct outer *o, __u32 at)
 	pseudo = fold(pseudo + bpf_htons(proto) + bpf_htons(len));
 	if (open != pseudo)
 		return 0;
-	sum = arrival_pseudo(o, o->end - o->udp) + sum_packet(skb, o->udp, at + l4 - o->udp) + (__u16)~pseudo;
+	sum = sum_packet(skb, from, at + l4 - from) + (__u16)~pseudo;
+	if (o->check)
+		sum += arrival_pseudo(o, o->end - o->udp);
 	return fold(sum) == 0xffff;
 }
 
@@ -251,7 +254,7 @@ INLINE int session_receive(struct __sk_buff *skb, struct config *cfg, struct rx_
 	int why;
 
 	why = bad_checksum(skb, o, c->flags & RX_ZERO_CSUM);
-	if (why == -DROP_BAD_CHECKSUM && is_left_open(skb, o, g->at + gpdu_header(skb, g)))
+	if (why == -DROP_BAD_CHECKSUM && is_left_open(skb, o, g->at + gpdu_header(skb, g), o->udp))
 		why = 0;
 	if (why)
 		return why;
@@ -309,21 +312,28 @@ INLINE int underlay_receive(struct __sk_buff *skb, __u32 l2)
 {
 	struct outer o = { .l3 = l2 };
 	struct gpdu g = {};
-	struct rx_session *r;
+	struct rx_session *r = 0;
 	struct config *cfg;
 	__u32 zero = 0;
 	int verdict;
 
-	if (skb->vlan_present) { /* belongs to the VLAN device, which has a hook of its own; id 0 is a priority alone */
-		if (skb->vlan_tci & VLAN_ID || bpf_skb_vlan_pop(skb))
-			return TC_ACT_UNSPEC;
-	}
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (!cfg)
 		return TC_ACT_UNSPEC;
+	if (skb->vlan_present) { /* id 0 is a priority alone */
+		if (skb->vlan_tci & VLAN_ID && has_kind(cfg, KIND_VLAN))
+			return tail(skb, TAIL_TUNNEL, l2, ASK_ALL);
+		/* belongs to the VLAN device, which has a hook of its own */
+		if (skb->vlan_tci & VLAN_ID || bpf_skb_vlan_pop(skb) || skb->vlan_present)
+			return TC_ACT_UNSPEC; /* or the next tag has come in its place */
+	}
 	switch (outer_parse(skb, &o)) {
 	case OUTER_UDP:
 		break;
+	case OUTER_GRE:
+		return has_kind(cfg, KIND_GRE) ? tail(skb, TAIL_TUNNEL, l2, ASK_ALL) : TC_ACT_UNSPEC;
+	case OUTER_L2TP:
+		return has_kind(cfg, KIND_L2TP_IP) ? tail(skb, TAIL_TUNNEL, l2, ASK_ALL) : TC_ACT_UNSPEC;
 	case OUTER_FRAGMENT:
 		return tail(skb, TAIL_REASSEMBLE, l2, ASK_ALL);
 	case OUTER_ICMP:
@@ -332,16 +342,17 @@ INLINE int underlay_receive(struct __sk_buff *skb, __u32 l2)
 		return TC_ACT_UNSPEC;
 	}
 	if (!known_port(cfg, o.dport))
-		return TC_ACT_UNSPEC;
-	if (o.bad_sum || bad_source(&o) || gpdu_parse(skb, &o, &g))
-		return tail(skb, TAIL_SIGNAL, l2, ASK_ALL);
-	r = live_session(&g.key);
-	if (!r)
-		return tail(skb, TAIL_SIGNAL, l2, ASK_ALL);
+		return tunnel_port(cfg, o.dport) ? tail(skb, TAIL_TUNNEL, l2, ASK_ALL) : TC_ACT_UNSPEC;
+	if (!o.bad_sum && !bad_source(&o) && !gpdu_parse(skb, &o, &g))
+		r = live_session(&g.key);
+	if (!r) /* at another address the port may be that of another kind */
+		return tail(skb, tunnel_port(cfg, o.dport) ? TAIL_TUNNEL : TAIL_SIGNAL, l2, ASK_ALL);
+	if (r->config[r->active & 1].flags & RX_ETHER)
+		return tail(skb, TAIL_TUNNEL, l2, ASK_ALL);
 	verdict = session_receive(skb, cfg, r, &o, &g, l2);
 	if (verdict >= 0)
 		return verdict;
-	drop_session(skb, r->config[r->active & 1].ifindex, g.key.local, g.key.id, -verdict,
+	drop_session(skb, r->config[r->active & 1].ifindex, &g.key, -verdict,
 		     skb->gso_segs > 1 ? skb->gso_segs : 1);
 	return verdict == -DROP_UNKNOWN_EXTENSION ? tail(skb, TAIL_SIGNAL, l2, ASK_EXTNOTIFY) : TC_ACT_SHOT;
 }

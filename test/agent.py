@@ -18,11 +18,13 @@ import threading
 import time
 
 from scapy.all import *  # noqa: F401,F403  names for the expressions of op_build
+from scapy.contrib.geneve import *  # noqa: F401,F403
 from scapy.contrib.gtp import *  # noqa: F401,F403
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 HANDLES = {}
 PACKET_VNET_HDR, SOL_PACKET, PACKET_OUTGOING, SO_RCVBUFFORCE, SO_SNDBUFFORCE = 15, 263, 4, 33, 32
+PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 8, 1 << 4
 
 
 def in_netns(name, make):
@@ -358,12 +360,65 @@ def op_echo_end(id):
     return echo["requests"]
 
 
+def op_tagger(ns, port, trunk, protocol, id):
+    """A switch in user space: frames of `port` leave by `trunk` with a VLAN tag, and those that come with it leave by `port`."""
+    sides = [in_netns(ns, lambda: tapped(dev)) for dev in (port, trunk)]
+    switch = {"stop": threading.Event(), "switch": sides}
+    switch["thread"] = threading.Thread(target=tagger_run, args=(switch, struct.pack("!HH", protocol, id)))
+    switch["thread"].start()
+    return keep(switch)
+
+
+def tapped(dev):
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    made.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+    made.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+    made.bind((dev, 3))
+    return made
+
+
+def tagger_run(switch, tag):
+    port, trunk = switch["switch"]
+    while not switch["stop"].is_set():
+        for ready in select.select([port, trunk], [], [], 0.1)[0]:
+            octets, outgoing = whole_frame(ready)
+            try:
+                if outgoing:
+                    continue
+                if ready is port:
+                    trunk.send(octets[:12] + tag + octets[12:])
+                elif octets[12:16] == tag:
+                    port.send(octets[:12] + octets[16:])
+            except OSError:
+                pass  # a frame that is too long for the other side: a switch drops it
+    port.close()
+    trunk.close()
+
+
+def whole_frame(handle):
+    """A frame with the VLAN tag that the kernel keeps beside it put back in."""
+    octets, aux, _, source = handle.recvmsg(1 << 17, 64)
+    for level, kind, data in aux:
+        status, _, _, _, _, tci, tpid = struct.unpack("=IIIHHHH", data[:20])
+        if level == SOL_PACKET and kind == PACKET_AUXDATA and status & TP_STATUS_VLAN_VALID:
+            octets = octets[:12] + struct.pack("!HH", tpid, tci) + octets[12:]
+    return octets, source[2] == PACKET_OUTGOING
+
+
+def op_tagger_end(id):
+    switch = HANDLES.pop(id)
+    switch["stop"].set()
+    switch["thread"].join(10)
+
+
 def op_close(id):
     HANDLES.pop(id).close()
 
 
 def op_reset():
     """Closes everything; what still ran is told, for a test has to end what it starts."""
+    for id in [i for i, h in HANDLES.items() if isinstance(h, dict) and "switch" in h]:
+        op_tagger_end(id)
     running = [op_stream_end(i) if "seen" in h else op_echo_end(i) if "requests" in h else op_relay_end(i)
                for i, h in list(HANDLES.items()) if isinstance(h, dict)]
     for handle in list(HANDLES):

@@ -90,6 +90,10 @@ export async function relay(ns: string, left: string, right: string, peers: read
   return { end: () => call<number>({ op: 'relay_end', id }) };
 }
 
+/** A switch in user space until the test's end: frames of `port` leave by `trunk` with a VLAN tag, and the other way. */
+export const tagger = (ns: string, port: string, trunk: string, protocol: number, id: number): Promise<number> =>
+  call({ op: 'tagger', ns, port, trunk, protocol, id });
+
 /** How a foreign peer answers (see op_echo of agent.py for the notation). */
 export interface EchoPeer {
   readonly ns: string;

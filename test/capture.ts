@@ -108,12 +108,20 @@ export function judgeFrames(list: readonly Buffer[]): Report {
 
 /** Judges messages as a UDP socket gave them: GTP and inner. */
 export function judge(messages: readonly Gtp[]): Report {
-  const inner = messages.map((message) => packet(message.inner));
+  return {
+    ...judgeInner(messages.map(({ inner }) => inner)),
+    gtpLength: messages.filter(({ length, size }) => length !== size - 8).length,
+  };
+}
+
+/** Judges IP packets that were in some tunnel. */
+export function judgeInner(packets: readonly Buffer[]): Report {
+  const inner = packets.map(packet);
   const flows = byFlow(inner);
   return {
-    gpdus: messages.length,
-    gtpLength: messages.filter(({ length, size }) => length !== size - 8).length,
-    innerLength: messages.filter((message, i) => inner[i]?.length !== message.inner.length).length,
+    gpdus: packets.length,
+    gtpLength: 0,
+    innerLength: packets.filter((octets, i) => inner[i]?.length !== octets.length).length,
     innerHeaderSum: inner.filter(({ headerSum }) => headerSum === 'wrong').length,
     innerPayloadSum: inner.filter(({ payloadSum }) => payloadSum === 'wrong').length,
     outerHeaderSum: 0,

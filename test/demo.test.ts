@@ -3,7 +3,7 @@
 // the names and the bpffs of nobody else, and must leave it as it was.
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { type Result, run } from './run';
+import { count, NOTHING, onMachine } from './machine';
 
 test.serial('the demo shows pings, TCP, counters and the wire, and removes everything', async (t) => {
   const { status, stdout, stderr } = await onMachine('node tools/demo.mjs');
@@ -58,6 +58,14 @@ test.serial("the README's first tunnel works as it stands there", async (t) => {
   t.regex(stdout, NOTHING);
 });
 
+test.serial("the README's other tunnels work as it stands there", async (t) => {
+  const { status, stdout, stderr } = await onMachine(readmeCommands('Other tunnels'));
+  t.is(status, 0, stderr + stdout);
+  t.regex(stdout, /3 packets transmitted, 3 received/);
+  t.is(count(stdout, /^dev vx[12] type vxlan vni 5 remote 127\.0\.0\.[23] local 127\.0\.0\.[23] dstport 4789$/m), 2);
+  t.regex(stdout, NOTHING);
+});
+
 test.serial("the README's signalling works as it stands there", async (t) => {
   const { status, stdout, stderr } = await onMachine(readmeCommands('Signalling'));
   t.is(status, 0, stderr + stdout);
@@ -81,29 +89,8 @@ test.serial('npm run shell gives two machines, and takes them away with what run
   t.regex(stdout, NOTHING);
 });
 
-/** Runs a script of bash where there are no namespaces and no pins but its own, then tells what it left. */
-function onMachine(script: string): Promise<Result> {
-  const whole = `
-    unset GTP_BPFFS
-    mount -t tmpfs tmpfs /run
-    mkdir /run/netns
-    mount -t bpf bpf /sys/fs/bpf
-    ip link set lo up
-    gtp() { node dist/gtp.cjs "$@"; }
-    ${script}
-    echo "left:" $(ls /run/netns /sys/fs/bpf) $(ip -brief link | grep -v ^lo)`;
-  const own = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  return run(['unshare', ...own, 'bash', '-euc', whole]);
-}
-
-const NOTHING = /^left: \/run\/netns: \/sys\/fs\/bpf:( \w+\.debug)*$/m;
-
 /** The shell lines in one section of the README. */
 function readmeCommands(title: string): string {
   const [, section = ''] = new RegExp(`^## ${title}\\n(.*?)^## `, 'ms').exec(readFileSync('README.md', 'utf8')) ?? [];
   return [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, lines]) => lines).join('');
-}
-
-function count(text: string, pattern: RegExp): number {
-  return [...text.matchAll(new RegExp(pattern, `${pattern.flags}g`))].length;
 }

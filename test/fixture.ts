@@ -148,8 +148,46 @@ export function using<World>(make: () => Promise<World>) {
   };
 }
 
+/**
+ * The same in one topology for all tests of a file, for tests that change nothing but links of ours, which go after each: a link
+ * at these addresses that no test looks at keeps the programs loaded.
+ */
+export function sharing<World>(
+  make: () => Promise<World>,
+  machinesOf: (world: World) => Readonly<Record<string, string>>,
+) {
+  let shared: Promise<World> | undefined;
+  const start = async (): Promise<World> => {
+    mountBpffs();
+    const world = await make();
+    for (const [ns, local] of Object.entries(machinesOf(world))) await gtpIn(ns, `link add ${KEEPER} local ${local}`);
+    return world;
+  };
+  return (body: (t: ExecutionContext, world: World) => Promise<void>) => async (t: ExecutionContext) => {
+    t.timeout(60_000);
+    shared ??= start();
+    const world = await shared;
+    try {
+      await body(t, world);
+    } finally {
+      const forgotten = (await stopAll()) + (await resetAgent());
+      for (const ns of Object.keys(machinesOf(world)))
+        for (const { ifname } of await links(ns)) if (ifname !== KEEPER) await gtpIn(ns, `link del ${ifname}`);
+      t.is(forgotten, 0, 'programs or streams that were still running');
+    }
+  };
+}
+
+const KEEPER = 'zz-keeper';
+
 /** For `test.after.always`: ends what the tests of a file share. */
-export function closeFixture(): void {
+export async function closeFixture(): Promise<void> {
+  const leaks = namespaces.size > 0 ? await takeDown() : [];
+  endFixture();
+  if (leaks.length > 0) throw new Error(`left behind: ${leaks.join(', ')}`);
+}
+
+function endFixture(): void {
   stopAgent();
   unmountBpffs();
   rmSync(scratch, { recursive: true, force: true });
@@ -219,5 +257,5 @@ function unmountBpffs(): void {
 // A test process that dies early (a time-out of ava, Ctrl-C) has no time for promises.
 process.once('exit', () => {
   for (const ns of namespaces) execFileSync('ip', ['netns', 'del', ns]);
-  closeFixture();
+  endFixture();
 });

@@ -11,12 +11,14 @@ export interface Result {
 export interface RunOptions {
   readonly input?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** How long it may take; a minute if not given. */
+  readonly seconds?: number;
 }
 
-/** Runs a program to its end, at most a minute. */
+/** Runs a program to its end. */
 export function run(command: readonly string[], options: RunOptions = {}): Promise<Result> {
   const [program = '', ...words] = command;
-  const child = spawn(program, words, { env: options.env ?? process.env, timeout: 60_000 });
+  const child = spawn(program, words, { env: options.env ?? process.env, timeout: (options.seconds ?? 60) * 1000 });
   child.stdin.on('error', () => undefined); // a program may end without reading its input
   child.stdin.end(options.input ?? '');
   return finished(child);

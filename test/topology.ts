@@ -35,13 +35,14 @@ export const inner = { 4: ['10.45.0.1', '10.45.0.2'], 6: ['fd45::1', 'fd45::2'] 
 /** Inner MTU over a wire of 1500 octets, plain header (36 and 56 octets). */
 export const innerMtu = { 4: 1464, 6: 1444 } as const;
 
-const quiet = ['net.ipv6.conf.default.accept_dad=0', 'net.ipv6.conf.all.accept_dad=0'];
+/** Sysctls of a namespace in which IPv6 addresses are there at once. */
+export const quiet = ['net.ipv6.conf.default.accept_dad=0', 'net.ipv6.conf.all.accept_dad=0'];
 const forwarding = [...quiet, 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'];
 
 /** m1 (.1) and m2 (.2) on one subnet, device `ul` on both. */
 export async function twoMachines(): Promise<TwoMachines> {
   const [m1, m2] = [await namespace('m1', ...quiet), await namespace('m2', ...quiet)];
-  const [ue1, ue2] = [await namespace('ue1'), await namespace('ue2')];
+  const [ue1, ue2] = [await namespace('ue1', ...quiet), await namespace('ue2', ...quiet)];
   await wire(
     { ns: m1, dev: 'ul', addresses: ['192.0.2.1/24', '2001:db8:2::1/64'] },
     { ns: m2, dev: 'ul', addresses: ['192.0.2.2/24', '2001:db8:2::2/64'] },
@@ -52,7 +53,11 @@ export async function twoMachines(): Promise<TwoMachines> {
 /** One machine whose own addresses are .1 and .11 on `ul` (the other end of `ul` is silent). */
 export async function oneMachine(): Promise<OneMachine> {
   const m1 = await namespace('m1', ...quiet);
-  const [ue1, ue2, ue3] = [await namespace('ue1'), await namespace('ue2'), await namespace('ue3')];
+  const [ue1, ue2, ue3] = [
+    await namespace('ue1', ...quiet),
+    await namespace('ue2', ...quiet),
+    await namespace('ue3', ...quiet),
+  ];
   await must(['ip', '-n', m1, 'link', 'add', 'ul', 'type', 'veth', 'peer', 'name', 'ul-far']);
   const addresses = ['192.0.2.1/24', '192.0.2.11/24', '2001:db8:2::1/64', '2001:db8:2::11/64'];
   const lines = addresses.map((each) => `addr add ${each} dev ul${each.includes(':') ? ' nodad' : ''}`);

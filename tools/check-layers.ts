@@ -70,9 +70,9 @@ function packageFault(part: string, name: string): string | undefined {
   return owner === part ? undefined : `only ${owner} may import ${packageName}`;
 }
 
-/** Static imports, re-exports, import() and require() alike; types count as well. */
+/** Static imports, re-exports, import() and require() alike; types count as well. The word 'from' alone is none. */
 function importsOf(text: string): string[] {
-  const pattern = /(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*'([^'\n]+)'/g;
+  const pattern = /(?:\bfrom\s+|\bimport\s+|\bimport\(\s*|\brequire\(\s*)'([^'\n]+)'/g;
   return [...text.matchAll(pattern)].map(([, name = '']) => name);
 }
 

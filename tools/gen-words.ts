@@ -4,18 +4,18 @@
 // date.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import {
+  formWords,
   groups,
   help,
   optionNotation,
   rowHelp,
-  rows,
   shownOptions,
   synopsis,
   topHelp,
   working,
   wrap,
 } from '../src/cli/help';
-import { notation } from '../src/cli/words';
+import { notation, rowsOf } from '../src/cli/reading';
 import { type CommandSpec, grammar, type ObjectSpec, titleOf } from '../src/grammar';
 import { DROP_WORDS } from './drop-words';
 
@@ -36,7 +36,7 @@ const SECTIONS: { readonly [name: string]: () => string } = {
 const stale = FILES.filter((file) => existsSync(file) && rewrite(file));
 if (process.argv.includes('--check')) {
   for (const file of stale)
-    console.error(`${file} is not what src/grammar.ts and tools/drop-words.ts have: run npm run gen`);
+    console.error(`${file} is not what src/grammar and tools/drop-words.ts have: run npm run gen`);
   process.exitCode = stale.length > 0 ? 1 : 0;
 } else for (const file of stale) console.log(`wrote ${file}`);
 
@@ -68,6 +68,7 @@ function manSynopsis(): string {
     manSyntax('OBJECT :=', [`{ ${names} }`]),
     ...commands,
     ...words.map(([name, tokens]) => manSyntax(`${name} :=`, tokens)),
+    ...formWords(grammar.session.commands.add).map(({ name, tokens }) => manSyntax(`ID (${name}) :=`, tokens)),
   ].join('\n');
 }
 
@@ -102,7 +103,7 @@ function manCommands(object: string, spec: ObjectSpec): string {
     .flatMap(([name, command]) => [
       `.SS gtp ${titleOf(object, name)}`,
       sentence(command.help),
-      ...rows(command).flatMap(([word, row]) => ['.TP', bold(notation(word, row)), sentence(rowHelp(row))]),
+      ...rowsOf(command).flatMap(([word, row]) => ['.TP', bold(notation(word, row)), sentence(rowHelp(row))]),
     ])
     .join('\n');
 }

@@ -26,14 +26,28 @@ const NEEDS = {
   scapy: file('/usr/lib/python3/dist-packages/scapy', 'python3-scapy'),
 };
 
+// What only tests look with.
+const LINTERS = { shellcheck: program('shellcheck', 'shellcheck') };
+
+// Other people's ends of tunnels.
+const PEERS = { openVSwitch: program('ovs-vswitchd', 'openvswitch-switch') };
+
+// Services of such packages: tests start these programs themselves.
+const SERVICES = { 'openvswitch-switch': ['openvswitch-switch.service', 'ovs-record-hostname.service'] };
+
 // What the guests of test/guest take from this machine; their kernels come from other releases than its own as well.
 const GUESTS = {
   modprobe: program('modprobe', 'kmod'),
   debianKeys: file('/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring'),
+  xz: program('xz', 'xz-utils'),
+  zstd: program('zstd', 'zstd'),
 };
 
+// The emulated ones are for this processor, and share the files of this machine.
+const EMULATOR = process.arch === 'x64' ? { qemu: program('qemu-system-x86_64', 'qemu-system-x86') } : {};
+
 const { scapy: _scapy, tcpdump: _tcpdump, ...demo } = NEEDS;
-const PROFILES = { demo, test: { ...NEEDS, ...GUESTS } };
+const PROFILES = { demo, test: { ...NEEDS, ...LINTERS, ...PEERS, ...GUESTS, ...EMULATOR } };
 
 try {
   setUp(process.argv[2]);
@@ -74,6 +88,7 @@ function installPackages(lacking) {
   }
   const unknown = lacking.filter((_, index) => known[index] === undefined);
   if (unknown.length > 0) refuse(unknown, 'apt knows no such package: add a source that has it, or install it by hand');
+  maskServices(known);
   say(`install ${known.join(' ')}`);
   // Mirrors drop old versions, so lists that are a few days old can name files that are gone.
   if (!install(known).ok) {
@@ -82,6 +97,14 @@ function installPackages(lacking) {
   }
   const still = lacking.filter(({ isThere }) => !isThere());
   if (still.length > 0) refuse(still, 'still missing after apt-get install');
+}
+
+/** Keeps the services of packages that are to come from starting, now and later. */
+function maskServices(packages) {
+  const units = packages.flatMap((name) => SERVICES[name] ?? []);
+  if (units.length === 0 || !existsSync('/run/systemd/system')) return;
+  say(`mask ${units.join(' ')}, which no test needs (systemctl unmask gives them back)`);
+  run('systemctl', ['mask', '--quiet', ...units]).orThrow();
 }
 
 /** The package to install for each need; undefined where apt has none. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import {
   type CommandSpec,
+  FORMS,
+  type Form,
   globalOptions,
   grammar,
   isLater,
@@ -10,8 +12,8 @@ import {
   type Row,
   titleOf,
 } from '../grammar';
-import { CHOOSER, type Rows } from './forms';
-import { notation } from './words';
+import { CHOOSERS, hasForms, isCommon, nameForms, type Rows } from './forms';
+import { notation, rowsOf } from './reading';
 
 /** Widest line of help. */
 const WIDTH = 100;
@@ -54,18 +56,39 @@ export function synopsis(object: string): { readonly title: string; readonly tok
 
 /** The groups that the synopsis of a command abbreviates, such as SESSION-WORDS, with their tokens. */
 export function groups(spec: CommandSpec): ReadonlyMap<string, readonly string[]> {
-  const found = new Map<string, [string, Row][]>();
-  for (const entry of rows(spec)) {
+  const found = new Map<string, Rows[number][]>();
+  for (const entry of rowsOf(spec)) {
     const [, { group }] = entry;
     if (group !== undefined) found.set(group, [...(found.get(group) ?? []), entry]);
   }
   return new Map([...found].map(([group, list]) => [group, tokensOf(list)]));
 }
 
-/** Rows of a command that work, in the order of the table. */
-export function rows(spec: CommandSpec): [word: string, row: Row][] {
-  return Object.entries(spec.words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
+/** What the words of each type are, the versions of gtp apart: what it is called, and tokens. Empty where there are none. */
+export function formWords(spec: CommandSpec): readonly { readonly name: string; readonly tokens: readonly string[] }[] {
+  if (!hasForms(spec)) return [];
+  const own = rowsOf(spec).filter(([word, row]) => !isCommon(row) && !CHOOSERS.includes(word));
+  const found = new Map<string, Form[]>();
+  for (const form of FORMS) {
+    const tokens = tokensEach(own.filter(([, { of }]) => of?.includes(form)));
+    const text = [...(form === 'version 0' ? [chooserOf(spec)] : []), ...tokens].join(SEPARATOR);
+    found.set(text, [...(found.get(text) ?? []), form]);
+  }
+  const isLone = (forms: readonly Form[]): boolean => !forms.includes('version 0') || forms.includes('version 1');
+  return [...found].map(([text, forms]) => ({
+    name: isLone(forms) ? nameForms(forms, false).replace(' and ', ', ') : 'gtp version 0',
+    tokens: text === '' ? [] : text.split(SEPARATOR),
+  }));
 }
+
+// Version 0 has to be asked for where its ID does not tell.
+function chooserOf({ words }: CommandSpec): string {
+  const row = words['version'];
+  const isDefault = row !== undefined && !isLater(row) && row.default !== undefined;
+  return isDefault ? 'version 0' : '[ version 0 ]';
+}
+
+const SEPARATOR = '\0';
 
 /** Entries of a table that work now. */
 export function working<T>(table: { readonly [name: string]: T | Later }): { readonly [name: string]: T } {
@@ -86,9 +109,14 @@ export function optionNotation(option: OptionSpec): string {
   return value.form === 'equals' ? `${flag}[=${value.placeholder}]` : `${flag} ${value.placeholder}`;
 }
 
-/** What help says about one word: its help line and what holds without it. */
+/** What help says about one word: its help line, and what holds without it. */
 export function rowHelp(row: Row): string {
-  return row.default === undefined ? row.help : `${row.help} (default ${row.default})`;
+  if (row.default !== undefined) return `${row.help} (default ${row.default})`;
+  const values = new Map<unknown, string[]>();
+  for (const [type, value] of Object.entries(row.defaults ?? {}))
+    values.set(value, [...(values.get(value) ?? []), type]);
+  const told = [...values].map(([value, types]) => `${value} for ${types.join(', ')}`);
+  return told.length === 0 ? row.help : `${row.help} (default ${told.join('; ')})`;
 }
 
 /** Fills lines of at most WIDTH columns; a token that holds spaces is not broken. */
@@ -112,15 +140,28 @@ function objectHelp(object: string, spec: ObjectSpec): string {
   const told = commands.map(
     ([name, command]) => `  ${name.padEnd(width)}  ${command.help} (gtp ${object} ${name} help)`,
   );
-  return [...lines, ...definitions(commands.map(([, command]) => command)), '', ...told, ''].join('\n');
+  const all = commands.map(([, command]) => command);
+  return [...lines, ...definitions(all), ...kindLines(all.find(hasForms)), '', ...told, ''].join('\n');
 }
 
 function commandHelp(object: string, name: string, spec: CommandSpec): string {
-  const lines = rows(spec).map(([word, row]) => [token(word, row).replace(/^\[ (.*) \]/, '$1'), rowHelp(row)] as const);
+  const lines = rowsOf(spec).map(
+    ([word, row]) => [token(word, row).replace(/^\[ (.*) \]/, '$1'), rowHelp(row)] as const,
+  );
   const width = Math.min(36, Math.max(0, ...lines.map(([left]) => left.length)));
   const told = lines.flatMap(([left, right]) => wrap(right.split(' '), `  ${left.padEnd(width)}  `, width + 4));
   const body = told.length === 0 ? [] : ['', ...told];
-  return [...usage(true, object, name, spec), ...definitions([spec]), '', spec.help, ...body, ''].join('\n');
+  const usages = [...usage(true, object, name, spec), ...definitions([spec]), ...kindLines(spec)];
+  return [...usages, '', spec.help, ...body, ''].join('\n');
+}
+
+// What ID stands for, by type: as in the first command that has it.
+function kindLines(spec: CommandSpec | undefined): string[] {
+  const kinds = spec === undefined ? [] : formWords(spec);
+  if (kinds.length === 0) return [];
+  const width = Math.max(...kinds.map(({ name }) => name.length)) + 4;
+  const lines = kinds.flatMap(({ name, tokens }) => wrap(tokens, `  ${name.padEnd(width - 2)}`, width));
+  return ['', 'ID, with the words that only this type has:', ...lines];
 }
 
 function usage(first: boolean, object: string, name: string, spec: CommandSpec): string[] {
@@ -135,15 +176,14 @@ function definitions(specs: readonly CommandSpec[]): string[] {
 }
 
 function commandTokens(spec: CommandSpec): string[] {
-  const all = rows(spec);
+  const all = rowsOf(spec);
   if (spec.exclusive) return [`[ ${all.map(([word, row]) => notation(word, row)).join(' | ')} ]`];
   const needed = all.filter(([, row]) => row.required && row.group === undefined);
   if (spec.some) {
-    const ways = all
-      .filter(([word, row]) => !row.required && word !== CHOOSER)
-      .map(([word, row]) => notation(word, row));
-    const chooser = all.filter(([word]) => word === CHOOSER);
-    return [...tokensOf([...chooser, ...needed]), ...braced(ways, '...')];
+    const isWay = ([word, row]: Rows[number]): boolean => !row.required && !row.names && !CHOOSERS.includes(word);
+    const ways = [...new Set(all.filter(isWay).map((entry) => notation(...entry)))];
+    const choosers = all.filter(([word]) => CHOOSERS.includes(word));
+    return [...tokensOf([...needed.filter(([, { of }]) => of === undefined), ...choosers]), ...braced(ways, '...')];
   }
   const isEither = (word: string): boolean => spec.either?.includes(word) === true;
   const ways = all.filter(([word]) => isEither(word)).map(([word, row]) => notation(word, row));
@@ -155,32 +195,22 @@ function commandTokens(spec: CommandSpec): string[] {
   ];
 }
 
-// The IDs of several forms stand next to each other and are alternatives; they tell what the choosing word has to be.
+// The words of one type alone are told apart: ID stands for them.
 function tokensOf(list: Rows): string[] {
-  const start = list.findIndex(([, { of }]) => of !== undefined);
-  const rest = start < 0 ? [] : list.slice(start);
-  const length = rest.findIndex(([, { of }]) => of === undefined);
-  const ids = rest.slice(0, length < 0 ? rest.length : length);
-  const forms = [...new Set(ids.map(([, { of }]) => of))];
-  if (forms.length < 2) return list.map((entry) => token(...entry));
-  const isDefault = list.some(([word, row]) => word === CHOOSER && row.default !== undefined);
-  const ways = forms.map((form, at) => {
-    const choice = at === 0 ? [] : [isDefault ? `${form}` : `[ ${form} ]`];
-    return [...choice, ...ids.filter(([, { of }]) => of === form).map((entry) => token(...entry))];
-  });
-  const plain = (entries: Rows): string[] =>
-    entries.filter(([word]) => word !== CHOOSER).map((entry) => token(...entry));
-  return [...plain(list.slice(0, start)), ...alternatives(ways), ...plain(rest.slice(ids.length))];
+  const start = list.findIndex(([, row]) => !isCommon(row));
+  if (start < 0) return tokensEach(list);
+  const shared = (entries: Rows): Rows => entries.filter(([word, row]) => isCommon(row) && word !== 'version');
+  return [...tokensEach(shared(list.slice(0, start))), 'ID', ...tokensEach(shared(list.slice(start)))];
 }
 
-function alternatives(ways: readonly (readonly string[])[]): string[] {
-  return ways.flatMap((way, at) =>
-    way.map((text, index) => {
-      const open = at === 0 && index === 0 ? '{ ' : '';
-      if (index < way.length - 1) return `${open}${text}`;
-      return `${open}${text}${at === ways.length - 1 ? ' }' : ' |'}`;
-    }),
-  );
+// Two words that need each other are one token.
+function tokensEach(list: Rows): string[] {
+  return list.flatMap(([word, row], at) => {
+    const other = list.findIndex(([name, { with: needed }]) => name === row.with && needed === word);
+    const [name, otherRow] = list[other] ?? [];
+    if (name === undefined || otherRow === undefined) return [token(word, row)];
+    return at < other ? [`[ ${notation(word, row)} ${notation(name, otherRow)} ]`] : [];
+  });
 }
 
 function token(word: string, row: Row): string {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { grammar, isLater, keyOf, type ObjectName, type Row, type Words } from '../grammar';
+import { checksumOf, grammar, isLater, keyOf, type ObjectName, type Row, typeOfForm, type Words } from '../grammar';
 import { address, interfaceAddress, mac, port, prefix, prefixOrDefault } from '../values';
 import type { OutputRecord, OutputValue } from './command';
 import type { Palette } from './palette';
@@ -10,14 +10,16 @@ export type RecordObject = Exclude<ObjectName, 'ping'>;
 /** The first line of a record: words that `add` accepts, without those that say what holds anyway. */
 export function wordLine(object: RecordObject, record: OutputRecord, palette: Palette): string {
   const layout = LAYOUTS[object];
-  const words = orderedRows(object).filter(([word, row]) => isTold(layout, word, row, record));
-  return words.flatMap(([word, row]) => tellWord(word, row, record[keyOf(word)] ?? null, palette)).join(' ');
+  const words = rowsFor(object, record).filter(([word, row]) => isTold(layout, word, row, record));
+  return words.flatMap(([word, row]) => tellWord(word, row, heldBy(word, row, record), palette)).join(' ');
 }
 
 /** What a record holds besides words, counters and details: state, ifindex, hooks. For -d. */
 export function restLine(object: RecordObject, record: OutputRecord, palette: Palette): string {
   const { minor = [], told = [] } = LAYOUTS[object];
-  const words = new Set(orderedRows(object).flatMap(([word]) => (minor.includes(word) ? [] : [keyOf(word)])));
+  const words = new Set(
+    orderedRows(object).flatMap(([word, row]) => (minor.includes(word) ? [] : [keyOf(row.as ?? word)])),
+  );
   const rest = Object.entries(record).filter(
     ([key, value]) => !words.has(key) && ![...told, 'stats', 'details'].includes(key) && value !== null,
   );
@@ -35,7 +37,8 @@ export function briefCells(object: RecordObject, record: OutputRecord): string[]
   const rows = new Map(orderedRows(object));
   const { brief, instead } = LAYOUTS[object];
   return brief.map((own) => {
-    const word = (record[keyOf(own)] ?? null) === null ? (instead?.[own] ?? own) : own;
+    const isSet = (word: string): boolean => (record[keyOf(word)] ?? null) !== null;
+    const word = isSet(own) ? own : (instead?.[own]?.find(isSet) ?? own);
     const value = record[keyOf(word)];
     const items = (Array.isArray(value) ? value : [value]) as readonly (OutputValue | undefined)[];
     const told = items.filter((item) => item !== null && item !== undefined);
@@ -62,8 +65,8 @@ type Layout = {
   /** Defaults that depend on the record. */
   readonly computed: { readonly [word: string]: (record: OutputRecord) => OutputValue };
   readonly brief: readonly string[];
-  /** What stands in a column of -br where its own word is not set. */
-  readonly instead?: { readonly [word: string]: string };
+  /** What stands in a column of -br where its own word is not set: the first that is. */
+  readonly instead?: { readonly [word: string]: readonly string[] };
 };
 
 const LAYOUTS: { readonly [O in RecordObject]: Layout } = {
@@ -71,27 +74,37 @@ const LAYOUTS: { readonly [O in RecordObject]: Layout } = {
     words: grammar.link.commands.add.words,
     lead: ['ifname', 'type', 'local', 'dev', 'netns', 'inner', 'mtu', 'role'],
     minor: ['lladdr'],
-    computed: { udpcsum: (record) => String(record['local']).includes(':') },
+    computed: { udpcsum: (record) => checksumOf(typeOf(record), String(record['local']).includes(':') ? 6 : 4) },
     brief: ['ifname', 'state', 'type', 'local', 'netns', 'inner', 'sessions'],
   },
   session: {
     words: grammar.session.commands.add.words,
-    lead: ['dev', 'type', 'version', 'local-teid', 'remote-teid', 'tid', 'remote', 'local', 'ue', 'qfi'],
-    usual: ['version'],
+    lead: [
+      ...['dev', 'type', 'version', 'local-teid', 'remote-teid', 'tid', 'key', 'ikey', 'okey', 'vni'],
+      ...['session_id', 'peer_session_id', 'id', 'remote', 'local', 'ue', 'qfi'],
+    ],
+    usual: ['version', 'ikey', 'okey'],
     computed: {
       antispoof: (record) => ((record['ue'] as OutputValue[] | undefined)?.length ?? 0) > 0,
-      seq: () => false,
+      ikey: (record) => record['key'] ?? null,
+      okey: (record) => record['key'] ?? null,
+      ...Object.fromEntries(['seq', 'csum', 'iseq', 'oseq'].map((word) => [word, () => false])),
     },
     brief: ['dev', 'state', 'local-teid', 'remote-teid', 'remote', 'ue', 'name'],
-    instead: { 'local-teid': 'tid' },
+    instead: {
+      'local-teid': ['tid', 'ikey', 'vni', 'session_id', 'id'],
+      'remote-teid': ['okey', 'peer_session_id'],
+    },
   },
   path: {
     words: {
       ...grammar.path.commands.show.words,
+      type: grammar.link.commands.add.words.type,
       port: grammar.link.commands.add.words.port,
       sessions: { kind: port, help: '' },
     },
-    lead: ['local', 'remote', 'port', 'sessions'],
+    lead: ['local', 'remote', 'type', 'port', 'sessions'],
+    usual: ['type'],
     told: ['echo', 'errinds', 'extnotifies', 'last_seen', 'mtu'],
     computed: {},
     brief: ['local', 'remote', 'port', 'state', 'sessions'],
@@ -107,10 +120,25 @@ function orderedRows(object: RecordObject): [word: string, row: Row][] {
   return own.sort(([a], [b]) => place(a) - place(b));
 }
 
+// The rows that a record of its type may have.
+function rowsFor(object: RecordObject, record: OutputRecord): [word: string, row: Row][] {
+  const type = typeOf(record);
+  return orderedRows(object).filter(([, { of }]) => of === undefined || of.some((form) => typeOfForm(form) === type));
+}
+
+function typeOf(record: OutputRecord): string {
+  return String(record['type'] ?? 'gtp');
+}
+
+function heldBy(word: string, row: Row, record: OutputRecord): OutputValue {
+  return record[keyOf(row.as ?? word)] ?? null;
+}
+
 function isTold(layout: Layout, word: string, row: Row, record: OutputRecord): boolean {
-  const value = record[keyOf(word)] ?? null;
+  const value = heldBy(word, row, record);
   if (value === null || layout.minor?.includes(word)) return false;
-  const usual = layout.computed[word]?.(record) ?? row.default;
+  const byType = (row.defaults as { readonly [type: string]: OutputValue } | undefined)?.[typeOf(record)];
+  const usual = layout.computed[word]?.(record) ?? row.default ?? byType;
   return (layout.lead.includes(word) && !layout.usual?.includes(word)) || value !== usual;
 }
 
@@ -119,7 +147,7 @@ function tellWord(word: string, row: Row, value: OutputValue, palette: Palette):
   const items = Array.isArray(value) ? (value as readonly OutputValue[]) : [value];
   return items.map((item) => {
     const text = paint(row, formatValue(row, item), palette);
-    return row.positional ? text : `${word} ${text}`;
+    return row.positional ? text : `${row.as ?? word} ${text}`;
   });
 }
 

@@ -2,12 +2,13 @@
 import type { OutputRecord } from '../cli/command';
 import { link_flag } from '../datapath/layout.gen';
 import { countSessions, type Tally, tallyLinks } from '../datapath/tally';
+import { checksumOf, PORTS, SOURCE_PORTS } from '../grammar';
 import { getLink, IFF_UP } from '../netlink/link';
-import { innerMtu, mtuArithmetic } from '../tunnels/gtp';
+import { innerMtu, mtuArithmetic } from '../tunnels/mtu';
 import { address, mac } from '../values';
 import { type LiveLink, linkPin } from '../wiring/links';
 import { readPeer } from '../wiring/pair';
-import { leastParts } from '../wiring/sessions';
+import { leastParts } from '../wiring/refresh';
 import { SHIM_IN } from '../wiring/shim';
 import type { State } from '../wiring/state';
 import { linkStats } from '../wiring/stats';
@@ -33,8 +34,9 @@ function linkRecord(state: State, live: LiveLink, sessions: number, extent: Exte
   return {
     ifname: device.name,
     ifindex: device.index,
-    type: 'gtp',
-    local: address.format(link.local),
+    type: link.type,
+    payload: link.frames ? 'ethernet' : 'ip',
+    local: link.type === 'vlan' ? null : address.format(link.local),
     dev: names,
     netns: link.netns === '' ? null : link.netns,
     inner: peer?.name ?? null,
@@ -44,11 +46,11 @@ function linkRecord(state: State, live: LiveLink, sessions: number, extent: Exte
     hook: hooksOf(state, live),
     sessions,
     datapath: 'bpf',
-    port: link.port,
-    srcport: link.srcport,
+    port: Object.hasOwn(PORTS, link.type) ? link.port : null,
+    srcport: Object.hasOwn(SOURCE_PORTS, link.type) ? link.srcport : null,
     ttl: link.ttl,
     tos: link.tos,
-    udpcsum: link.udpcsum ?? link.local.family === 6,
+    udpcsum: link.udpcsum ?? checksumOf(link.type, link.local.family),
     df: link.df,
     gso: link.gso,
     deliver: link.deliver,

@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: MIT
 import { isDeepStrictEqual } from 'node:util';
+import { checkLinkWords } from '../cli/complete';
 import { control } from '../datapath/control';
+import { keyOf } from '../datapath/key';
 import { link_flag } from '../datapath/layout.gen';
 import { peerText } from '../datapath/outline';
-import { readSessions, type Stored } from '../datapath/sessions';
+import { readSessions, type Stored, slotIn } from '../datapath/sessions';
 import { errno, KernelError, UsageError } from '../errors';
 import type { Request } from '../grammar';
 import { IFF_UP, type LinkInfo, setLink as setDevice } from '../netlink/link';
 import { openRouteAt } from '../netlink/nsid';
 import type { RouteSocket } from '../netlink/socket';
-import { fromMapped } from '../tunnels/address';
-import { rxKey } from '../tunnels/id';
+import { fromMapped, isNobody } from '../tunnels/address';
 import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
+import type { SessionId } from '../tunnels/words';
 import type { Undo } from '../undo';
-import { sameAddress } from '../values';
+import { type Address, sameAddress } from '../values';
 import { addEndpoints } from '../wiring/endpoints';
 import { forgetFarEnds } from '../wiring/farends';
 import { ipv6Flag, type LiveLink, linkFlags } from '../wiring/links';
 import { moveSession } from '../wiring/move';
 import { giveAddresses, noteInnerEnd, readPeer } from '../wiring/pair';
+import { refresh, setMtu } from '../wiring/refresh';
 import { isLoop, refuseLoop, wayTo } from '../wiring/routes';
-import { configs, refresh, rewriteSession, setMtu, wordsOf } from '../wiring/sessions';
-import { endpointOf, settle } from '../wiring/settle';
+import { configs, rewriteSession, wordsOf } from '../wiring/sessions';
+import { endpointsOf, settle } from '../wiring/settle';
 import type { State } from '../wiring/state';
 import { holderOf, listenOn, underlayPin, underlaysOf } from '../wiring/underlay';
 
@@ -29,12 +32,13 @@ type Set = Request<'link', 'set'>;
 
 /** Changes a link: what its sessions take from it changes with them, in place. */
 export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): void {
+  checkLinkWords(words, { name: live.device.name, type: live.link.type });
   const link = changed(state, live, words);
   const next: LiveLink = { ...live, link };
   // One that has gone is not listened on again: its index may be somebody else's by now.
   const gone = new Set(live.link.dev.filter((index) => !state.isAttached(underlayPin(index))));
   for (const index of link.dev.filter((each) => !gone.has(each))) listenOn(state, index, link.gso === 'keep', undo);
-  addEndpoints(state, [endpointOf(link)], undo);
+  addEndpoints(state, endpointsOf(link), undo);
   setConfig(state, live, next, ipv6Flag(words.address), undo);
   noteInnerEnd(state, live.device, undo);
   const sessions = readSessions(state.maps, live.device.index);
@@ -84,7 +88,8 @@ function given<T extends object>(words: T): { [K in keyof T]?: Exclude<T[K], und
 function setConfig(state: State, live: LiveLink, next: LiveLink, more: number, undo: Undo): void {
   const { index } = live.device;
   const kept = live.config.flags & ~(link_flag.sgsn | link_flag.here);
-  const config = { flags: kept | linkFlags(next.device, next.link) | more, mtu: next.link.mtu ?? live.config.mtu };
+  const flags = kept | linkFlags(next.device, next.link) | more;
+  const config = { ...live.config, flags, mtu: next.link.mtu ?? live.config.mtu };
   const write = (to: LiveLink['config']): void =>
     control(state.control, { what: 'link', tx_key: { ifindex: index, addr: new Uint8Array(16) }, link: to });
   undo(() => write(live.config));
@@ -95,14 +100,26 @@ function setConfig(state: State, live: LiveLink, next: LiveLink, more: number, u
 // has moved is there already, and the port of version 0 need not be that of the link.
 function follow(state: State, live: LiveLink, next: LiveLink, stored: Stored, undo: Undo): 'moved' | undefined {
   const was = wordsOf(stored);
-  const words = { ...was, local: sameAddress(was.local, live.link.local) ? next.link.local : was.local };
-  const { tx, rx } = configs(next, words);
+  const words = { ...was, local: followLocal(was.local, live, next), id: followPort(was.id, live, next) };
+  const { tx, rx } = configs(next, words, slotIn(stored.rxConfig));
   const isSameRoute = (wayTo(state, words.remote, words.local)?.routeMtu ?? 0) === stored.tx.route_mtu;
   if (isSameRoute && isDeepStrictEqual(tx, stored.txConfig) && isDeepStrictEqual(rx, stored.rxConfig)) return undefined;
-  const moves = !isDeepStrictEqual(rxKey(words.local, words.id, next.link.port), stored.key);
+  const moves = !isDeepStrictEqual(keyOf(tx), stored.key);
   if (moves) moveSession(state, next, stored, words, undo);
   else rewriteSession(state, next, stored, words, stored.key, undo);
   return moves ? 'moved' : undefined;
+}
+
+function followLocal(local: Address, live: LiveLink, next: LiveLink): Address {
+  return !isNobody(local) && sameAddress(local, live.link.local) ? next.link.local : local;
+}
+
+// Sessions of the link's own type that receive at its port.
+function followPort(id: SessionId, live: LiveLink, next: LiveLink): SessionId {
+  if (id.type !== next.link.type) return id;
+  const port = (was: number): number => (was === live.link.port ? next.link.port : was);
+  if ('vni' in id) return { ...id, port: port(id.port), dstport: port(id.dstport) };
+  return id.type === 'l2tp' && id.encap === 'udp' ? { ...id, udp_sport: port(id.udp_sport) } : id;
 }
 
 // Where the inner end is in the namespace of its link, its routes may draw the way to a peer into the tunnel (X12). A loop
@@ -111,6 +128,7 @@ function refuseLoops(state: State, live: LiveLink, next: LiveLink, sessions: rea
   const peers = new Map(sessions.map(({ txConfig }) => [peerText(txConfig), txConfig]));
   for (const { local, remote } of peers.values()) {
     const own = fromMapped(local);
+    if (isNobody(fromMapped(remote))) continue;
     const from = sameAddress(own, live.link.local) ? next.link.local : own;
     if (!isLoop(state, next, fromMapped(remote), from)) refuseLoop(state, next, fromMapped(remote), from);
   }

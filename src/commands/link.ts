@@ -2,21 +2,24 @@
 import { statSync } from 'node:fs';
 import type { Commands, Context, OutputRecord } from '../cli/command';
 import { zero } from '../datapath/codec';
+import { kind } from '../datapath/layout.gen';
+import { readSession, type Stored } from '../datapath/sessions';
 import { UsageError } from '../errors';
-import type { Request } from '../grammar';
+import { PAYLOADS, PORTS, type Request, SOURCE_PORTS } from '../grammar';
 import { deleteLink } from '../netlink/link';
 import { openRoute } from '../netlink/socket';
 import { resolveNetns } from '../netns';
-import type { ReceiveId } from '../tunnels/id';
+import { NOBODY } from '../tunnels/address';
 import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
+import type { TunnelType } from '../tunnels/words';
 import type { Undo } from '../undo';
 import type { Address } from '../values';
 import { addEndpoints } from '../wiring/endpoints';
 import { BEING_MADE, findLink, ipv6Flag, type LiveLink, linkFlags, linkPin, listLinks } from '../wiring/links';
 import { configureInner, makePair, noteInnerEnd, planPair } from '../wiring/pair';
+import { refresh } from '../wiring/refresh';
 import { refuseLoop, sourceTowards } from '../wiring/routes';
-import { findSession, refresh } from '../wiring/sessions';
-import { endpointOf, retire } from '../wiring/settle';
+import { endpointsOf, retire } from '../wiring/settle';
 import { ensureShim, removeLostShim } from '../wiring/shim';
 import { changeState, type State, sweepNamespaces, viewState } from '../wiring/state';
 import { forgetLinks, sweep, sweepOrRetire } from '../wiring/sweep';
@@ -25,9 +28,10 @@ import { linkRecords } from './link-record';
 import { setLink } from './link-set';
 import { addSessionTo } from './session';
 import { sessionRecord } from './session-record';
-import type { NewSession } from './session-words';
+import { sessionOf } from './session-words';
 
 type Add = Request<'link', 'add'>;
+type NewLink = Add & { readonly inner: string; readonly type: TunnelType };
 
 export const commands: Commands<'link'> = {
   add: (words, context) => {
@@ -38,8 +42,8 @@ export const commands: Commands<'link'> = {
       (state, undo) => {
         sweepHooks(state);
         sweep(state);
-        const id = addLink(state, { ...words, inner }, undo);
-        return [answer(state, words.ifname, id, context)];
+        const key = addLink(state, { ...words, inner, type: words.type ?? 'gtp' }, undo);
+        return [answer(state, words.ifname, key, context)];
       },
       'make',
     );
@@ -61,13 +65,14 @@ export const commands: Commands<'link'> = {
       return [];
     }),
 
-  show: ({ ifname, netns }, { options, note }) =>
+  show: ({ ifname, netns, type }, { options, note }) =>
     viewState(note, (state) => {
       if (ifname !== undefined) findLink(state, ifname);
       const wanted = netns === undefined ? undefined : statSync(resolveNetns(netns.text).path).ino;
       if (state === undefined) return [];
       const links = listLinks(state)
         .filter(({ device }) => ifname === undefined || device.name === ifname)
+        .filter(({ link }) => type === undefined || link.type === type)
         .filter(({ link }) => wanted === undefined || isNetns(link.netns, wanted));
       return linkRecords(state, links, options);
     }),
@@ -94,44 +99,50 @@ function sweepAll(state: State): void {
 }
 
 // Until the last step the link stands as one that is being made, so that it goes when this command is killed. Returns
-// what the session is known by that was made along with it.
-function addLink(state: State, words: Add & { readonly inner: string }, undo: Undo): ReceiveId | undefined {
+// the receive key of the session that was made along with it.
+function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | undefined {
   const { maps } = state;
   const local = localOf(state, words);
   const dev = underlaysOf(state, words.dev, local);
   if (dev.length > MAX_UNDERLAYS)
     throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
   ensureShim(state, undo);
-  const plan = planPair(words);
+  const settings = settingsOf(words);
+  const pair = { ...words, frames: settings.frames };
+  const plan = planPair(pair);
   const { netns, dmac, smac } = plan;
-  const link: Link = { ...settingsOf(words), local, dev, netns, dmac, smac };
+  const link: Link = { ...settings, local, dev, netns, dmac, smac };
   undo(() => void maps.link_words.delete(BEING_MADE));
   maps.link_words.put(BEING_MADE, storeLink(link));
-  const device = makePair(state, words, plan, undo);
-  const live: LiveLink = { device, link, config: { flags: linkFlags(device, link) | ipv6Flag(words.address), mtu: 0 } };
+  const device = makePair(state, pair, plan, undo);
+  const flags = linkFlags(device, link) | ipv6Flag(words.address);
+  const live: LiveLink = { device, link, config: { flags, mtu: 0, slots: 0n } };
   register(state, live, undo);
   for (const index of dev) listenOn(state, index, link.gso === 'keep', undo);
-  addEndpoints(state, [endpointOf(link)], undo);
   state.attach('link', live.device.index, 'ingress', linkPin(live.device.index));
   undo(() => state.detach(linkPin(live.device.index)));
   const session = sessionOf(words);
-  const id = session === undefined ? undefined : addSessionTo(state, live, session, undo);
+  const key = session === undefined ? undefined : addSessionTo(state, live, session, undo);
+  // Behind the session: a peer that sends already is not told that nobody knows it.
+  addEndpoints(state, endpointsOf(link), undo);
   if (session === undefined) refresh(state, live, undo);
   configureInner(state, live, words, undo);
   // Only now its routes are there, and the session's remote may lie behind one of them.
   if (words.remote !== undefined) refuseLoop(state, live, words.remote, local);
   maps.link_words.delete(BEING_MADE);
-  return id;
+  return key;
 }
 
 // Without -j only a TEID that was chosen is told; with it, the first session beside the link.
-function answer(state: State, name: string, id: ReceiveId | undefined, { options }: Context): OutputRecord {
-  if (!options.json) return id?.version === 1 ? { local_teid: id.local_teid } : {};
+function answer(state: State, name: string, key: Stored['key'] | undefined, { options }: Context): OutputRecord {
+  const local_teid = key?.kind === kind.gtp ? Number(key.id) : null;
+  if (!options.json) return local_teid === null ? {} : { local_teid };
   const live = findLink(state, name);
   const record = linkRecords(state, [live], options)[0] ?? {};
-  if (id === undefined) return record;
-  const session = sessionRecord(state, live, findSession(state, live, id), options);
-  return { ...record, local_teid: id.version === 1 ? id.local_teid : null, session };
+  const stored = key === undefined ? undefined : readSession(state.maps, key);
+  return stored === undefined
+    ? record
+    : { ...record, local_teid, session: sessionRecord(state, live, stored, options) };
 }
 
 function innerName(words: Add): string {
@@ -142,17 +153,28 @@ function innerName(words: Add): string {
   });
 }
 
-function localOf(state: State, words: Add): Address {
+function localOf(state: State, words: NewLink): Address {
+  if (words.type === 'vlan') return noLocal(words);
   if (words.local !== undefined) return words.local;
   if (words.remote !== undefined) return sourceTowards(state, words.remote);
   throw new UsageError('"local" is missing', { hint: 'the outer address of this end, or a session with its remote' });
 }
 
-function settingsOf(words: Add): Omit<Link, 'local' | 'dev' | 'netns' | 'dmac' | 'smac'> {
+// Frames with a tag have no addresses outside, only a device that they go out by.
+function noLocal({ local, dev = [] }: NewLink): Address {
+  if (local !== undefined) throw new UsageError('"local" has no meaning for type vlan', { hint: 'leave it out' });
+  if (dev.length > 0) return NOBODY;
+  throw new UsageError('"dev" is missing: type vlan tags the frames of a device', { hint: 'give dev UNDERLAY' });
+}
+
+function settingsOf(words: NewLink): Omit<Link, 'local' | 'dev' | 'netns' | 'dmac' | 'smac'> {
+  const { type } = words;
   return {
-    port: words.port ?? 2152,
+    type,
+    frames: (words.payload ?? PAYLOADS[type]) === 'ethernet',
+    port: words.port ?? byType(PORTS, type) ?? 0,
     role: words.role ?? 'ggsn',
-    srcport: words.srcport ?? 'fixed',
+    srcport: words.srcport ?? byType(SOURCE_PORTS, type) ?? 'fixed',
     ttl: words.ttl ?? 64,
     tos: words.tos ?? 0,
     udpcsum: words.udpcsum,
@@ -170,13 +192,8 @@ function settingsOf(words: Add): Omit<Link, 'local' | 'dev' | 'netns' | 'dmac' |
   };
 }
 
-// The session's own settings are the link's: `ttl` and its like stand once in the command.
-function sessionOf(words: Add): NewSession | undefined {
-  const { remote, version, local_teid, remote_teid, tid, flow, remote_flow } = words;
-  if (remote === undefined) return undefined;
-  const { ue, name, peer, antispoof, qfi, rqi, ppi, psc, seq } = words;
-  const id = { version, local_teid, remote_teid, tid, flow, remote_flow };
-  return { ...id, remote, ue, name, peer, antispoof, qfi, rqi, ppi, psc, seq };
+function byType<T>(table: { readonly [type in TunnelType]?: T }, type: TunnelType): T | undefined {
+  return table[type];
 }
 
 function register(state: State, live: LiveLink, undo: Undo): void {

@@ -5,6 +5,7 @@ import { peerText } from '../datapath/outline';
 import { receiversOf } from '../datapath/tally';
 import type { Request } from '../grammar';
 import { fromMapped, hex } from '../tunnels/address';
+import { typeOf } from '../tunnels/tunnels';
 import { address, sameAddress } from '../values';
 import { coarseNow, secondsSince } from '../wiring/coarse';
 import { endedSessions } from '../wiring/mend';
@@ -26,16 +27,13 @@ export const commands: Commands<'path'> = {
 // What came to a local address and belongs to no session is counted here, so the counters of it all add up.
 function endpointRecords(state: State, statistics: boolean): OutputRecord[] {
   const sessions = sessionsByEndpoint(state);
-  const all = [...state.maps.endpoints.entries()];
-  const known = new Set(all.map(([key]) => endpointText(key)));
-  return all.map(([key, endpoint]) => {
-    // Drops are counted by address and port alone.
-    const isFirst = key.kind === kind.gtp || !known.has(endpointText({ ...key, kind: kind.gtp }));
+  return [...state.maps.endpoints.entries()].map(([key, endpoint]) => {
     return {
       local: address.format(fromMapped(key.local)),
       remote: null,
-      port: key.port,
-      version: key.kind === kind.gtp0 ? 0 : 1,
+      type: endpointType(key.kind),
+      port: key.port === 0 ? null : key.port,
+      version: VERSIONS.get(key.kind) ?? null,
       sessions: sessions.get(endpointText(key)) ?? 0,
       echo: null,
       errinds: null,
@@ -43,9 +41,19 @@ function endpointRecords(state: State, statistics: boolean): OutputRecord[] {
       last_seen: null,
       mtu: null,
       state: null,
-      ...(statistics ? { stats: endpointStats(state, key, endpoint, isFirst) } : {}),
+      ...(statistics ? { stats: endpointStats(state, key, endpoint) } : {}),
     };
   });
+}
+
+const VERSIONS = new Map<number, number>([
+  [kind.gtp, 1],
+  [kind.gtp0, 0],
+]);
+
+// Sessions of gre and gretap share one.
+function endpointType(of: number): string {
+  return typeOf({ kind: of, flags: 0 });
 }
 
 function endpointText({ local, port, kind: kindOf }: Structs['endpoint_key']): string {
@@ -77,6 +85,7 @@ function peerRecord(state: State, key: Structs['peer_key'], peer: Structs['peer'
   return {
     local: address.format(local),
     remote: address.format(remote),
+    type: null,
     port: null,
     version: null,
     sessions: peer.sessions,
@@ -100,7 +109,7 @@ function isWanted(record: OutputRecord, { local, remote }: Request<'path', 'show
 
 // A local address, its endpoints, its peers.
 function byAddress(a: OutputRecord, b: OutputRecord): number {
-  const key = ({ local, port, version, remote }: OutputRecord): string =>
-    `${String(local)} ${String(remote ?? '')} ${String(port ?? '')} ${String(version ?? '')}`;
+  const key = ({ local, type, port, version, remote }: OutputRecord): string =>
+    [local, remote, port, version, type].map((each) => String(each ?? '')).join(' ');
   return key(a) < key(b) ? -1 : 1;
 }

@@ -5,14 +5,14 @@ import { readSessions, type Stored } from '../datapath/sessions';
 import { KernelError, UsageError } from '../errors';
 import type { Request } from '../grammar';
 import { fromMapped, hex } from '../tunnels/address';
+import { checkEnds } from '../tunnels/config';
 import { ECHO_PORT, type Version } from '../tunnels/echo';
-import { checkEnds } from '../tunnels/gtp';
-import { loadId, portOf } from '../tunnels/id';
+import { gtpPort } from '../tunnels/gtp';
 import { connectUdp } from '../udp/socket';
 import { rehearsal, talk } from '../udp/talk';
 import { type Address, address, sameAddress } from '../values';
+import { findSession } from '../wiring/find';
 import { findLink, type LiveLink } from '../wiring/links';
-import { findSession } from '../wiring/sessions';
 import { type Note, type State, viewState } from '../wiring/state';
 import { exchange, type Listener } from './ping-exchange';
 import { errorLine, headLine, pingRecord, replyLine, summary } from './ping-text';
@@ -75,19 +75,21 @@ function targetOfLink(dev: string, words: Words, note: Note): Target {
     const live = findLink(state, dev);
     if (state === undefined) throw new Error('a link without state');
     const { txConfig } = chooseSession(state, live, words);
-    const version = words.version ?? loadId(txConfig).version;
-    const port = words.port ?? portOf(version, live.link.port);
+    const version = words.version ?? (txConfig.kind === kind.gtp0 ? 0 : 1);
+    const port = words.port ?? gtpPort(live.link, version);
     return { version, peer: fromMapped(txConfig.remote), local: fromMapped(txConfig.local), port };
   });
 }
 
 // One session, or several between the same two addresses.
 function chooseSession(state: State, live: LiveLink, { local_teid, tid, local }: Words): Stored {
-  if (local_teid !== undefined) return findSession(state, live, { version: 1, local_teid }, local);
-  if (tid !== undefined) return findSession(state, live, { version: 0, tid }, local);
+  if (local_teid !== undefined) return findSession(state, live, { type: 'gtp', version: 1, local_teid }, { local });
+  if (tid !== undefined) return findSession(state, live, { type: 'gtp', version: 0, tid }, { local });
   const { name, index } = live.device;
   const sessions = readSessions(state.maps, index).filter(
-    ({ txConfig }) => local === undefined || sameAddress(fromMapped(txConfig.local), local),
+    ({ key, txConfig }) =>
+      (key.kind === kind.gtp || key.kind === kind.gtp0) &&
+      (local === undefined || sameAddress(fromMapped(txConfig.local), local)),
   );
   const [first] = sessions;
   if (first === undefined) {

@@ -3,15 +3,18 @@ import type { OutputRecord } from '../cli/command';
 import { session_state } from '../datapath/layout.gen';
 import type { Stored } from '../datapath/sessions';
 import { IFF_UP } from '../netlink/link';
-import { headerOf, mtuArithmetic, type SessionWords } from '../tunnels/gtp';
-import type { SessionId } from '../tunnels/id';
-import { address, prefix } from '../values';
+import { isNobody } from '../tunnels/address';
+import { mtuArithmetic } from '../tunnels/mtu';
+import type { SessionWords } from '../tunnels/words';
+import { address } from '../values';
 import { secondsSince } from '../wiring/coarse';
 import type { LiveLink } from '../wiring/links';
+import { partsOf } from '../wiring/refresh';
 import { reachOf, wayTo } from '../wiring/routes';
 import { wordsOf } from '../wiring/sessions';
 import type { State } from '../wiring/state';
 import { sessionStats } from '../wiring/stats';
+import { wordsRecord } from './words-record';
 
 /** What a record shall hold besides the words. */
 export type Extent = { readonly statistics: number; readonly details: boolean };
@@ -21,32 +24,15 @@ export function sessionRecord(state: State, live: LiveLink, stored: Stored, exte
   const words = wordsOf(stored);
   return {
     dev: live.device.name,
-    type: 'gtp',
-    ...idRecord(words.id),
-    remote: address.format(words.remote),
-    local: address.format(words.local),
-    ue: words.ue.map(prefix.format),
-    qfi: words.qfi ?? null,
-    rqi: words.rqi ?? null,
-    ppi: words.ppi ?? null,
-    psc: words.id.version === 1 ? words.psc : null,
-    seq: words.id.version === 1 ? words.seq : null,
-    peer: words.peer,
-    antispoof: words.antispoof ?? words.ue.length > 0,
-    srcport: words.srcport ?? null,
-    ttl: words.ttl ?? null,
-    tos: words.tos ?? null,
-    udpcsum: words.udpcsum ?? null,
+    ...wordsRecord(words),
     name: state.maps.labels.get(stored.key)?.name ?? null,
     state: stateOf(state, live, stored, words),
-    ...(extent.details ? { details: details(state, stored, words) } : {}),
+    ...(extent.details ? { details: details(state, live, stored, words) } : {}),
     ...(extent.statistics > 0 ? { stats: sessionStats(state, stored) } : {}),
   };
 }
 
 const NONE_SEEN = 255;
-// Every key is there, whatever the version.
-const NO_ID = { version: 1, local_teid: null, remote_teid: null, tid: null, flow: null, remote_flow: null } as const;
 
 // What the peer told comes before what this machine knows of the way to it.
 function stateOf(state: State, live: LiveLink, { rx }: Stored, { remote, local }: SessionWords): string {
@@ -56,15 +42,11 @@ function stateOf(state: State, live: LiveLink, { rx }: Stored, { remote, local }
   return reachOf(state, live, remote, local);
 }
 
-function idRecord(id: SessionId): OutputRecord {
-  return { ...NO_ID, ...id };
-}
-
-function details(state: State, stored: Stored, words: SessionWords): OutputRecord {
+function details(state: State, live: LiveLink, stored: Stored, words: SessionWords): OutputRecord {
   const { rx, txConfig } = stored;
   const way = wayTo(state, words.remote, words.local);
   return {
-    mtu: way === undefined ? null : mtuArithmetic(way.mtu, words.remote.family, headerOf(txConfig)),
+    mtu: way === undefined && !isNobody(words.remote) ? null : mtuArithmetic(...partsOf(state, live, txConfig)),
     gateway: way?.gateway === undefined ? null : address.format(way.gateway),
     seen_qfi: rx.qfi === NONE_SEEN ? null : rx.qfi,
     seen_rqi: rx.qfi !== NONE_SEEN && rx.rqi !== 0 ? true : null,

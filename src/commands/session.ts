@@ -1,75 +1,68 @@
 // SPDX-License-Identifier: MIT
 import type { Commands, Context, OutputRecord } from '../cli/command';
+import { keyOf, keyText } from '../datapath/key';
 import { readSession, readSessions, type Stored } from '../datapath/sessions';
 import { UsageError } from '../errors';
 import type { Request } from '../grammar';
-import type { SessionWords } from '../tunnels/gtp';
-import { type ReceiveId, rxKey } from '../tunnels/id';
+import { txConfig } from '../tunnels/config';
+import { typeOf } from '../tunnels/tunnels';
+import type { ReceiveId, SessionWords } from '../tunnels/words';
 import type { Undo } from '../undo';
 import { type Address, type Prefix, sameAddress } from '../values';
 import { sendEndMarker } from '../wiring/endmarker';
+import { findSession, freeTeid, gtpKey } from '../wiring/find';
 import { findLink, type LiveLink, listLinks } from '../wiring/links';
-import {
-  createSession,
-  deleteSessions,
-  findSession,
-  forgetHalf,
-  freeTeid,
-  updateSession,
-  wordsOf,
-} from '../wiring/sessions';
+import { createSession, deleteSessions, forgetHalf, updateSession, wordsOf } from '../wiring/sessions';
 import { changeState, type State, viewState } from '../wiring/state';
 import { sweepOrRetire } from '../wiring/sweep';
 import { sessionRecord } from './session-record';
-import { fresh, merged, type NewSession, receiveId, sessionId } from './session-words';
+import { fresh, type Home, merged, type NewSession, receiveId } from './session-words';
 
 export const commands: Commands<'session'> = {
   add: (words, context) => onLink(context, words.dev, (state, live, undo) => [add(state, live, words, undo, context)]),
 
   change: (words, context) =>
     onLink(context, words.dev, (state, live, undo) => {
-      const stored = findSession(state, live, receiveId(words), words.local);
-      return [alter(state, live, stored, merged(wordsOf(stored), words), words.name, undo, context)];
+      const id = receiveId(words, homeOf(live), 'change');
+      const stored = findSession(state, live, id, words, 'preference');
+      const next = merged(wordsOf(stored), words, homeOf(live));
+      return [alter(state, live, stored, next, words.name, undo, context)];
     }),
 
   replace: (words, context) =>
     onLink(context, words.dev, (state, live, undo) => {
-      const local = words.local ?? live.link.local;
-      const stored =
-        words.local_teid === 'auto'
-          ? undefined
-          : readSession(state.maps, rxKey(local, receiveId(words), live.link.port));
+      if (words.local_teid === 'auto') return [add(state, live, words, undo, context)];
+      const next = fresh(words, homeOf(live), undefined, 'replace');
+      const stored = readSession(state.maps, keyOf(txConfig(live.link, next)));
       if (stored === undefined || stored.rxConfig.ifindex !== live.device.index) {
         return [add(state, live, words, undo, context)];
       }
-      const next = fresh(words, sessionId(words), local);
       return [alter(state, live, stored, next, words.name ?? null, undo, context)];
     }),
 
   del: (words, context) =>
     onLink(context, words.dev, (state, live, undo) => {
-      const id = receiveId(words);
+      const id = receiveId(words, homeOf(live), 'del');
       const last = words.endmarker ? endMarkerOf(id) : undefined;
-      const key = rxKey(words.local ?? live.link.local, id, live.link.port);
-      const isHalf = last === undefined && state.maps.rx.get(key) !== undefined && forgetHalf(state, key);
-      if (!isHalf) deleteSessions(state, live, [findSession(state, live, id, words.local)], undo, last);
+      const isHalf = last === undefined && isHalfGtp(state, live, id, words.local);
+      if (!isHalf) deleteSessions(state, live, [findSession(state, live, id, words)], undo, last);
       return [];
     }),
 
   endmarker: (words, { note }) =>
     viewState(note, (state) => {
-      const send = endMarkerOf(receiveId(words));
       const live = findLink(state, words.dev);
-      if (state !== undefined) send(findSession(state, live, receiveId(words), words.local));
+      const id = receiveId(words, homeOf(live), 'endmarker');
+      const send = endMarkerOf(id);
+      if (state !== undefined) send(findSession(state, live, id, words));
       return [];
     }),
 
   get: (words, { options, note }) =>
     viewState(note, (state) => {
       const live = findLink(state, words.dev);
-      return state === undefined
-        ? []
-        : [sessionRecord(state, live, findSession(state, live, receiveId(words), words.local), options)];
+      const id = receiveId(words, homeOf(live), 'get');
+      return state === undefined ? [] : [sessionRecord(state, live, findSession(state, live, id, words), options)];
     }),
 
   show: (words, { options, note }) =>
@@ -89,24 +82,35 @@ export const commands: Commands<'session'> = {
     }),
 };
 
-/** Adds a session to a link; `local-teid auto` takes a free one. Returns what it is known by. */
-export function addSessionTo(state: State, live: LiveLink, words: NewSession, undo: Undo): ReceiveId {
-  const local = words.local ?? live.link.local;
-  const auto = words.local_teid === 'auto' ? { local_teid: freeTeid(state, local, live.link.port) } : {};
-  const id = sessionId({ ...words, ...auto });
-  createSession(state, live, fresh(words, id, local), undo);
-  setLabel(state, rxKey(local, id, live.link.port), words.name, undo);
-  return id;
+/** Adds a session to a link; `local-teid auto` takes a free one. Returns its receive key. */
+export function addSessionTo(state: State, live: LiveLink, words: NewSession, undo: Undo): Stored['key'] {
+  const isAuto = words.local_teid === 'auto';
+  const teid = isAuto ? freeTeid(state, live, words.local ?? live.link.local) : undefined;
+  const key = createSession(state, live, fresh(words, homeOf(live), teid), undo);
+  setLabel(state, key, words.name, undo);
+  return key;
 }
 
-function endMarkerOf({ version }: ReceiveId): (stored: Stored) => void {
-  if (version === 1) return sendEndMarker;
-  throw new UsageError('"tid": GTP version 0 has no End Marker: expected local-teid');
+/** What a link says about its sessions. */
+export function homeOf({ device, link }: LiveLink): Home {
+  return { name: device.name, type: link.type, frames: link.frames, port: link.port, local: link.local };
+}
+
+function endMarkerOf(id: ReceiveId): (stored: Stored) => void {
+  if (id.type === 'gtp' && id.version === 1) return sendEndMarker;
+  const word = id.type === 'gtp' ? '"tid": GTP version 0' : `"endmarker": type ${id.type}`;
+  throw new UsageError(`${word} has no End Marker: expected local-teid`);
+}
+
+// The key is free then.
+function isHalfGtp(state: State, live: LiveLink, id: ReceiveId, local: Address | undefined): boolean {
+  if (id.type !== 'gtp') return false;
+  const key = gtpKey(live.link, local ?? live.link.local, id);
+  return state.maps.rx.get(key) !== undefined && forgetHalf(state, key);
 }
 
 function add(state: State, live: LiveLink, words: NewSession, undo: Undo, context: Context): OutputRecord {
-  const id = addSessionTo(state, live, words, undo);
-  return recordOf(state, live, rxKey(words.local ?? live.link.local, id, live.link.port), context);
+  return recordOf(state, live, addSessionTo(state, live, words, undo), context);
 }
 
 function alter(
@@ -118,9 +122,9 @@ function alter(
   undo: Undo,
   context: Context,
 ): OutputRecord {
-  updateSession(state, live, stored, words, undo);
-  setLabel(state, stored.key, name, undo);
-  return recordOf(state, live, stored.key, context);
+  const key = updateSession(state, live, stored, words, undo);
+  setLabel(state, key, name, undo);
+  return recordOf(state, live, key, context);
 }
 
 function recordOf(state: State, live: LiveLink, key: Stored['key'], { options }: Context): OutputRecord {
@@ -166,14 +170,20 @@ function select(state: State | undefined, filter: Filter): [LiveLink, Stored[]][
   }
   const links = listLinks(state).filter(({ device }) => filter.dev === undefined || device.name === filter.dev);
   const order = (a: Stored, b: Stored): number =>
-    Buffer.compare(a.key.local, b.key.local) || a.key.kind - b.key.kind || (a.key.id < b.key.id ? -1 : 1);
+    Buffer.compare(a.key.local, b.key.local) || a.key.kind - b.key.kind || compare(a.key, b.key);
   return links.flatMap((live) => {
     const list = byLink.get(live.device.index);
     return list === undefined ? [] : [[live, list.sort(order)] as [LiveLink, Stored[]]];
   });
 }
 
-function matches(stored: Stored, { remote, ue }: Filter): boolean {
+function compare(a: Stored['key'], b: Stored['key']): number {
+  if (a.id === b.id) return keyText(a) < keyText(b) ? -1 : 1;
+  return a.id < b.id ? -1 : 1;
+}
+
+function matches(stored: Stored, { remote, ue, type }: Filter): boolean {
+  if (type !== undefined && typeOf(stored.txConfig) !== type) return false;
   if (remote === undefined && ue === undefined) return true;
   const words = wordsOf(stored);
   if (remote !== undefined && !sameAddress(words.remote, remote)) return false;

@@ -22,6 +22,7 @@ export function control(run: Control, { what, ...change }: Change): void {
 const NAMES = {
   tx: 'a session',
   prefix: 'a session',
+  pair: 'a session',
   fallback: 'a session',
   rx: 'a session',
   link: 'a link',

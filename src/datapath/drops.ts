@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
-import { drop_reason } from './layout.gen';
+import { drop_reason, type Structs } from './layout.gen';
 import { type OpenMaps, total } from './maps';
 
-/** Whose drops: a session's (all three), a link's (`ifindex` alone) or an endpoint's (`local`, its port as `id`). */
-export type DropsOf = { readonly ifindex: number; readonly id: bigint; readonly local: Uint8Array };
+/** Whose drops: a session's by its link and receive key, or an endpoint's by its key. */
+export type DropsOf = Omit<Structs['drop_key'], 'reason'>;
 
-/** Dropped packets by the name of the reason, for a session (by key), a link (by ifindex) or an endpoint; without zeros. */
+/** The drops of an endpoint. */
+export function ofEndpoint({ local, port, kind }: Structs['endpoint_key']): DropsOf {
+  return { ifindex: 0, of: { local, port, kind, id: 0n, form: 0, scope: 0 } };
+}
+
+/** Dropped packets of a session or an endpoint by the name of the reason; without zeros. */
 export function readDrops(maps: OpenMaps, of: DropsOf): Record<string, bigint> {
   const found: Record<string, bigint> = {};
   for (const [name, reason] of Object.entries(drop_reason)) {

@@ -34,7 +34,18 @@ export const drop_reason = {
   unexpected: 26,
   echo_off: 27,
   rate_limited: 28,
-  reasons: 29,
+  unknown_vni: 29,
+  unknown_key: 30,
+  bad_header: 31,
+  bad_option: 32,
+  unknown_option: 33,
+  control: 34,
+  bad_protocol: 35,
+  bad_cookie: 36,
+  no_sequence: 37,
+  out_of_order: 38,
+  bad_frame: 39,
+  reasons: 40,
 } as const;
 
 export const path_kind = {
@@ -59,6 +70,11 @@ export const tx_flag = {
   seq: 512,
   v0: 1024,
   keep: 256,
+  ether: 2048,
+  remote_key: 4096,
+  detail: 8192,
+  key: 16384,
+  gre_csum: 32768,
   own_srcport: 65536,
   own_ttl: 131072,
   own_tos: 262144,
@@ -69,6 +85,8 @@ export const tx_flag = {
   psc_none: 8388608,
   psc_dl: 16777216,
   psc_ul: 33554432,
+  unknown: 134217728,
+  l2spec: 67108864,
 } as const;
 
 export const rx_flag = {
@@ -82,6 +100,11 @@ export const rx_flag = {
   zero_csum: 128,
   errind_none: 256,
   errind_del: 512,
+  ether: 1024,
+  frames: 2048,
+  cookie: 4096,
+  l2spec: 8192,
+  seq: 16384,
   own_antispoof: 65536,
 } as const;
 
@@ -109,6 +132,9 @@ export const link_flag = {
   prefix: 8,
   here: 16,
   ipv6: 32,
+  frames: 64,
+  any: 128,
+  pair: 256,
 } as const;
 
 export const link_word = {
@@ -149,6 +175,17 @@ export const offload = {
 export const kind = {
   gtp: 1,
   gtp0: 2,
+  gre: 3,
+  geneve: 4,
+  vxlan: 5,
+  l2tp: 6,
+  l2tp_ip: 7,
+  vlan: 8,
+} as const;
+
+export const form = {
+  key: 1,
+  ether: 2,
 } as const;
 
 export const datagram_state = {
@@ -165,40 +202,25 @@ export const control_what = {
   rx: 4,
   link: 5,
   epoch: 6,
-  peer: 7,
+  pair: 7,
+  peer: 8,
 } as const;
 
 export interface scratch {
   readonly octets: Uint8Array;
 }
 
-export interface config {
-  readonly epoch: number;
-  readonly shim_out: number;
-  readonly shim_in: number;
-  readonly shim_used: number;
-  readonly ports: readonly bigint[];
-}
-
-export interface endpoint_key {
+export interface rx_key {
   readonly local: Uint8Array;
+  readonly id: bigint;
   readonly port: number;
   readonly kind: number;
-}
-
-export interface endpoint {
-  readonly flags: number;
-  readonly restart_count: number;
-  readonly answered: bigint;
-  readonly passed: bigint;
-  readonly sent_echo: bigint;
-  readonly sent_errind: bigint;
-  readonly sent_extnotify: bigint;
+  readonly form: number;
+  readonly scope: number;
 }
 
 export interface drop_key {
-  readonly id: bigint;
-  readonly local: Uint8Array;
+  readonly of: rx_key;
   readonly ifindex: number;
   readonly reason: number;
 }
@@ -224,6 +246,7 @@ export interface tx_config {
   readonly tos: number;
   readonly ttl: number;
   readonly ext_len: number;
+  readonly kind: number;
   readonly ext: Uint8Array;
 }
 
@@ -247,6 +270,53 @@ export interface prefix_key {
   readonly ifindex: number;
   readonly version: number;
   readonly addr: Uint8Array;
+}
+
+export interface config {
+  readonly epoch: number;
+  readonly shim_out: number;
+  readonly shim_in: number;
+  readonly shim_used: number;
+  readonly ports: readonly bigint[];
+  readonly tunnel_ports: readonly bigint[];
+  readonly kinds: number;
+}
+
+export interface link_config {
+  readonly flags: number;
+  readonly mtu: number;
+  readonly slots: bigint;
+}
+
+export interface link_state {
+  readonly config: link_config;
+  readonly icmp_sent: bigint;
+  readonly fallback: tx_session;
+}
+
+export interface endpoint_key {
+  readonly local: Uint8Array;
+  readonly port: number;
+  readonly kind: number;
+}
+
+export interface endpoint {
+  readonly flags: number;
+  readonly restart_count: number;
+  readonly answered: bigint;
+  readonly passed: bigint;
+  readonly sent_echo: bigint;
+  readonly sent_errind: bigint;
+  readonly sent_extnotify: bigint;
+}
+
+export interface head {
+  readonly words: readonly number[];
+  readonly front: readonly number[];
+  readonly sublayer: number;
+  readonly len: number;
+  readonly more: number;
+  readonly room: number;
 }
 
 export interface bpf_spin_lock {
@@ -275,10 +345,10 @@ export interface datagram {
   readonly total: number;
   readonly head: number;
   readonly next_at: number;
-  readonly port: number;
   readonly next: number;
   readonly ecn: number;
   readonly state: number;
+  readonly endpoint: number;
   readonly piece: readonly piece[];
 }
 
@@ -289,7 +359,6 @@ export interface foreign {
 
 export interface datagrams {
   readonly lock: bpf_spin_lock;
-  readonly zero: number;
   readonly held: readonly datagram[];
   readonly foreign: readonly foreign[];
 }
@@ -299,15 +368,40 @@ export interface pieces {
   readonly octets: Uint8Array;
 }
 
-export interface link_config {
-  readonly flags: number;
-  readonly mtu: number;
+export interface address {
+  readonly octets: Uint8Array;
 }
 
-export interface link_state {
-  readonly config: link_config;
-  readonly icmp_sent: bigint;
-  readonly fallback: tx_session;
+export interface trip {
+  readonly ifindex: number;
+  readonly packets: number;
+  readonly bytes: bigint;
+  readonly in_shim: number;
+  readonly cut: number;
+  readonly slot: number;
+}
+
+export interface inner {
+  readonly total: number;
+  readonly segment: number;
+  readonly headers: number;
+  readonly l4: number;
+  readonly sum: number;
+  readonly version: number;
+  readonly protocol: number;
+  readonly simple: number;
+  readonly sums_to_zero: number;
+  readonly fragment: number;
+  readonly dont_fragment: number;
+  readonly tos: number;
+  readonly ttl: number;
+  readonly front: number;
+}
+
+export interface work {
+  readonly trip: trip;
+  readonly inner: inner;
+  readonly key: Uint8Array;
 }
 
 export interface link_words {
@@ -326,12 +420,19 @@ export interface link_words {
   readonly restart_count: number;
 }
 
-export interface rx_key {
-  readonly local: Uint8Array;
-  readonly id: bigint;
-  readonly port: number;
-  readonly kind: number;
-  readonly scope: number;
+export interface pair_key {
+  readonly ifindex: number;
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+}
+
+export interface detail {
+  readonly macs: Uint8Array;
+  readonly cookie_len: number;
+  readonly head_len: number;
+  readonly critical: number;
+  readonly cookie: Uint8Array;
+  readonly head: Uint8Array;
 }
 
 export interface rx_config {
@@ -394,16 +495,22 @@ export interface peer {
   readonly extnotifies: bigint;
 }
 
-export interface address {
-  readonly octets: Uint8Array;
-}
-
 export interface label {
   readonly name: string;
 }
 
 export interface underlay {
   readonly off: number;
+}
+
+export interface fdb_key {
+  readonly ifindex: number;
+  readonly mac: Uint8Array;
+}
+
+export interface fdb {
+  readonly slot: number;
+  readonly seen: number;
 }
 
 export interface pending {
@@ -425,6 +532,7 @@ export interface control {
   readonly tx_key: tx_key;
   readonly route_mtu: number;
   readonly prefix_key: prefix_key;
+  readonly pair_key: pair_key;
   readonly rx_key: rx_key;
   readonly tx: tx_config;
   readonly rx: rx_config;
@@ -435,15 +543,19 @@ export interface control {
 
 export interface Structs {
   scratch: scratch;
-  config: config;
-  endpoint_key: endpoint_key;
-  endpoint: endpoint;
+  rx_key: rx_key;
   drop_key: drop_key;
   drop_count: drop_count;
   tx_key: tx_key;
   tx_config: tx_config;
   tx_session: tx_session;
   prefix_key: prefix_key;
+  config: config;
+  link_config: link_config;
+  link_state: link_state;
+  endpoint_key: endpoint_key;
+  endpoint: endpoint;
+  head: head;
   bpf_spin_lock: bpf_spin_lock;
   fragment_key: fragment_key;
   piece: piece;
@@ -451,19 +563,23 @@ export interface Structs {
   foreign: foreign;
   datagrams: datagrams;
   pieces: pieces;
-  link_config: link_config;
-  link_state: link_state;
+  address: address;
+  trip: trip;
+  inner: inner;
+  work: work;
   link_words: link_words;
-  rx_key: rx_key;
+  pair_key: pair_key;
+  detail: detail;
   rx_config: rx_config;
   rx_session: rx_session;
   remote_key: remote_key;
   remote: remote;
   peer_key: peer_key;
   peer: peer;
-  address: address;
   label: label;
   underlay: underlay;
+  fdb_key: fdb_key;
+  fdb: fdb;
   pending: pending;
   bucket: bucket;
   cut: cut;
@@ -472,24 +588,29 @@ export interface Structs {
 
 export interface MapTypes {
   scratch: { key: number; value: readonly scratch[] };
-  config: { key: number; value: config };
-  endpoints: { key: endpoint_key; value: endpoint };
   drops: { key: drop_key; value: readonly drop_count[] };
   tx: { key: tx_key; value: tx_session };
   tx_prefix: { key: prefix_key; value: tx_session };
+  config: { key: number; value: config };
+  links: { key: number; value: link_state };
+  devices: { key: number; value: number };
+  endpoints: { key: endpoint_key; value: endpoint };
+  heads: { key: number; value: readonly head[] };
   datagrams: { key: number; value: datagrams };
   pieces: { key: number; value: pieces };
-  devices: { key: number; value: number };
-  links: { key: number; value: link_state };
+  locals: { key: address; value: number };
+  works: { key: number; value: readonly work[] };
   link_words: { key: number; value: link_words };
+  tx_pair: { key: pair_key; value: tx_session };
+  details: { key: rx_key; value: detail };
   rx: { key: rx_key; value: rx_session };
   carried: { key: rx_key; value: drop_count };
   remotes: { key: remote_key; value: remote };
   peers: { key: peer_key; value: peer };
-  locals: { key: address; value: number };
   inner_ends: { key: number; value: number };
   labels: { key: rx_key; value: label };
   underlays: { key: number; value: underlay };
+  fdb: { key: fdb_key; value: fdb };
   pending: { key: number; value: pending };
   limits: { key: number; value: bucket };
   unswept: { key: number; value: number };
@@ -504,44 +625,23 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       octets: [0, 'u8[520]'],
     },
   },
-  config: {
-    size: 8208,
-    fields: {
-      epoch: [0, 'u32'],
-      shim_out: [4, 'u32'],
-      shim_in: [8, 'u32'],
-      shim_used: [12, 'u32'],
-      ports: [16, 'u64[1024]'],
-    },
-  },
-  endpoint_key: {
-    size: 20,
+  rx_key: {
+    size: 32,
     fields: {
       local: [0, 'u8[16]'],
-      port: [16, 'u16'],
-      kind: [18, 'u8'],
-      pad: [19, 'u8'],
-    },
-  },
-  endpoint: {
-    size: 48,
-    fields: {
-      flags: [0, 'u32'],
-      restart_count: [4, 'u32'],
-      answered: [8, 'u64'],
-      passed: [16, 'u64'],
-      sent_echo: [24, 'u64'],
-      sent_errind: [32, 'u64'],
-      sent_extnotify: [40, 'u64'],
+      id: [16, 'u64'],
+      port: [24, 'u16'],
+      kind: [26, 'u8'],
+      form: [27, 'u8'],
+      scope: [28, 'u32'],
     },
   },
   drop_key: {
-    size: 32,
+    size: 40,
     fields: {
-      id: [0, 'u64'],
-      local: [8, 'u8[16]'],
-      ifindex: [24, 'u32'],
-      reason: [28, 'u32'],
+      of: [0, 'rx_key'],
+      ifindex: [32, 'u32'],
+      reason: [36, 'u32'],
     },
   },
   drop_count: {
@@ -571,7 +671,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       tos: [48, 'u8'],
       ttl: [49, 'u8'],
       ext_len: [50, 'u8'],
-      pad: [51, 'u8'],
+      kind: [51, 'u8'],
       ext: [52, 'u8[4]'],
     },
   },
@@ -599,6 +699,67 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       ifindex: [4, 'u32'],
       version: [8, 'u32'],
       addr: [12, 'u8[16]'],
+    },
+  },
+  config: {
+    size: 16408,
+    fields: {
+      epoch: [0, 'u32'],
+      shim_out: [4, 'u32'],
+      shim_in: [8, 'u32'],
+      shim_used: [12, 'u32'],
+      ports: [16, 'u64[1024]'],
+      tunnel_ports: [8208, 'u64[1024]'],
+      kinds: [16400, 'u32'],
+      pad: [16404, 'u32'],
+    },
+  },
+  link_config: {
+    size: 16,
+    fields: {
+      flags: [0, 'u32'],
+      mtu: [4, 'u32'],
+      slots: [8, 'u64'],
+    },
+  },
+  link_state: {
+    size: 200,
+    fields: {
+      config: [0, 'link_config'],
+      icmp_sent: [16, 'u64'],
+      fallback: [24, 'tx_session'],
+    },
+  },
+  endpoint_key: {
+    size: 20,
+    fields: {
+      local: [0, 'u8[16]'],
+      port: [16, 'u16'],
+      kind: [18, 'u8'],
+      pad: [19, 'u8'],
+    },
+  },
+  endpoint: {
+    size: 48,
+    fields: {
+      flags: [0, 'u32'],
+      restart_count: [4, 'u32'],
+      answered: [8, 'u64'],
+      passed: [16, 'u64'],
+      sent_echo: [24, 'u64'],
+      sent_errind: [32, 'u64'],
+      sent_extnotify: [40, 'u64'],
+    },
+  },
+  head: {
+    size: 60,
+    fields: {
+      words: [0, 'be32[6]'],
+      front: [24, 'be32[5]'],
+      sublayer: [44, 'be32'],
+      len: [48, 'u32'],
+      more: [52, 'u32'],
+      room: [56, 'u32'],
     },
   },
   bpf_spin_lock: {
@@ -635,11 +796,11 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       total: [58, 'u16'],
       head: [60, 'u16'],
       next_at: [62, 'u16'],
-      port: [64, 'u16'],
-      next: [66, 'u8'],
-      ecn: [67, 'u8'],
-      state: [68, 'u8'],
-      pad: [69, 'u8[3]'],
+      next: [64, 'u8'],
+      ecn: [65, 'u8'],
+      state: [66, 'u8'],
+      pad: [67, 'u8'],
+      endpoint: [68, 'u32'],
       piece: [72, 'piece[64]'],
     },
   },
@@ -654,7 +815,6 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     size: 70152,
     fields: {
       lock: [0, 'bpf_spin_lock'],
-      zero: [4, 'u32'],
       held: [8, 'datagram[64]'],
       foreign: [21000, 'foreign[1024]'],
     },
@@ -666,19 +826,48 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       octets: [256, 'u8[32768]'],
     },
   },
-  link_config: {
-    size: 8,
+  address: {
+    size: 16,
     fields: {
-      flags: [0, 'u32'],
-      mtu: [4, 'u32'],
+      octets: [0, 'u8[16]'],
     },
   },
-  link_state: {
-    size: 192,
+  trip: {
+    size: 24,
     fields: {
-      config: [0, 'link_config'],
-      icmp_sent: [8, 'u64'],
-      fallback: [16, 'tx_session'],
+      ifindex: [0, 'u32'],
+      packets: [4, 'u32'],
+      bytes: [8, 'u64'],
+      in_shim: [16, 'u8'],
+      cut: [17, 'u8'],
+      slot: [18, 'u8'],
+    },
+  },
+  inner: {
+    size: 32,
+    fields: {
+      total: [0, 'u32'],
+      segment: [4, 'u32'],
+      headers: [8, 'u32'],
+      l4: [12, 'u32'],
+      sum: [16, 'u32'],
+      version: [20, 'u8'],
+      protocol: [21, 'u8'],
+      simple: [22, 'u8'],
+      sums_to_zero: [23, 'u8'],
+      fragment: [24, 'u8'],
+      dont_fragment: [25, 'u8'],
+      tos: [26, 'u8'],
+      ttl: [27, 'u8'],
+      front: [28, 'u8'],
+    },
+  },
+  work: {
+    size: 96,
+    fields: {
+      trip: [0, 'trip'],
+      inner: [24, 'inner'],
+      key: [56, 'u8[36]'],
     },
   },
   link_words: {
@@ -699,15 +888,24 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       restart_count: [172, 'u32'],
     },
   },
-  rx_key: {
-    size: 32,
+  pair_key: {
+    size: 36,
     fields: {
-      local: [0, 'u8[16]'],
-      id: [16, 'u64'],
-      port: [24, 'u16'],
-      kind: [26, 'u8'],
-      pad: [27, 'u8'],
-      scope: [28, 'u32'],
+      ifindex: [0, 'u32'],
+      from: [4, 'u8[16]'],
+      to: [20, 'u8[16]'],
+    },
+  },
+  detail: {
+    size: 276,
+    fields: {
+      macs: [0, 'u8[12]'],
+      cookie_len: [12, 'u8'],
+      head_len: [13, 'u8'],
+      critical: [14, 'u8'],
+      pad: [15, 'u8'],
+      cookie: [16, 'u8[8]'],
+      head: [24, 'u8[252]'],
     },
   },
   rx_config: {
@@ -784,12 +982,6 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       extnotifies: [48, 'u64'],
     },
   },
-  address: {
-    size: 16,
-    fields: {
-      octets: [0, 'u8[16]'],
-    },
-  },
   label: {
     size: 64,
     fields: {
@@ -800,6 +992,21 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     size: 4,
     fields: {
       off: [0, 'u32'],
+    },
+  },
+  fdb_key: {
+    size: 12,
+    fields: {
+      ifindex: [0, 'u32'],
+      mac: [4, 'u8[6]'],
+      pad: [10, 'u16'],
+    },
+  },
+  fdb: {
+    size: 8,
+    fields: {
+      slot: [0, 'u32'],
+      seen: [4, 'u32'],
     },
   },
   pending: {
@@ -822,7 +1029,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     },
   },
   control: {
-    size: 264,
+    size: 304,
     fields: {
       what: [0, 'u32'],
       local_dev: [4, 'u32'],
@@ -830,37 +1037,43 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       route_mtu: [28, 'u16'],
       pad: [30, 'u16'],
       prefix_key: [32, 'prefix_key'],
-      rx_key: [64, 'rx_key'],
-      tx: [96, 'tx_config'],
-      rx: [152, 'rx_config'],
-      link: [212, 'link_config'],
-      peer_key: [220, 'peer_key'],
-      sessions: [252, 's32'],
-      pad2: [256, 'u32'],
+      pair_key: [60, 'pair_key'],
+      rx_key: [96, 'rx_key'],
+      tx: [128, 'tx_config'],
+      rx: [184, 'rx_config'],
+      link: [248, 'link_config'],
+      peer_key: [264, 'peer_key'],
+      sessions: [296, 's32'],
+      pad2: [300, 'u32'],
     },
   },
 };
 
 export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   scratch: { type: 6, key: 'u32', value: 'scratch' },
-  config: { type: 2, key: 'u32', value: 'config' },
-  endpoints: { type: 1, key: 'endpoint_key', value: 'endpoint' },
   drops: { type: 5, key: 'drop_key', value: 'drop_count' },
   tx: { type: 1, key: 'tx_key', value: 'tx_session' },
   tx_prefix: { type: 11, key: 'prefix_key', value: 'tx_session' },
+  config: { type: 2, key: 'u32', value: 'config' },
+  links: { type: 1, key: 'u32', value: 'link_state' },
+  devices: { type: 25, key: 'u32', value: 'u32' },
+  endpoints: { type: 1, key: 'endpoint_key', value: 'endpoint' },
+  heads: { type: 6, key: 'u32', value: 'head' },
   datagrams: { type: 2, key: 'u32', value: 'datagrams' },
   pieces: { type: 2, key: 'u32', value: 'pieces' },
-  devices: { type: 25, key: 'u32', value: 'u32' },
-  links: { type: 1, key: 'u32', value: 'link_state' },
+  locals: { type: 1, key: 'address', value: 'u32' },
+  works: { type: 6, key: 'u32', value: 'work' },
   link_words: { type: 1, key: 'u32', value: 'link_words' },
+  tx_pair: { type: 1, key: 'pair_key', value: 'tx_session' },
+  details: { type: 1, key: 'rx_key', value: 'detail' },
   rx: { type: 1, key: 'rx_key', value: 'rx_session' },
   carried: { type: 1, key: 'rx_key', value: 'drop_count' },
   remotes: { type: 1, key: 'remote_key', value: 'remote' },
   peers: { type: 1, key: 'peer_key', value: 'peer' },
-  locals: { type: 1, key: 'address', value: 'u32' },
   inner_ends: { type: 1, key: 'u32', value: 'u32' },
   labels: { type: 1, key: 'rx_key', value: 'label' },
   underlays: { type: 1, key: 'u32', value: 'underlay' },
+  fdb: { type: 9, key: 'fdb_key', value: 'fdb' },
   pending: { type: 2, key: 'u32', value: 'pending' },
   limits: { type: 2, key: 'u32', value: 'bucket' },
   unswept: { type: 2, key: 'u32', value: 'u32' },

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { kind, link_flag, type Structs, structs, tx_flag } from './layout.gen';
-import type { OpenMaps, RawEntry } from './maps';
+import { decode } from './codec';
+import { keyOf, keyText, partsText } from './key';
+import { kind, link_flag, type Structs, structs } from './layout.gen';
+import type { MapHandle, OpenMaps, RawEntry } from './maps';
 import { offsetOf } from './offset';
-import type { Place } from './places';
+import { isSlotAt, linkOfEntry, type Place, SHARED_PLACES } from './places';
 
 /**
  * What is told of a send half without decoding it, as there may be very many: texts, equal where keys are. Addresses stand
@@ -15,11 +17,15 @@ export type Outline = {
   readonly place: () => Place;
   /** The receive key. */
   readonly session: string;
-  /** The key in `remotes`, and the id there. */
-  readonly remote: string;
+  /** GTP: the key in `remotes`, and the id there. */
+  readonly remote: string | undefined;
   readonly own: bigint;
-  /** The key in `peers`. */
+  /** The far end: the key in `peers`, where it has one. */
   readonly peer: string;
+  /** enum kind, enum tx_flag */
+  readonly kind: number;
+  readonly flags: number;
+  readonly isSlot: boolean;
 };
 
 /** Every send half, also those that the flags of their link hide. */
@@ -28,24 +34,27 @@ export function* outlines(maps: OpenMaps): Generator<Outline> {
     const ifindex = keys.readUInt32LE(key);
     const place = (): Place => ({ in: 'fallback', ifindex });
     if (!(values.readUInt32LE(value + LINK_FLAGS) & link_flag.default)) continue;
-    yield { in: 'fallback', ifindex, place, ...outline(values, value + FALLBACK) };
+    yield { in: 'fallback', ifindex, place, isSlot: false, ...outline(values, value + FALLBACK) };
   }
-  for (const entry of maps.tx.scan()) {
-    const ifindex = entry.keys.readUInt32LE(entry.key + TX_KEY_IFINDEX);
-    const place = (): Place => ({ in: 'tx', key: maps.tx.decode(entry)[0] });
-    yield { in: 'tx', ifindex, place, ...outline(entry.values, entry.value) };
-  }
-  for (const entry of maps.tx_prefix.scan()) {
-    const ifindex = entry.keys.readUInt32LE(entry.key + PREFIX_KEY_IFINDEX);
-    const place = (): Place => ({ in: 'tx_prefix', key: maps.tx_prefix.decode(entry)[0] });
-    yield { in: 'tx_prefix', ifindex, place, ...outline(entry.values, entry.value) };
+  for (const name of SHARED_PLACES) {
+    const map = maps[name] as MapHandle<unknown, unknown>;
+    for (const entry of map.scan()) {
+      const place = (): Place => ({ in: name, key: map.decode(entry)[0] }) as Place;
+      const isSlot = name === 'tx' && isSlotAt(entry);
+      yield { in: name, ifindex: linkOfEntry(name, entry), place, isSlot, ...outline(entry.values, entry.value) };
+    }
   }
 }
 
 /** The receive key of an entry of `rx`, as in an outline. */
 export function receivedText({ keys, key }: RawEntry): string {
-  const id = keys.readBigUInt64LE(key + RX_KEY.id);
-  return text(address(keys, key + RX_KEY.local), id, keys.readUInt16LE(key + RX_KEY.port), keys[key + RX_KEY.kind]);
+  return partsText(address(keys, key + RX_KEY.local), {
+    id: keys.readBigUInt64LE(key + RX_KEY.id),
+    port: keys.readUInt16LE(key + RX_KEY.port),
+    kind: keys.readUInt8(key + RX_KEY.kind),
+    form: keys.readUInt8(key + RX_KEY.form),
+    scope: keys.readUInt32LE(key + RX_KEY.scope),
+  });
 }
 
 /** The peer that an entry of `rx` has, as in an outline. */
@@ -89,25 +98,36 @@ export function peerOf(peer: string): Structs['peer_key'] {
   return { local: octets(peer.slice(0, 16)), remote: octets(peer.slice(16, 32)) };
 }
 
-function outline(values: Buffer, at: number): Pick<Outline, 'session' | 'remote' | 'own' | 'peer'> {
+/** Whether sessions of a kind are known by the far end that Error Indications name. */
+export function hasRemote(of: number): boolean {
+  return of === kind.gtp || of === kind.gtp0;
+}
+
+/** Whether sessions of a kind are counted in `peers`: all that have a remote. */
+export function hasPeer(of: number): boolean {
+  return of !== kind.vlan;
+}
+
+function outline(values: Buffer, at: number): Omit<Outline, 'in' | 'ifindex' | 'place' | 'isSlot'> {
   const half = values.readUInt32LE(at + TX.active) & 1;
   const config = at + TX.config + half * structs.tx_config.size;
   const local = address(values, config + CONFIG.local);
   const peer = local + address(values, config + CONFIG.remote);
+  const of = values.readUInt8(config + CONFIG.kind);
+  const flags = values.readUInt32LE(config + CONFIG.flags);
+  if (!hasRemote(of)) {
+    const key = keyOf(decode('tx_config', values, config));
+    return { session: keyText(key), remote: undefined, own: key.id, peer, kind: of, flags };
+  }
   const port = values.readUInt16LE(config + CONFIG.dport);
   const teid = BigInt(values.readUInt32BE(config + CONFIG.teid));
   const low = BigInt(values.readUInt32LE(config + CONFIG.local_teid));
-  if (!(values.readUInt32LE(config + CONFIG.flags) & tx_flag.v0)) {
-    const session = text(local, low, port, kind.gtp);
-    return { session, remote: text(peer, teid, port, kind.gtp), own: low, peer };
-  }
   const tid = (teid << 32n) | low;
-  const session = text(local, tid, port, kind.gtp0);
-  return { session, remote: text(peer, tid, port, kind.gtp0), own: tid, peer };
+  const [own, theirs] = of === kind.gtp0 ? [tid, tid] : [low, teid];
+  const session = partsText(local, { id: own, port, kind: of, form: 0, scope: 0 });
+  return { session, remote: text(peer, theirs, port, of), own, peer, kind: of, flags };
 }
 
-const TX_KEY_IFINDEX = offsetOf('tx_key', 'ifindex');
-const PREFIX_KEY_IFINDEX = offsetOf('prefix_key', 'ifindex');
 const LINK_FLAGS = offsetOf('link_state', 'config') + offsetOf('link_config', 'flags');
 const FALLBACK = offsetOf('link_state', 'fallback');
 const TX = { active: offsetOf('tx_session', 'active'), config: offsetOf('tx_session', 'config') } as const;
@@ -117,6 +137,7 @@ const CONFIG = {
   teid: offsetOf('tx_config', 'teid'),
   local_teid: offsetOf('tx_config', 'local_teid'),
   dport: offsetOf('tx_config', 'dport'),
+  kind: offsetOf('tx_config', 'kind'),
   flags: offsetOf('tx_config', 'flags'),
 } as const;
 const RX_KEY = {
@@ -124,6 +145,8 @@ const RX_KEY = {
   id: offsetOf('rx_key', 'id'),
   port: offsetOf('rx_key', 'port'),
   kind: offsetOf('rx_key', 'kind'),
+  form: offsetOf('rx_key', 'form'),
+  scope: offsetOf('rx_key', 'scope'),
 } as const;
 const RX = {
   active: offsetOf('rx_session', 'active'),

@@ -9,7 +9,7 @@ import { outlines, remoteOf } from './outline';
 export function recountRemotes(maps: OpenMaps, remotes: Iterable<string>): void {
   const senders = new Map([...remotes].map((remote) => [remote, new Set<bigint>()]));
   if (senders.size === 0) return;
-  for (const { remote, own } of outlines(maps)) senders.get(remote)?.add(own);
+  for (const { remote, own } of outlines(maps)) if (remote !== undefined) senders.get(remote)?.add(own);
   for (const [remote, ids] of senders) {
     const key = remoteOf(remote);
     const was = maps.remotes.get(key)?.id;

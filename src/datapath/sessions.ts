@@ -3,7 +3,8 @@ import type { Undo } from '../undo';
 import { zero } from './codec';
 import { type Control, control } from './control';
 import { forgetDrops } from './drops';
-import { kind, rx_flag, type Structs, session_state, tx_flag } from './layout.gen';
+import { keyOf, keyText, ownNumber } from './key';
+import { rx_flag, type Structs, session_state, tx_flag } from './layout.gen';
 import type { OpenMaps } from './maps';
 import {
   activeTx,
@@ -17,6 +18,8 @@ import {
   removePlace,
   type Sending,
   sendHalves,
+  slotOf,
+  slotPlace,
 } from './places';
 
 type RxKey = Structs['rx_key'];
@@ -36,12 +39,19 @@ export type Stored = {
   readonly tx: TxSession;
   readonly txConfig: TxConfig;
   readonly places: readonly Place[];
+  /** What stands beside it in `details`. */
+  readonly detail: Structs['detail'] | undefined;
   /** Sent through all places, those the session has no more included. */
   readonly encap: Count;
 };
 
 /** What makes a session: both halves, and where the send half goes. */
-export type Wanted = Sending & { readonly key: RxKey; readonly rx: RxConfig; readonly places: readonly Place[] };
+export type Wanted = Sending & {
+  readonly key: RxKey;
+  readonly rx: RxConfig;
+  readonly detail: Structs['detail'] | undefined;
+  readonly places: readonly Place[];
+};
 
 /**
  * All sessions, or those of one link. Those of which only one half is there, or that an Error Indication has ended, are
@@ -66,7 +76,7 @@ export function readSession(maps: OpenMaps, key: RxKey, ended?: 'ended'): Stored
   if (rx === undefined) return undefined;
   const { ifindex } = activeRx(rx);
   const quick = quickPlaces(maps, activeRx(rx));
-  const places = (quick ?? [...sendHalves(maps, ifindex, lowHalf(key.id))]).filter(
+  const places = (quick ?? [...sendHalves(maps, ifindex, ownNumber(key))]).filter(
     ([, tx]) => keyText(keyOf(activeTx(tx))) === keyText(key),
   );
   return assemble(
@@ -77,11 +87,12 @@ export function readSession(maps: OpenMaps, key: RxKey, ended?: 'ended'): Stored
   )[0];
 }
 
-/** Writes a session that must not exist: the receive half first, so that an answer finds its way. */
+/** Writes a session that must not exist: what stands beside it, then the receive half, so that an answer finds its way. */
 export function addSession(maps: OpenMaps, run: Control, wanted: Wanted, undo: Undo): void {
   const rx = { ...zero('rx_session'), qfi: NONE_SEEN, ppi: NONE_SEEN, config: [wanted.rx, wanted.rx] as const };
+  undo(() => void forgetReceived(maps, wanted.key));
+  if (wanted.detail !== undefined) maps.details.put(wanted.key, wanted.detail);
   maps.rx.put(wanted.key, rx, 'noexist');
-  undo(() => void maps.rx.delete(wanted.key));
   for (const place of wanted.places) addPlace(maps, run, place, wanted, undo);
 }
 
@@ -93,6 +104,7 @@ export function changeSession(maps: OpenMaps, run: Control, was: Stored, wanted:
   const fresh = wanted.places.filter((place) => !was.places.some((other) => isSame(place, other)));
   const write = (rx: RxConfig): void => control(run, { what: 'rx', rx_key: wanted.key, rx });
   const isAtOnce = kept.length + gone.length + fresh.length === 1;
+  if (wanted.detail !== undefined) maps.details.put(wanted.key, wanted.detail);
   write(isAtOnce ? wanted.rx : { ...wanted.rx, flags: flagsAmid(was.rxConfig.flags, wanted.rx.flags) });
   undo(() => write(was.rxConfig));
   for (const place of fresh) addPlace(maps, run, place, wanted, undo);
@@ -102,6 +114,7 @@ export function changeSession(maps: OpenMaps, run: Control, was: Stored, wanted:
   }
   for (const place of gone) carry(maps, wanted.key, removePlace(maps, run, place));
   if (!isAtOnce) write(wanted.rx);
+  if (wanted.detail === undefined) maps.details.delete(wanted.key);
 }
 
 // Amid a change of several places all of them are of the session, also to who comes when this was killed; and antispoof,
@@ -110,19 +123,25 @@ function flagsAmid(was: number, wanted: number): number {
   return (wanted & (was | ~rx_flag.antispoof)) | rx_flag.many;
 }
 
-/** Removes a session, the send half first, and what was counted about it; `between` the halves nothing is sent any more. */
+/**
+ * Removes a session, the send half first, the slot as its last place, and what was counted about it; `between` the halves
+ * nothing is sent any more.
+ */
 export function removeSession(maps: OpenMaps, run: Control, was: Stored, between?: () => void): void {
-  for (const place of was.places) removePlace(maps, run, place);
+  const isSlot = (place: Place): number => (slotOf(place) === undefined ? 0 : 1);
+  for (const place of [...was.places].sort((a, b) => isSlot(a) - isSlot(b))) removePlace(maps, run, place);
   between?.();
   forgetReceived(maps, was.key);
-  forgetDrops(maps, { id: was.key.id, local: was.key.local, ifindex: was.rxConfig.ifindex });
+  forgetDrops(maps, { of: was.key, ifindex: was.rxConfig.ifindex });
 }
 
 /** Removes the receive half of a session and what stands beside it. False if there was none. */
 export function forgetReceived(maps: OpenMaps, key: RxKey): boolean {
   maps.labels.delete(key);
   maps.carried.delete(key);
-  return maps.rx.delete(key);
+  const wasThere = maps.rx.delete(key);
+  maps.details.delete(key);
+  return wasThere;
 }
 
 /** The configuration of a receive half that is in force. */
@@ -130,17 +149,19 @@ export function activeRx(rx: RxSession): RxConfig {
   return rx.config[rx.active & 1 ? 1 : 0];
 }
 
+/** The slot of a session of a link of frames. */
+export function slotIn({ flags, flow }: RxConfig): number | undefined {
+  return flags & rx_flag.frames && flow > 0 ? flow - 1 : undefined;
+}
+
+/** Whether a session with these halves has an entry in `details`. */
+export function hasDetail(tx: Pick<TxConfig, 'flags'>, rx: Pick<RxConfig, 'flags'>): boolean {
+  return (tx.flags & tx_flag.detail) !== 0 || (rx.flags & rx_flag.cookie) !== 0;
+}
+
 /** How a session sends. */
 export function sendingOf({ txConfig, tx }: Stored): Sending {
   return { tx: txConfig, localDev: tx.local_dev, routeMtu: tx.route_mtu };
-}
-
-/** The receive key of the session that a send half belongs to. */
-export function keyOf({ local, teid, local_teid, dport, flags }: TxConfig): RxKey {
-  const low = BigInt(local_teid);
-  return flags & tx_flag.v0
-    ? { ...zero('rx_key'), local, id: (BigInt(teid) << 32n) | low, port: dport, kind: kind.gtp0 }
-    : { ...zero('rx_key'), local, id: low, port: dport, kind: kind.gtp };
 }
 
 /** Whether an entry of tx belongs to the session of a receive key. */
@@ -168,7 +189,13 @@ function assemble(maps: OpenMaps, places: readonly Place[], txs: readonly TxSess
   const carried = maps.carried.get(key) ?? zero('drop_count');
   const sum = (field: 'packets' | 'bytes'): bigint => txs.reduce((all, each) => all + each[field], carried[field]);
   const encap = { packets: sum('packets'), bytes: sum('bytes') };
-  return [{ key, rx, rxConfig: activeRx(rx), tx, txConfig, places, encap }];
+  return [
+    { key, rx, rxConfig: activeRx(rx), tx, txConfig, places, encap, detail: detailOf(maps, txConfig, activeRx(rx)) },
+  ];
+}
+
+function detailOf(maps: OpenMaps, tx: TxConfig, rx: RxConfig): Structs['detail'] | undefined {
+  return hasDetail(tx, rx) ? maps.details.get(keyOf(tx)) : undefined;
 }
 
 function quickPlaces(maps: OpenMaps, rx: RxConfig): [Place, TxSession][] | undefined {
@@ -179,22 +206,16 @@ function quickPlaces(maps: OpenMaps, rx: RxConfig): [Place, TxSession][] | undef
   });
 }
 
-// At most one IPv4 and one IPv6 prefix, without `many`: they stand in the receive half.
+// At most one IPv4 and one IPv6 prefix, without `many`, and a slot: they stand in the receive half.
 function onlyPlaces(rx: RxConfig): Place[] {
-  if (rx.ue4_len === NO_ADDRESS && rx.ue6_len === NO_ADDRESS) return [{ in: 'fallback', ifindex: rx.ifindex }];
+  const slot = slotIn(rx);
+  const isFallback = rx.ue4_len === NO_ADDRESS && rx.ue6_len === NO_ADDRESS && slot === undefined;
+  if (isFallback) return [{ in: 'fallback', ifindex: rx.ifindex }];
   const v4 = new Uint8Array(16).fill(0xff, 10, 12);
   v4.set(rx.ue4, 12);
   return [
     ...(rx.ue4_len === NO_ADDRESS ? [] : [placeOf(rx.ifindex, v4, rx.ue4_len + MAPPED_BITS)]),
     ...(rx.ue6_len === NO_ADDRESS ? [] : [placeOf(rx.ifindex, rx.ue6, rx.ue6_len)]),
+    ...(slot === undefined ? [] : [slotPlace(rx.ifindex, slot)]),
   ];
-}
-
-function keyText({ local, id, port, kind }: RxKey): string {
-  return `${Buffer.from(local).toString('hex')} ${id} ${port} ${kind}`;
-}
-
-// What stands as local_teid in the send half: of a TID the lower half.
-function lowHalf(id: bigint): number {
-  return Number(id & 0xffffffffn);
 }

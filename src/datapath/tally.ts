@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
+import { forgetLearned } from './fdb';
 import { drop_reason, link_flag, rx_flag, type Structs, session_state, structs } from './layout.gen';
-import { type OpenMaps, type RawEntry, total } from './maps';
+import { type MapHandle, type OpenMaps, type RawEntry, total } from './maps';
 import { offsetOf } from './offset';
-import { remoteKeyText } from './outline';
+import { hasPeer, remoteKeyText } from './outline';
+import { linkOfEntry, SHARED_PLACES } from './places';
 import { recountRemotes } from './remotes';
 import { activeRx, type Count, forgetReceived } from './sessions';
 
@@ -28,8 +30,9 @@ export function tallyLinks(maps: OpenMaps): Map<number, Tally> {
   for (const [ifindex, { config, fallback }] of maps.links.entries()) {
     if (config.flags & link_flag.default) add(of(ifindex).encap, fallback);
   }
-  for (const entry of maps.tx.scan()) addAt(of(linkOf(entry, TX_KEY)).encap, entry, TX);
-  for (const entry of maps.tx_prefix.scan()) addAt(of(linkOf(entry, PREFIX_KEY)).encap, entry, TX);
+  for (const name of SHARED_PLACES) {
+    for (const entry of maps[name].scan()) addAt(of(linkOfEntry(name, entry)).encap, entry, TX);
+  }
   for (const entry of maps.rx.scan()) {
     const { decap, received } = of(linkOfRx(entry));
     addAt(decap, entry, RX);
@@ -102,24 +105,26 @@ export function usesOf(maps: OpenMaps): Uses {
   for (const [, { config, fallback }] of maps.links.entries()) {
     if (config.flags & link_flag.default) localDevs.add(fallback.local_dev);
   }
-  for (const { values, value } of maps.tx.scan()) localDevs.add(values.readUInt32LE(value + TX_LOCAL_DEV));
-  for (const { values, value } of maps.tx_prefix.scan()) localDevs.add(values.readUInt32LE(value + TX_LOCAL_DEV));
+  for (const name of SHARED_PLACES) {
+    for (const { values, value } of maps[name].scan()) localDevs.add(values.readUInt32LE(value + TX_LOCAL_DEV));
+  }
   localDevs.delete(0);
   return { receivers: receiversOf(maps), localDevs };
 }
 
 /**
- * Removes everything that the maps hold of the sessions of some links, labels, far ends and drops included. Gives how many
+ * Removes everything that the maps hold of the sessions of some links, labels, far ends, drops and learned MACs included. Gives how many
  * sessions went of each peer.
  */
 export function dropSessions(maps: OpenMaps, gone: ReadonlySet<number>): [Structs['peer_key'], number][] {
-  for (const entry of maps.tx.scan()) {
-    if (gone.has(linkOf(entry, TX_KEY))) maps.tx.delete(maps.tx.decode(entry)[0]);
+  for (const name of SHARED_PLACES) {
+    const map = maps[name] as MapHandle<unknown, unknown>;
+    // A trie is walked from key to key, so none may go meanwhile.
+    const entries = name === 'tx_prefix' ? [...map.scan()] : map.scan();
+    for (const entry of entries) if (gone.has(linkOfEntry(name, entry))) map.delete(map.decode(entry)[0]);
   }
-  // A trie is walked from key to key, so none may go meanwhile.
-  const prefixes = [...maps.tx_prefix.scan()].filter((entry) => gone.has(linkOf(entry, PREFIX_KEY)));
-  for (const entry of prefixes) maps.tx_prefix.delete(maps.tx_prefix.decode(entry)[0]);
   const peers = dropReceived(maps, gone);
+  forgetLearned(maps, (ifindex) => gone.has(ifindex));
   for (const [key] of maps.drops.entries()) if (gone.has(key.ifindex)) maps.drops.delete(key);
   return peers;
 }
@@ -133,7 +138,7 @@ function dropReceived(maps: OpenMaps, gone: ReadonlySet<number>): [Structs['peer
     const peer = { local: key.local, remote: activeRx(rx).remote };
     const id = Buffer.concat([peer.local, peer.remote]).toString('latin1');
     received.add(ownerText(key, key.id));
-    peers.set(id, [peer, (peers.get(id)?.[1] ?? 0) + 1]);
+    if (hasPeer(key.kind)) peers.set(id, [peer, (peers.get(id)?.[1] ?? 0) + 1]);
     forgetReceived(maps, key);
   }
   if (received.size > 0) dropRemotes(maps, received);
@@ -176,8 +181,6 @@ function addAt(sum: Sum, { values, value }: RawEntry, [packets, bytes]: readonly
   add(sum, { packets: values.readBigUInt64LE(value + packets), bytes: values.readBigUInt64LE(value + bytes) });
 }
 
-const TX_KEY = offsetOf('tx_key', 'ifindex');
-const PREFIX_KEY = offsetOf('prefix_key', 'ifindex');
 const TX = [offsetOf('tx_session', 'packets'), offsetOf('tx_session', 'bytes')] as const;
 const RX = [offsetOf('rx_session', 'packets'), offsetOf('rx_session', 'bytes')] as const;
 const END_MARKERS = offsetOf('rx_session', 'end_markers');
@@ -192,10 +195,6 @@ const TX_LOCAL_DEV = offsetOf('tx_session', 'local_dev');
 const RX_ACTIVE = offsetOf('rx_session', 'active');
 const RX_LINK = offsetOf('rx_session', 'config') + offsetOf('rx_config', 'ifindex');
 const RX_FLAGS = offsetOf('rx_session', 'config') + offsetOf('rx_config', 'flags');
-
-function linkOf({ keys, key }: RawEntry, at: number): number {
-  return keys.readUInt32LE(key + at);
-}
 
 function linkOfRx(entry: RawEntry): number {
   return activeWord(entry, RX_LINK);

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
 import type { Address, Prefix } from '../values';
 
+/** What stands for the addresses of a kind without any. */
+export const NOBODY: Address = { family: 4, bytes: new Uint8Array(4) };
+
+/** Whether an address is all zeros. */
+export function isNobody({ bytes }: Address): boolean {
+  return bytes.every((octet) => octet === 0);
+}
+
 /** An address as maps hold it: 16 octets in network order, IPv4 as ::ffff:a.b.c.d. */
 export function toMapped(address: Address): Uint8Array {
   const bytes = new Uint8Array(16);

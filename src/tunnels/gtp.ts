@@ -1,210 +1,93 @@
 // SPDX-License-Identifier: MIT
-import { rx_flag, type Structs, tx_flag } from '../datapath/layout.gen';
+import { kind, rx_flag, tx_flag } from '../datapath/layout.gen';
 import { UsageError } from '../errors';
-import { type Address, address as addressKind, type Prefix } from '../values';
-import { fromMapped, hex, isHost, mappedLength, toMapped } from './address';
-import { inherited, on, pick } from './flags';
-import { fixedPort, loadId, portOf, type SessionId, storeId } from './id';
+import { PORTS } from '../grammar';
+import { teid as teidKind, tid as tidKind } from '../values';
+import { on, pick } from './flags';
+import { type Held, type OwnWords, type Part, portOn, type Received, type Sent, type Tunnel } from './tunnel';
+import type { GtpId, LinkWords, ReceiveId, Role, SessionWords, TxConfig } from './words';
 
-export type TxConfig = Structs['tx_config'];
-export type RxConfig = Structs['rx_config'];
+/** GTP-U's own port (TS 29.281, 4.4.2). */
+export const GTPU_PORT = PORTS.gtp;
 
-export type Role = 'ggsn' | 'sgsn';
-export type SourcePort = 'fixed' | 'hash' | number;
-export type Inherit = 'inherit' | number;
+/** The port of GTP version 0 (GSM 09.60, 11.1.3). */
+export const GTP0_PORT = 3386;
 
-/** What every session of a link shares unless its own words say otherwise. */
-export type LinkWords = {
-  readonly local: Address;
-  readonly port: number;
-  readonly role: Role;
-  readonly srcport: SourcePort;
-  readonly ttl: Inherit;
-  readonly tos: Inherit;
-  /** undefined: on over IPv6, off over IPv4. */
-  readonly udpcsum: boolean | undefined;
-  readonly df: 'set' | 'unset' | 'inherit';
-  readonly gso: 'auto' | 'split' | 'keep';
-  readonly deliver: 'auto' | 'bulk' | 'small';
-  readonly hairpin: boolean;
-  readonly errind_action: 'none' | 'mark' | 'del';
+/** The outer port of a version's packets: that of the link, unless that is the one of version 1 alone. */
+export function portOf(version: 0 | 1, linkPort: number): number {
+  return version === 0 && linkPort === GTPU_PORT ? GTP0_PORT : linkPort;
+}
+
+/** The port of GTP on a link. */
+export function gtpPort(link: Pick<LinkWords, 'type' | 'port'>, version: 0 | 1): number {
+  return portOf(version, portOn(link, 'gtp', GTPU_PORT));
+}
+
+/** GTP-U, versions 1 and 0. */
+export const gtp: Tunnel<GtpId> = {
+  protocols: { [kind.gtp]: 17, [kind.gtp0]: 17 },
+  endpoint: kind.gtp,
+  remoteKey: false,
+  payload: undefined,
+  fixedPort: (of) => (of === kind.gtp0 ? GTP0_PORT : GTPU_PORT),
+  plain: { kind: kind.gtp, flags: 0, ext_len: 0 },
+  send,
+  receive,
+  idOf,
+  load,
+  header,
+  format: (id) => (id.type === 'gtp' ? format(id) : ''),
 };
 
-/** One session as the user describes it; what is undefined follows the link. */
-export type SessionWords = {
-  readonly id: SessionId;
-  readonly remote: Address;
-  readonly local: Address;
-  readonly ue: readonly Prefix[];
-  readonly peer: 'any' | 'strict';
-  /** undefined: on as soon as `ue` is given. */
-  readonly antispoof: boolean | undefined;
-  readonly srcport: SourcePort | undefined;
-  readonly ttl: Inherit | undefined;
-  readonly tos: Inherit | undefined;
-  readonly udpcsum: boolean | undefined;
-  readonly qfi: number | undefined;
-  readonly rqi: boolean | undefined;
-  readonly ppi: number | undefined;
-  readonly psc: 'auto' | 'none' | 'dl' | 'ul';
-  /** Version 1 only: version 0 always numbers its packets (Z5). */
-  readonly seq: boolean;
-};
+type Words = SessionWords & { readonly id: GtpId };
+type GtpReceiveId = Extract<ReceiveId, { readonly type: 'gtp' }>;
 
-/** Where a link's packets are delivered. */
-export type Target = {
-  readonly ifindex: number;
-  readonly dmac: Uint8Array;
-  readonly smac: Uint8Array;
-  /** The inner end is in the namespace of the link itself. */
-  readonly here: boolean;
-};
-
-/** The GTP header of a session's packets: what it is called, and its octets. */
-export type Header = { readonly name: string; readonly octets: number };
-
-/** That of version 1 without anything optional. */
-export const PLAIN_HEADER: Header = { name: 'GTP-U', octets: 8 };
-
-/** The header that a session sends: anything optional brings four octets more for all of them (G2). */
-export function headerOf({ flags, ext_len }: Pick<TxConfig, 'flags' | 'ext_len'>): Header {
-  if (flags & tx_flag.v0) return { name: 'GTPv0', octets: 20 };
-  const optional = [...(flags & tx_flag.seq ? ['S'] : []), ...(ext_len > 0 ? ['QFI'] : [])];
-  return optional.length === 0 ? PLAIN_HEADER : { name: `GTP-U with ${optional.join(' and ')}`, octets: 12 + ext_len };
-}
-
-/** Octets that the tunnel adds in front of an inner packet, part by part. */
-export function overhead(family: 4 | 6, { name, octets }: Header): readonly (readonly [string, number])[] {
-  return [family === 4 ? ['IPv4', 20] : ['IPv6', 40], ['UDP', 8], [name, octets]];
-}
-
-/** The longest outer packet: the kernel makes no room in longer ones (PATH_MTU_MAX of bpf/path.h). Jumbo frames fit. */
-export const MAX_OUTER = 16000;
-
-/** The largest inner packet that a path of `mtu` octets takes. */
-export function innerMtu(mtu: number, family: 4 | 6, header: Header): number {
-  const whole = Math.min(mtu, MAX_OUTER);
-  return whole - overhead(family, header).reduce((sum, [, octets]) => sum + octets, 0);
-}
-
-/** IPv6 wants 1280 octets of every link (RFC 8200, 5); what a path does not take of them goes in outer fragments (X6). */
-export const IPV6_MIN_MTU = 1280;
-
-/** The arithmetic behind innerMtu in words: "1500 - 20 IPv4 - 8 UDP - 8 GTP-U = 1464". */
-export function mtuArithmetic(mtu: number, family: 4 | 6, header: Header): string {
-  const parts = overhead(family, header).map(([name, octets]) => `- ${octets} ${name}`);
-  return `${Math.min(mtu, MAX_OUTER)} ${parts.join(' ')} = ${innerMtu(mtu, family, header)}`;
-}
-
-/** What sending needs. Throws UsageError for words that contradict each other. */
-export function txConfig(link: LinkWords, words: SessionWords): TxConfig {
-  checkEnds(words.local, words.remote, 'remote');
-  const extension = words.id.version === 0 ? [] : container(link.role, words);
-  const { flow, ...id } = storeId(words.id);
-  const srcport = words.srcport ?? link.srcport;
-  const ttl = words.ttl ?? link.ttl;
-  const tos = words.tos ?? link.tos;
-  return {
-    local: toMapped(words.local),
-    remote: toMapped(words.remote),
-    ...id,
-    sport: typeof srcport === 'number' ? srcport : fixedPort(words.id.version),
-    dport: portOf(words.id.version, link.port),
-    flags: linkFlags(link, words) | ownFlags(words),
-    tos: tos === 'inherit' ? 0 : tos,
-    ttl: ttl === 'inherit' ? 0 : ttl,
-    ext_len: extension.length,
-    ext: Uint8Array.from({ length: 4 }, (_, i) => [...flow, ...extension][i] ?? 0),
-  };
-}
-
-/** Throws UsageError unless both are addresses of one host, of one family; `word` is what the far one is called. */
-export function checkEnds(local: Address | undefined, remote: Address, word: string): void {
-  if (local !== undefined && local.family !== remote.family) {
-    const [near, far] = [local, remote].map(addressKind.format);
-    throw new UsageError(`local ${near} and ${word} ${far} are of different address families`, {
-      hint: `give a local address of IPv${remote.family}`,
-    });
-  }
-  if (local !== undefined) checkUnicast('local', local);
-  checkUnicast(word, remote);
-}
-
-/** What receipt checks, and where it delivers. */
-export function rxConfig(link: LinkWords, words: SessionWords, target: Target): RxConfig {
-  const v4 = words.ue.filter((prefix) => prefix.address.family === 4);
-  const v6 = words.ue.filter((prefix) => prefix.address.family === 6);
-  const antispoof = words.antispoof ?? words.ue.length > 0;
-  return {
-    ifindex: target.ifindex,
-    dmac: target.dmac,
-    smac: target.smac,
-    remote: toMapped(words.remote),
-    flags:
-      on(words.peer === 'strict', rx_flag.strict) |
-      on(antispoof, rx_flag.antispoof) |
-      on(v4.length > 1 || v6.length > 1 || !words.ue.every(isHost), rx_flag.many) |
-      on(link.role === 'sgsn', rx_flag.sgsn) |
-      on(link.deliver === 'bulk', rx_flag.bulk) |
-      on(link.deliver === 'small', rx_flag.small) |
-      on(target.here, rx_flag.here) |
-      on(words.remote.family === 6 && !hasChecksum(link, words), rx_flag.zero_csum) |
-      on(link.errind_action === 'none', rx_flag.errind_none) |
-      on(link.errind_action === 'del', rx_flag.errind_del) |
-      on(words.antispoof !== undefined, rx_flag.own_antispoof),
-    ue4: v4[0]?.address.bytes ?? new Uint8Array(4),
-    ue4_len: v4[0]?.length ?? NO_ADDRESS,
-    ue6: v6[0]?.address.bytes ?? new Uint8Array(16),
-    ue6_len: v6[0]?.length ?? NO_ADDRESS,
-    flow: words.id.version === 0 ? words.id.flow : 0,
-  };
-}
-
-/** The words of a session from what the kernel holds: the inverse of txConfig and rxConfig. */
-export function sessionWords(tx: TxConfig, rx: RxConfig, ue: readonly Prefix[]): SessionWords {
-  return {
-    id: loadId(tx, rx.flow),
-    remote: fromMapped(tx.remote),
-    local: fromMapped(tx.local),
-    ue: sortPrefixes(ue),
-    peer: pick<SessionWords['peer']>(rx.flags, [[rx_flag.strict, 'strict']], 'any'),
-    antispoof: rx.flags & rx_flag.own_antispoof ? (rx.flags & rx_flag.antispoof) !== 0 : undefined,
-    ...ownWords(tx),
-    ...containerWords(tx),
-    seq: (tx.flags & (tx_flag.seq | tx_flag.v0)) === tx_flag.seq,
-  };
-}
-
-/** Prefixes in a stable order: IPv4 first, then by octets and length. */
-export function sortPrefixes(prefixes: readonly Prefix[]): readonly Prefix[] {
-  const key = (prefix: Prefix): string => `${hex(toMapped(prefix.address))}/${mappedLength(prefix)}`;
-  const family = (prefix: Prefix): number => prefix.address.family;
-  return [...prefixes].sort((a, b) => family(a) - family(b) || (key(a) < key(b) ? -1 : 1));
-}
-
-const NO_ADDRESS = 255;
 const DOWNLINK = 0;
 const UPLINK = 1;
 
-// A tunnel has two ends, each one host.
-function checkUnicast(word: string, address: Address): void {
-  const { family, bytes } = address;
-  const [first = 0] = bytes;
-  const isNobody = bytes.every((octet) => octet === 0);
-  const isMany = family === 4 ? first >= 224 : first === 0xff;
-  if (!isNobody && !isMany) return;
-  throw new UsageError(`${word}: expected the address of one host, got "${addressKind.format(address)}"`);
+function format(id: GtpReceiveId): string {
+  return id.version === 0 ? `tid ${tidKind.format(id.tid)}` : `local-teid ${teidKind.format(id.local_teid)}`;
 }
 
-// What was given for the session alone; the rest is the link's.
-function ownWords(tx: TxConfig): Pick<SessionWords, 'srcport' | 'ttl' | 'tos' | 'udpcsum'> {
-  const own = <T>(flag: number, value: T): T | undefined => (tx.flags & flag ? value : undefined);
-  return {
-    srcport: own(tx_flag.own_srcport, sourcePort(tx)),
-    ttl: own(tx_flag.own_ttl, inherited(tx.flags, tx_flag.ttl_inherit, tx.ttl)),
-    tos: own(tx_flag.own_tos, inherited(tx.flags, tx_flag.tos_inherit, tx.tos)),
-    udpcsum: own(tx_flag.own_csum, (tx.flags & tx_flag.csum) !== 0),
-  };
+// Of version 0 the TID stands in two halves; `ext` has the peer's flow label, then ours for links of frames, where the receive
+// half has no room for it.
+function send(link: LinkWords, words: Words): Sent {
+  const { id } = words;
+  const port = gtpPort(link, id.version);
+  const ports = { sport: gtp.fixedPort(id.version === 0 ? kind.gtp0 : kind.gtp), dport: port };
+  if (id.version === 0) {
+    const halves = { teid: Number(id.tid >> 32n), local_teid: Number(id.tid & 0xffffffffn) };
+    return { kind: kind.gtp0, ...halves, ...ports, flags: tx_flag.v0 | tx_flag.seq, ext: labels(id) };
+  }
+  const ext = container(link.role, words);
+  const flags = on(words.seq, tx_flag.seq) | containerFlags(words);
+  return { kind: kind.gtp, teid: id.remote_teid, local_teid: id.local_teid, ...ports, flags, ext, ext_len: ext.length };
+}
+
+function labels({ flow, remote_flow }: Extract<GtpId, { readonly version: 0 }>): readonly number[] {
+  return [remote_flow >> 8, remote_flow & 0xff, flow >> 8, flow & 0xff];
+}
+
+function receive({ id, payload }: Words): Received {
+  return { flags: on(payload === 'ethernet', rx_flag.ether), flow: id.version === 0 ? id.flow : 0 };
+}
+
+function load({ tx }: Held): OwnWords {
+  return { ...containerWords(tx), seq: (tx.flags & (tx_flag.seq | tx_flag.v0)) === tx_flag.seq };
+}
+
+function idOf({ kind: of, teid, local_teid, ext }: TxConfig): GtpId {
+  if (of === kind.gtp) return { type: 'gtp', version: 1, local_teid, remote_teid: teid };
+  const [a = 0, b = 0, c = 0, d = 0] = ext;
+  const tid = (BigInt(teid) << 32n) | BigInt(local_teid);
+  return { type: 'gtp', version: 0, tid, flow: (c << 8) | d, remote_flow: (a << 8) | b };
+}
+
+// Anything optional brings four octets more for all of them (G2).
+function header({ kind: of, flags, ext_len }: Pick<TxConfig, 'kind' | 'flags' | 'ext_len'>): Part {
+  if (of === kind.gtp0) return ['GTPv0', 20];
+  const optional = [...(flags & tx_flag.seq ? ['S'] : []), ...(ext_len > 0 ? ['QFI'] : [])];
+  return optional.length === 0 ? ['GTP-U', 8] : [`GTP-U with ${optional.join(' and ')}`, 12 + ext_len];
 }
 
 function containerWords(tx: TxConfig): Pick<SessionWords, 'qfi' | 'rqi' | 'ppi' | 'psc'> {
@@ -226,38 +109,8 @@ function containerWords(tx: TxConfig): Pick<SessionWords, 'qfi' | 'rqi' | 'ppi' 
   };
 }
 
-function sourcePort(tx: TxConfig): SourcePort {
-  if (tx.flags & tx_flag.sport_hash) return 'hash';
-  return tx.sport === fixedPort(tx.flags & tx_flag.v0 ? 0 : 1) ? 'fixed' : tx.sport;
-}
-
-function linkFlags(link: LinkWords, words: SessionWords): number {
+function containerFlags(words: SessionWords): number {
   return (
-    on(hasChecksum(link, words), tx_flag.csum) |
-    on(words.seq || words.id.version === 0, tx_flag.seq) |
-    on(words.id.version === 0, tx_flag.v0) |
-    on((words.srcport ?? link.srcport) === 'hash', tx_flag.sport_hash) |
-    on((words.ttl ?? link.ttl) === 'inherit', tx_flag.ttl_inherit) |
-    on((words.tos ?? link.tos) === 'inherit', tx_flag.tos_inherit) |
-    on(link.df === 'set', tx_flag.df) |
-    on(link.df === 'inherit', tx_flag.df_inherit) |
-    on(link.hairpin, tx_flag.hairpin) |
-    on(link.gso === 'split', tx_flag.split) |
-    on(link.gso === 'keep', tx_flag.keep)
-  );
-}
-
-// X10: over IPv6 it is left out only where the user says so, and then both ways.
-function hasChecksum(link: LinkWords, words: SessionWords): boolean {
-  return words.udpcsum ?? link.udpcsum ?? words.remote.family === 6;
-}
-
-function ownFlags(words: SessionWords): number {
-  return (
-    on(words.srcport !== undefined, tx_flag.own_srcport) |
-    on(words.ttl !== undefined, tx_flag.own_ttl) |
-    on(words.tos !== undefined, tx_flag.own_tos) |
-    on(words.udpcsum !== undefined, tx_flag.own_csum) |
     on(words.qfi !== undefined, tx_flag.qfi) |
     on(words.rqi === true, tx_flag.rqi) |
     on(words.ppi !== undefined, tx_flag.ppi) |

@@ -2,8 +2,8 @@
 import { kind, link_flag, link_word, type Structs } from '../datapath/layout.gen';
 import { fromMapped, toMapped } from './address';
 import { inherited, on, pick } from './flags';
-import type { LinkWords, Role, SourcePort } from './gtp';
-import { GTPU_PORT } from './id';
+import { tunnels } from './tunnels';
+import type { LinkWords, Role, SourcePort, TunnelType } from './words';
 
 /** What a link remembers of its words besides those its sessions need. */
 export type LinkExtras = {
@@ -15,8 +15,6 @@ export type LinkExtras = {
   readonly extnotify: boolean;
   /** Recovery in Echo Responses of version 0 (Z4). */
   readonly restart_count: number;
-  /** Devices to listen on, lo included. */
-  readonly dev: readonly number[];
   /** As the user named the namespace: its name, else a path; empty where the inner end stayed here. */
   readonly netns: string;
   readonly dmac: Uint8Array;
@@ -52,9 +50,9 @@ export function storeLink(link: Link): Structs['link_words'] {
       on(!link.extnotify, link_word.no_extnotify) |
       on(link.errind_action === 'none', link_word.errind_none) |
       on(link.errind_action === 'del', link_word.errind_del),
-    kind: kind.gtp,
+    kind: kindOf(link.type),
     port: link.port,
-    sport: typeof link.srcport === 'number' ? link.srcport : GTPU_PORT,
+    sport: typeof link.srcport === 'number' ? link.srcport : fixedPort(link.type),
     ttl: link.ttl === 'inherit' ? 0 : link.ttl,
     tos: link.tos === 'inherit' ? 0 : link.tos,
     underlays: link.dev.length,
@@ -70,14 +68,17 @@ export function storeLink(link: Link): Structs['link_words'] {
 export function loadLink(stored: Structs['link_words'], config: Structs['link_config']): Link {
   const { words } = stored;
   const has = (flag: number): boolean => (words & flag) !== 0;
+  const type = linkType(stored.kind, config.flags);
   return {
+    type,
+    frames: (config.flags & link_flag.frames) !== 0,
     local: fromMapped(stored.local),
     port: stored.port,
     role: pick<Role>(config.flags, [[link_flag.sgsn, 'sgsn']], 'ggsn'),
     srcport: pick<SourcePort>(
       words,
       [[link_word.sport_hash, 'hash']],
-      stored.sport === GTPU_PORT ? 'fixed' : stored.sport,
+      stored.sport === fixedPort(type) ? 'fixed' : stored.sport,
     ),
     ttl: inherited(words, link_word.ttl_inherit, stored.ttl),
     tos: inherited(words, link_word.tos_inherit, stored.tos),
@@ -95,6 +96,22 @@ export function loadLink(stored: Structs['link_words'], config: Structs['link_co
     smac: stored.smac,
   };
 }
+
+// GRE stands for two types.
+function linkType(stored: number, flags: number): TunnelType {
+  if (stored === kind.gre) return flags & link_flag.frames ? 'gretap' : 'gre';
+  return TYPES.find((type) => kindOf(type) === stored) ?? 'gtp';
+}
+
+function kindOf(type: TunnelType): number {
+  return tunnels[type].plain.kind;
+}
+
+function fixedPort(type: TunnelType): number {
+  return tunnels[type].fixedPort(kindOf(type));
+}
+
+const TYPES = Object.keys(tunnels) as TunnelType[];
 
 function choices(words: number): Pick<Link, 'df' | 'gso' | 'deliver' | 'xdp' | 'errind_action'> {
   return {

@@ -2,7 +2,7 @@
 import { zero } from '../datapath/codec';
 import { control } from '../datapath/control';
 import { kind, type Structs } from '../datapath/layout.gen';
-import { remoteKeyText } from '../datapath/outline';
+import { hasPeer, hasRemote, remoteKeyText } from '../datapath/outline';
 import { recountRemotes } from '../datapath/remotes';
 import type { Stored } from '../datapath/sessions';
 import { isErrno } from '../errors';
@@ -12,7 +12,7 @@ import type { State } from './state';
 /** What tells the far end of a session: its receive key and how it sends. */
 export type FarEnd = Pick<Stored, 'key' | 'txConfig'>;
 
-/** What an Error Indication or an ICMP error names of a session: the peer, and the TEID that we send to it (v0: the TID). */
+/** What an Error Indication names of a session of GTP: the peer, and the TEID that we send to it (v0: the TID). */
 export function remoteKey({ key, txConfig }: FarEnd): Structs['remote_key'] {
   const { local, id, port } = key;
   const theirs = key.kind === kind.gtp0 ? id : BigInt(txConfig.teid);
@@ -24,8 +24,11 @@ export function remoteKey({ key, txConfig }: FarEnd): Structs['remote_key'] {
  * the first is the one that an Error Indication means.
  */
 export function learnFarEnd(state: State, end: FarEnd, undo: Undo): void {
-  countPeer(state, peerKey(end), 1);
-  undo(() => countPeer(state, peerKey(end), -1));
+  if (hasPeer(end.key.kind)) {
+    countPeer(state, peerKey(end), 1);
+    undo(() => countPeer(state, peerKey(end), -1));
+  }
+  if (!hasRemote(end.key.kind)) return;
   const { remotes } = state.maps;
   const at = remoteKey(end);
   const was = remotes.get(at);
@@ -45,19 +48,20 @@ export function forgetFarEnds(state: State, ends: readonly FarEnd[], undo: Undo)
   const orphans = new Set<string>();
   for (const end of ends) {
     const at = remoteKey(end);
-    const was = remotes.get(at);
+    const was = hasRemote(end.key.kind) ? remotes.get(at) : undefined;
     if (was !== undefined) undo(() => remotes.put(at, was));
     if (was !== undefined && was.others > 0) {
       remotes.put(at, { ...was, others: was.others - 1 });
       if (was.id === end.key.id) orphans.add(remoteKeyText(at));
     } else if (was?.id === end.key.id) remotes.delete(at);
+    if (!hasPeer(end.key.kind)) continue;
     countPeer(state, peerKey(end), -1);
     undo(() => countPeer(state, peerKey(end), 1));
   }
   recountRemotes(state.maps, orphans);
 }
 
-/** Whether an Error Indication names both alike. */
+/** Whether both are alike to Error Indications and in `peers`. */
 export function isSameFarEnd(a: FarEnd, b: FarEnd): boolean {
   return remoteKeyText(remoteKey(a)) === remoteKeyText(remoteKey(b));
 }

@@ -3,6 +3,7 @@ import { link_flag, type Structs } from '../datapath/layout.gen';
 import { errno, KernelError } from '../errors';
 import { getLink, type LinkInfo } from '../netlink/link';
 import { hex } from '../tunnels/address';
+import { on } from '../tunnels/flags';
 import { type Link, loadLink } from '../tunnels/link';
 import type { Prefix } from '../values';
 import type { State } from './state';
@@ -49,15 +50,23 @@ export function liveWords({ maps }: State): Map<number, Structs['link_words']> {
  */
 export const BEING_MADE = 0;
 
+/** Where a link has sessions. */
+export type Where = { select: boolean; prefix: boolean; pair: boolean };
+
 /** The flags that tell the programs where to look for a link's sessions. */
-export function setSelectFlags(flags: number, has: { readonly select: boolean; readonly prefix: boolean }): number {
-  const cleared = flags & ~(link_flag.select | link_flag.prefix);
-  return cleared | (has.select ? link_flag.select : 0) | (has.prefix ? link_flag.prefix : 0);
+export function setSelectFlags(flags: number, { select, prefix, pair }: Where): number {
+  const cleared = flags & ~(link_flag.select | link_flag.prefix | link_flag.pair);
+  return cleared | on(select, link_flag.select) | on(prefix, link_flag.prefix) | on(pair, link_flag.pair);
 }
 
-/** The flags of a link that do not depend on its sessions: its role, and where its inner end is. */
+/** The flags of a link that do not depend on its sessions: its role, where its inner end is, and what it carries. */
 export function linkFlags(device: LinkInfo, link: Link): number {
-  return (link.role === 'sgsn' ? link_flag.sgsn : 0) | (device.netnsid === undefined ? link_flag.here : 0);
+  return (
+    on(link.role === 'sgsn', link_flag.sgsn) |
+    on(device.netnsid === undefined, link_flag.here) |
+    on(link.frames, link_flag.frames) |
+    on(link.type !== 'gtp' || link.frames, link_flag.any)
+  );
 }
 
 /** The flag of a link whose inner end gets an IPv6 address; it stays. */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { control } from '../datapath/control';
 import { forgetDrops } from '../datapath/drops';
-import { type Structs, sweep_cause } from '../datapath/layout.gen';
+import { forgetLearned } from '../datapath/fdb';
+import { link_flag, type Structs, sweep_cause } from '../datapath/layout.gen';
 import type { OpenMaps } from '../datapath/maps';
 import {
+  hasPeer,
   type Outline,
   outlines,
   peerOf,
@@ -13,13 +15,14 @@ import {
   remoteOf,
   remoteText,
 } from '../datapath/outline';
-import { type Place, removePlace } from '../datapath/places';
-import { activeRx, forgetReceived, readSession, type Stored } from '../datapath/sessions';
+import { type Place, removePlace, slotOf } from '../datapath/places';
+import { activeRx, forgetReceived, readSession, readSessions, type Stored, slotIn } from '../datapath/sessions';
 import { deletedSessions } from '../datapath/tally';
 import type { Undo } from '../undo';
 import { countPeer } from './farends';
-import { listLinks, setSelectFlags } from './links';
-import { deleteSessions, refresh } from './sessions';
+import { type LiveLink, linkFlags, listLinks, setSelectFlags, type Where } from './links';
+import { needsAny, note, refresh } from './refresh';
+import { deleteSessions } from './sessions';
 import { settle } from './settle';
 import type { State } from './state';
 
@@ -31,12 +34,17 @@ export function mend(state: State): void {
   const whole = takeStock(state);
   mendRemotes(state, whole);
   mendPeers(state, whole);
+  mendDetails(state);
   for (const live of listLinks(state)) {
-    const flags = setSelectFlags(live.config.flags, whole.places.get(live.device.index) ?? NOWHERE);
+    const where = whole.places.get(live.device.index) ?? NOWHERE;
+    const always = linkFlags(live.device, live.link) | (where.any ? link_flag.any : 0);
+    const flags = (setSelectFlags(live.config.flags, where) & ~link_flag.any) | always;
     const tx_key = { ifindex: live.device.index, addr: new Uint8Array(16) };
     control(state.control, { what: 'link', tx_key, link: { ...live.config, flags } });
+    if (live.link.frames) mendSlots(state, live);
     refresh(state, live, forGood);
   }
+  mendLearned(state);
   settle(state, forGood);
 }
 
@@ -67,8 +75,6 @@ export function endedSessions({ maps }: State): Map<string, number> {
   return counts;
 }
 
-type Where = { select: boolean; prefix: boolean };
-
 /** What there has to be, as texts of outlines. */
 type Stock = {
   /** Sessions that have both halves, with their peers. */
@@ -77,10 +83,13 @@ type Stock = {
   readonly owners: Set<string>;
   readonly remotes: Map<string, { id: bigint; others: number }>;
   readonly peers: Map<string, number>;
-  readonly places: Map<number, Where>;
+  readonly places: Map<number, Standing>;
 };
 
-const NOWHERE: Where = { select: false, prefix: false };
+/** Where a link has sessions, and whether one of them is not of GTP with IP packets. */
+type Standing = Where & { any: boolean };
+
+const NOWHERE: Standing = { select: false, prefix: false, pair: false, any: false };
 
 // What is mended is not to be undone.
 const forGood: Undo = () => undefined;
@@ -96,13 +105,9 @@ function takeStock(state: State): Stock {
       owners: new Set<string>(),
       remotes: new Map<string, { id: bigint; others: number }>(),
     },
-    ...{ peers: new Map<string, number>(), places: new Map<number, Where>() },
+    ...{ peers: new Map<string, number>(), places: new Map<number, Standing>() },
   };
-  const lost: Place[] = [];
-  for (const outline of outlines(maps)) {
-    if (received.has(outline.session)) enter(stock, outline);
-    else lost.push(outline.place());
-  }
+  const lost = enterAll(stock, maps, received);
   for (const place of lost) removePlace(maps, state.control, place);
   for (const entry of maps.rx.scan()) {
     const peer = stock.whole.get(receivedText(entry));
@@ -115,24 +120,41 @@ function takeStock(state: State): Stock {
   return stock;
 }
 
+// Returns the places of halves. A session that stands at its slot alone was being added or removed.
+function enterAll(stock: Stock, maps: OpenMaps, received: ReadonlySet<string>): Place[] {
+  const lost: Place[] = [];
+  const slots: Outline[] = [];
+  for (const outline of outlines(maps)) {
+    if (!received.has(outline.session)) lost.push(outline.place());
+    else if (outline.isSlot) slots.push(outline);
+    else enter(stock, outline);
+  }
+  for (const outline of slots) {
+    if (stock.whole.has(outline.session)) enter(stock, outline);
+    else lost.push(outline.place());
+  }
+  return lost;
+}
+
 function forgetHalves(maps: OpenMaps, key: Structs['rx_key'], rx: Structs['rx_session']): void {
   forgetReceived(maps, key);
-  forgetDrops(maps, { id: key.id, local: key.local, ifindex: activeRx(rx).ifindex });
+  forgetDrops(maps, { of: key, ifindex: activeRx(rx).ifindex });
 }
 
 function enter({ whole, owners, remotes, peers, places }: Stock, outline: Outline): void {
   const { session, remote, own, peer } = outline;
   const where = places.get(outline.ifindex) ?? { ...NOWHERE };
-  where.select ||= outline.in !== 'fallback';
-  where.prefix ||= outline.in === 'tx_prefix';
+  note(where, outline);
+  where.any ||= needsAny(outline);
   places.set(outline.ifindex, where);
   if (whole.has(session)) return;
   whole.set(session, peer);
+  if (hasPeer(outline.kind)) peers.set(peer, (peers.get(peer) ?? 0) + 1);
+  if (remote === undefined) return;
   owners.add(`${remote} ${own}`);
   const known = remotes.get(remote);
   if (known === undefined) remotes.set(remote, { id: own, others: 0 });
   else known.others += 1;
-  peers.set(peer, (peers.get(peer) ?? 0) + 1);
 }
 
 function mendRemotes({ maps }: State, { owners, remotes }: Stock): void {
@@ -146,6 +168,27 @@ function mendRemotes({ maps }: State, { owners, remotes }: Stock): void {
     else wanted.id = id;
   }
   for (const [remote, wanted] of remotes) maps.remotes.put(remoteOf(remote), wanted);
+}
+
+// What the receive half says of the slot must be where the send half stands.
+function mendSlots(state: State, live: LiveLink): void {
+  for (const { key, rxConfig, places } of readSessions(state.maps, live.device.index)) {
+    const slot = places.map(slotOf).find((each) => each !== undefined);
+    const rx = { ...rxConfig, flow: (slot ?? -1) + 1 };
+    if (slot !== slotIn(rxConfig)) control(state.control, { what: 'rx', rx_key: key, rx });
+  }
+}
+
+// Also of sessions that need them no more.
+function mendDetails({ maps }: State): void {
+  for (const [key] of [...maps.details.entries()]) {
+    if (readSession(maps, key, 'ended')?.detail === undefined) maps.details.delete(key);
+  }
+}
+
+function mendLearned({ maps }: State): void {
+  const slots = new Map([...maps.links.entries()].map(([index, { config }]) => [index, config.slots]));
+  forgetLearned(maps, (index, slot) => !(((slots.get(index) ?? 0n) >> BigInt(slot)) & 1n));
 }
 
 function mendPeers(state: State, { peers }: Stock): void {

@@ -21,6 +21,8 @@ export type PairWords = {
   readonly inner: string;
   readonly netns?: NetnsWord | undefined;
   readonly lladdr?: Mac | undefined;
+  /** The ends talk Ethernet: ARP, neighbour discovery, broadcast. */
+  readonly frames: boolean;
 };
 
 /** Where the inner end goes (undefined: it stays), how the link remembers that, and the MAC addresses of both ends. */
@@ -54,9 +56,10 @@ export function planPair({ netns, lladdr }: PairWords): Plan {
 export function makePair(state: State, words: PairWords, plan: Plan, undo: Undo): LinkInfo {
   const fd = plan.there === undefined ? undefined : openNetns(plan.there.path);
   try {
-    const peer = { ...END, name: words.inner, address: plan.dmac, ...(fd === undefined ? {} : { netnsFd: fd }) };
+    const inner = words.frames ? FRAMES_INNER : END;
+    const peer = { ...inner, name: words.inner, address: plan.dmac, ...(fd === undefined ? {} : { netnsFd: fd }) };
     const device = createEnds(state, words, {
-      ...END,
+      ...(words.frames ? FRAMES_END : END),
       name: words.ifname,
       mtu: OUTER_END_MTU,
       address: plan.smac,
@@ -179,6 +182,9 @@ function createEnds(state: State, words: PairWords, veth: Parameters<typeof crea
 }
 
 const END = { noarp: true, inet6AddrGenNone: true } as const;
+// The inner end is as any other device; on the other one nobody talks.
+const FRAMES_INNER = { noarp: false, inet6AddrGenNone: false } as const;
+const FRAMES_END = { noarp: false, inet6AddrGenNone: true } as const;
 const CUT_ON_DELIVERY = {
   'tx-tcp-segmentation': false,
   'tx-tcp6-segmentation': false,

@@ -14,20 +14,23 @@ export function keepSession(state: State, stored: Stored, undo: Undo): void {
   const { maps } = state;
   const label = maps.labels.get(stored.key);
   const carried = maps.carried.get(stored.key);
+  const detail = maps.details.get(stored.key);
   const places = stored.places.map((place) => [place, readPlace(maps, place)] as const);
   undo(() => {
+    if (detail !== undefined) maps.details.put(stored.key, detail);
     maps.rx.put(stored.key, stored.rx);
     for (const [place, tx] of places) if (tx !== undefined) putBack(state, place, tx);
     if (label !== undefined) maps.labels.put(stored.key, label);
     if (carried !== undefined) maps.carried.put(stored.key, carried);
     else maps.carried.delete(stored.key);
+    if (detail === undefined) maps.details.delete(stored.key);
   });
 }
 
 /** The same for what was dropped of it. */
 export function keepDrops({ maps }: State, { key, rxConfig }: Stored, undo: Undo): void {
   for (const reason of Object.values(drop_reason)) {
-    const at = { id: key.id, local: key.local, ifindex: rxConfig.ifindex, reason };
+    const at = { of: key, ifindex: rxConfig.ifindex, reason };
     const count = maps.drops.get(at);
     if (count !== undefined) undo(() => maps.drops.put(at, count));
   }
@@ -35,6 +38,7 @@ export function keepDrops({ maps }: State, { key, rxConfig }: Stored, undo: Undo
 
 function putBack({ maps, control: run }: State, place: Place, tx: Stored['tx']): void {
   if (place.in === 'tx') maps.tx.put(place.key, tx);
+  else if (place.in === 'tx_pair') maps.tx_pair.put(place.key, tx);
   else if (place.in === 'tx_prefix') maps.tx_prefix.put(place.key, tx);
   else {
     const link = maps.links.get(place.ifindex);

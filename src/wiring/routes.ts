@@ -2,10 +2,10 @@
 import { peerText } from '../datapath/outline';
 import { activeTx, sendHalves } from '../datapath/places';
 import { errno, isErrno, KernelError } from '../errors';
-import { getLink } from '../netlink/link';
+import { getLink, IFF_UP } from '../netlink/link';
 import { neighbour } from '../netlink/neighbour';
 import { type RouteQuery, type RouteResult, routeTo } from '../netlink/route';
-import { hex, toMapped } from '../tunnels/address';
+import { hex, isNobody, toMapped } from '../tunnels/address';
 import { type Address, address as addressKind } from '../values';
 import type { LiveLink } from './links';
 import type { State } from './state';
@@ -25,6 +25,7 @@ export type Way = {
 
 /** The way to a peer, or undefined when there is no route; looked up once in a command. */
 export function wayTo(state: State, remote: Address, local: Address): Way | undefined {
+  if (isNobody(remote)) return undefined;
   return once(ways, state, remote, local, () => findWay(state, remote, local));
 }
 
@@ -36,6 +37,16 @@ export function refuseLoop(state: State, live: LiveLink, remote: Address, local:
   throw new KernelError(`reach ${addressKind.format(remote)}`, {
     said: `the route leads into the tunnel ${where}`,
     hint: 'a packet would be encapsulated for ever: route the remote through an underlay',
+  });
+}
+
+/** Throws KernelError when an underlay that frames go out by is an end of a tunnel. */
+export function refuseLoopOf(state: State, live: LiveLink, underlay: number): void {
+  const where = tunnelAt(state, live.device, underlay);
+  if (where === undefined) return;
+  throw new KernelError(`send frames by ${where}`, {
+    said: 'it is an end of a tunnel of ours',
+    hint: 'a frame would be encapsulated for ever: make the link with another dev UNDERLAY',
   });
 }
 
@@ -63,8 +74,12 @@ function pathState(state: State, remote: Address, local: Address): string {
   return once(standings, state, remote, local, () => findStanding(state, remote, local));
 }
 
-/** How a link's packets reach a peer: up, no_route (also when they would come in again by a tunnel, X12) or no_neighbour. */
+/**
+ * How a link's packets reach a peer: up, no_route (also when they would come in again by a tunnel, X12) or no_neighbour. Frames to
+ * nobody in particular need the link's first underlay alone.
+ */
 export function reachOf(state: State, live: LiveLink, remote: Address, local: Address): string {
+  if (isNobody(remote)) return isUp(state, live.link.dev[0]) ? 'up' : 'no_route';
   return isLoop(state, live, remote, local) ? 'no_route' : pathState(state, remote, local);
 }
 
@@ -77,6 +92,11 @@ export function peerState(state: State, remote: Address, local: Address): string
 export function isLoop(state: State, { device }: LiveLink, remote: Address, local: Address): boolean {
   const way = wayTo(state, remote, local);
   return way !== undefined && tunnelAt(state, device, way.oif) !== undefined;
+}
+
+function isUp(state: State, index: number | undefined): boolean {
+  const device = index === undefined ? undefined : getLink(state.route, { index });
+  return device !== undefined && (device.flags & IFF_UP) !== 0;
 }
 
 // Through the inner end of a link that has no session with the peer is a tunnel in a tunnel.

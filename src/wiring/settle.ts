@@ -2,7 +2,9 @@
 import { endpoint_flag, kind, type Structs } from '../datapath/layout.gen';
 import { type Receiver, usesOf } from '../datapath/tally';
 import { fromMapped, hex, toMapped } from '../tunnels/address';
+import { on } from '../tunnels/flags';
 import { type Link, loadLink } from '../tunnels/link';
+import { tunnels } from '../tunnels/tunnels';
 import type { Undo } from '../undo';
 import { type Endpoint, setEndpoints } from './endpoints';
 import { liveWords } from './links';
@@ -16,7 +18,7 @@ type Links = ReadonlyMap<number, Structs['link_words']>;
 export function settle(state: State, undo: Undo): void {
   const links = liveWords(state);
   const { receivers, localDevs } = usesOf(state.maps);
-  const endpoints = [...links.values()].map((stored) => endpointOf(loadLink(stored, NO_CONFIG)));
+  const endpoints = [...links.values()].flatMap((stored) => endpointsOf(loadLink(stored, NO_CONFIG)));
   setEndpoints(state, [...endpoints, ...sessionEndpoints(links, receivers)], undo);
   const underlays = [...links.values()].flatMap(({ dev, underlays: count }) => dev.slice(0, count));
   const own = ownLocals(links, receivers);
@@ -31,31 +33,40 @@ export function retire(state: State): void {
   state.remove();
 }
 
-/** Where a link receives; with `at`, where sessions of it do. */
-export function endpointOf(link: Link, at?: Omit<Receiver, 'ifindex' | 'sessions'>): Endpoint {
-  const takesZero = at === undefined ? link.local.family === 6 && link.udpcsum === false : at.zeroCsum;
-  const flags =
-    (link.echo ? endpoint_flag.echo : 0) |
-    (link.errind ? endpoint_flag.errind : 0) |
-    (link.extnotify ? endpoint_flag.extnotify : 0) |
-    (takesZero ? endpoint_flag.zero_csum : 0);
-  const { local, port, kind: kindOf } = at ?? { local: toMapped(link.local), port: link.port, kind: kind.gtp };
-  return { local, port, kind: kindOf, flags, restart_count: link.restart_count };
+/** Where a link receives; nowhere where its type has no addresses. */
+export function endpointsOf(link: Link): Endpoint[] {
+  const { endpoint } = tunnels[link.type];
+  if (endpoint === undefined) return [];
+  const zeroCsum = link.local.family === 6 && link.udpcsum === false;
+  return [receiverEndpoint(link, { local: toMapped(link.local), port: link.port, kind: endpoint, zeroCsum })];
 }
 
-const NO_CONFIG = { flags: 0, mtu: 0 } as const;
+/** Where sessions of a link receive. What answers there is GTP. */
+export function receiverEndpoint(link: Link, at: Omit<Receiver, 'ifindex' | 'sessions'>): Endpoint {
+  const { local, port, kind: of, zeroCsum } = at;
+  const isGtp = of === kind.gtp || of === kind.gtp0;
+  const flags =
+    on(isGtp && link.echo, endpoint_flag.echo) |
+    on(isGtp && link.errind, endpoint_flag.errind) |
+    on(isGtp && link.extnotify, endpoint_flag.extnotify) |
+    on(zeroCsum, endpoint_flag.zero_csum);
+  return { local, port, kind: of, flags, restart_count: isGtp ? link.restart_count : 0 };
+}
+
+const NO_CONFIG = { flags: 0, mtu: 0, slots: 0n } as const;
 
 // Sessions receive at local addresses of their own, those of version 0 at a port of theirs.
 function sessionEndpoints(links: Links, receivers: readonly Receiver[]): Endpoint[] {
   return receivers.flatMap((receiver) => {
     const stored = links.get(receiver.ifindex);
-    return stored === undefined ? [] : [endpointOf(loadLink(stored, NO_CONFIG), receiver)];
+    return stored === undefined ? [] : [receiverEndpoint(loadLink(stored, NO_CONFIG), receiver)];
   });
 }
 
 function ownLocals(links: Links, receivers: readonly Receiver[]): Uint8Array[] {
-  return receivers.flatMap(({ ifindex, local }) => {
+  return receivers.flatMap(({ ifindex, local, kind: of }) => {
     const stored = links.get(ifindex);
-    return stored === undefined || hex(stored.local) === hex(local) ? [] : [local];
+    const isElsewhere = stored !== undefined && of !== kind.vlan && hex(stored.local) !== hex(local);
+    return isElsewhere ? [local] : [];
   });
 }

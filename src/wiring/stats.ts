@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-import { readDrops } from '../datapath/drops';
+import { ofEndpoint, readDrops } from '../datapath/drops';
 import { drop_reason, type Structs } from '../datapath/layout.gen';
 import type { Stored } from '../datapath/sessions';
 import type { Received, Tally } from '../datapath/tally';
@@ -23,7 +23,7 @@ export type Stats = {
 /** What one session has counted. */
 export function sessionStats(state: State, stored: Stored): Stats {
   const { key, rx, rxConfig, encap } = stored;
-  const drops = readDrops(state.maps, { ifindex: rxConfig.ifindex, id: key.id, local: key.local });
+  const drops = readDrops(state.maps, { ifindex: rxConfig.ifindex, of: key });
   const { end_markers, errinds, reordered } = rx;
   return {
     ...NO_STATS,
@@ -47,14 +47,9 @@ export function linkStats(tally: Tally | undefined, icmp: bigint): Stats {
   };
 }
 
-/** What came to a local address of ours and belongs to no session; drops only where `isFirst` of its address and port. */
-export function endpointStats(
-  state: State,
-  key: Structs['endpoint_key'],
-  endpoint: Structs['endpoint'],
-  isFirst: boolean,
-): Stats {
-  const drops = isFirst ? readDrops(state.maps, { ifindex: 0, id: BigInt(key.port), local: key.local }) : {};
+/** What came to a local address of ours and belongs to no session. */
+export function endpointStats(state: State, key: Structs['endpoint_key'], endpoint: Structs['endpoint']): Stats {
+  const drops = readDrops(state.maps, ofEndpoint(key));
   return {
     ...NO_STATS,
     answered: endpoint.answered,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type Structs, sweep_cause } from '../datapath/layout.gen';
+import { kind, type Structs, sweep_cause } from '../datapath/layout.gen';
 import { dropSessions } from '../datapath/tally';
 import { deleteLink, IFF_NOARP, type LinkInfo, listLinks } from '../netlink/link';
 import { hex } from '../tunnels/address';
@@ -73,7 +73,8 @@ export function forgetLinks(state: State, gone: readonly number[]): void {
 
 // The user may have given two links one `lladdr`; the other end's MAC is random.
 function isHalfMade({ maps }: State, device: LinkInfo, half: Structs['link_words']): boolean {
-  if (device.kind !== 'veth' || !(device.flags & IFF_NOARP) || hex(device.address) !== hex(half.smac)) return false;
+  const isOurs = device.kind === 'veth' && (device.flags & IFF_NOARP || half.kind !== kind.gtp);
+  if (!isOurs || hex(device.address) !== hex(half.smac)) return false;
   const words = maps.link_words.get(device.index);
   return words === undefined || maps.devices.get(device.index) === undefined || hex(words.dmac) === hex(half.dmac);
 }

@@ -105,11 +105,11 @@ test.serial('link: flags and MTU change, the session and the counters stay', (t)
   world.send(t, 'link', frame);
   const old = world.maps.links.get(LINK);
   const tx_key = { ifindex: LINK, addr: Buffer.alloc(16) };
-  t.is(world.control('link', { tx_key, link: { flags: 3, mtu: 1358 } }), 0);
+  t.is(world.control('link', { tx_key, link: { flags: 3, mtu: 1358, slots: 5n } }), 0);
   const changed = world.maps.links.get(LINK);
-  t.deepEqual(changed, old === undefined ? undefined : { ...old, config: { flags: 3, mtu: 1358 } });
+  t.deepEqual(changed, old === undefined ? undefined : { ...old, config: { flags: 3, mtu: 1358, slots: 5n } });
   t.is(changed?.fallback.packets, 1n);
-  t.is(world.control('link', { tx_key: { ...tx_key, ifindex: 99 }, link: { flags: 3, mtu: 1 } }), ENOENT);
+  t.is(world.control('link', { tx_key: { ...tx_key, ifindex: 99 }, link: { flags: 3, mtu: 1, slots: 0n } }), ENOENT);
 });
 
 test.serial('peer: sessions are counted, what was counted of it stays, and the last one takes it along', (t) => {

@@ -83,7 +83,11 @@ async function machine(): Promise<Machine> {
     path: (family, mtu, words) => {
       const over = family === 4 ? { local: B, remote: A } : { local: B6, remote: A6, flags: tx_flag.csum };
       const fallback = txSession({ ...over, ...words }, { oif: ul, mtu, gateway: mapped(over.remote) });
-      world.maps.links.put(gtp0, { ...zero('link_state'), config: { flags: link_flag.default, mtu: 1500 }, fallback });
+      world.maps.links.put(gtp0, {
+        ...zero('link_state'),
+        config: { flags: link_flag.default, mtu: 1500, slots: 0n },
+        fallback,
+      });
     },
     sent: () => world.maps.links.get(gtp0)?.fallback.packets ?? 0n,
   };

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { openObject } from '../../src/bindings/bpf-object';
+import { rawMap, update } from '../../src/bindings/bpf-map';
+import { type BpfObject, openObject } from '../../src/bindings/bpf-object';
 import { testRun } from '../../src/bindings/bpf-run';
 import { mapsBy, type OpenMaps } from '../../src/datapath/maps';
 import { objectPath } from '../../src/datapath/object';
@@ -36,7 +38,10 @@ export interface Run {
 /** An object that was loaded for one test: no pins, its own maps, gone with `close`. */
 export interface Programs {
   readonly maps: OpenMaps;
-  /** Sends one frame through a program. `repeat` runs it again on what came out, so verdicts may change. */
+  /**
+   * Sends one frame through a program. `repeat` runs it again on what came out, so verdicts may change. `stack underlay` is the
+   * program as the stack calls it: the outermost VLAN tag of the frame stands beside it.
+   */
   run(program: string, frame: Buffer | Packet, skb?: Skb, repeat?: number): Run;
   fd(program: string): number;
   close(): void;
@@ -48,13 +53,33 @@ export function loadPrograms(path = objectPath(), { entries = 1024 }: { entries?
   for (const map of object.maps) if (map.maxEntries > entries) map.setMaxEntries(entries);
   object.load();
   const fds = new Map(object.programs.map((program) => [program.name, program.fd()]));
-  const fd = (name: string): number => fds.get(name) ?? absent('program', name);
+  const stacks = new Map<string, BpfObject>();
+  const own = (name: string): number => fds.get(name) ?? absent('program', name);
+  const fd = (name: string): number => {
+    if (!name.startsWith(STACK)) return own(name);
+    const stack = stacks.get(name) ?? stackBefore(own(name.slice(STACK.length)));
+    stacks.set(name, stack);
+    return stack.programs[0]?.fd() ?? absent('program', name);
+  };
   return {
     maps: mapsBy((name) => object.maps.find((map) => map.name === name)?.fd() ?? absent('map', name)),
     run: (program, frame, skb, repeat) => run(fd(program), frame, skb, repeat),
     fd,
-    close: () => object.close(),
+    close: () => {
+      for (const each of [object, ...stacks.values()]) each.close();
+    },
   };
+}
+
+const STACK = 'stack ';
+
+// The program of stack.bpf.c, which goes on to the one behind `fd`.
+function stackBefore(fd: number): BpfObject {
+  const object = openObject(readFileSync(resolve('dist/test/bpf/stack.bpf.o')));
+  object.load();
+  const next = rawMap(object.maps[0]?.fd() ?? absent('map', 'next'));
+  update(next, Buffer.alloc(4), Buffer.from(Uint32Array.of(fd).buffer));
+  return object;
 }
 
 /** Asserts that a frame is the wanted one; when it is not, says so field by field. */

@@ -116,7 +116,11 @@ function configure(world: World, index: Record<string, number>): void {
 
 function sendBy(world: World, { gtp0 = 0, ...index }: Record<string, number>, dev: string, words?: TxWords): void {
   const fallback = txSession({ local: B, remote: A, ...words }, { oif: index[dev] ?? 0, gateway: mapped(A) });
-  world.maps.links.put(gtp0, { ...zero('link_state'), config: { flags: link_flag.default, mtu: 1464 }, fallback });
+  world.maps.links.put(gtp0, {
+    ...zero('link_state'),
+    config: { flags: link_flag.default, mtu: 1464, slots: 0n },
+    fallback,
+  });
 }
 
 async function indexOf(ns: string, dev: string): Promise<number> {

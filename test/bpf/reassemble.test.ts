@@ -2,6 +2,7 @@
 // Outer fragments on receipt (G27, X8): a test run each, the last one gives the inner packet.
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
+import { kind } from '../../src/datapath/layout.gen';
 import { datagram, datagramOf, fragment, fragments, orders, type Piece } from './fragments';
 import { delivered, gtp, ours, theirs } from './gtp';
 import { sameFrame } from './harness';
@@ -64,6 +65,20 @@ function leaves(t: ExecutionContext, frame: Packet | Buffer, wanted = frame): vo
   t.is(run.verdict, 'unspec');
   sameFrame(t, run.frame, wanted);
 }
+
+for (const family of families)
+  test.serial(
+    `IPv${family}: without its first piece, a datagram is counted at an endpoint that the address has`,
+    (t) => {
+      world.reset();
+      world.endpoint(ours[family], 4789, { kind: kind.vxlan });
+      const whole = datagramOf(family, inner);
+      holds(t, fragment(family, whole, { start: 200, end: whole.length, more: false }));
+      const run = world.send(t, 'underlay', fragment(family, whole, { start: 192, end: 208 }));
+      t.is(run.verdict, 'shot');
+      t.regex(run.counted.join(), /^fragment endpoint 4789: /);
+    },
+  );
 
 for (const family of families) {
   const whole = datagramOf(family, inner);

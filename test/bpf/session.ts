@@ -10,7 +10,7 @@ import type {
   tx_config,
   tx_session,
 } from '../../src/datapath/layout.gen';
-import { drop_reason, kind, path_kind } from '../../src/datapath/layout.gen';
+import { drop_reason, kind, path_kind, tx_flag } from '../../src/datapath/layout.gen';
 import { A, B, mac, mapped, octets } from './packet';
 
 /** The link's ifindex, and the inner end that frames are delivered to, unless a test says otherwise: lo. */
@@ -34,7 +34,11 @@ export type TxWords = Partial<Omit<tx_config, 'local' | 'remote' | 'ext'>> & {
 };
 
 /** What a session receives by: prefixes as `address/length`. */
-export type RxWords = Partial<Pick<rx_config, 'ifindex' | 'flags'>> & { remote?: string; ue4?: string; ue6?: string };
+export type RxWords = Partial<Pick<rx_config, 'ifindex' | 'flags' | 'flow'>> & {
+  remote?: string;
+  ue4?: string;
+  ue6?: string;
+};
 
 /** The rest of a sending session: its path. */
 export type Path = Partial<Omit<tx_session, 'config'>>;
@@ -45,6 +49,11 @@ export interface RxAt {
   readonly port?: number;
   /** Makes it a session of version 0, on its port. */
   readonly tid?: bigint;
+  /** Of another kind than GTP: then `id` and `port` stand for themselves. */
+  readonly kind?: number;
+  readonly id?: bigint;
+  readonly form?: number;
+  readonly scope?: number;
 }
 
 /** A peer's end of a session, as others name it: by the peer's TEID, or the TID. */
@@ -66,6 +75,7 @@ export function txConfig({ local = A, remote = B, ext = Buffer.alloc(0), ...word
     dport: PORT,
     ttl: 64,
     ext_len: ext.length,
+    kind: (words.flags ?? 0) & tx_flag.v0 ? kind.gtp0 : kind.gtp,
     ...words,
     local: mapped(local),
     remote: mapped(remote),
@@ -100,10 +110,11 @@ export function rxConfig({ remote = A, ue4, ue6, ...words }: RxWords = {}): rx_c
   } as rx_config;
 }
 
-export function rxKey({ local = B, teid = LOCAL_TEID, port, tid }: RxAt = {}): rx_key {
-  const id = tid ?? BigInt(teid);
-  const of = tid === undefined ? kind.gtp : kind.gtp0;
-  return { local: mapped(local), id, port: port ?? (tid === undefined ? PORT : PORT0), kind: of, scope: 0 };
+export function rxKey({ local = B, teid = LOCAL_TEID, port, tid, form = 0, scope = 0, ...at }: RxAt = {}): rx_key {
+  const id = at.id ?? tid ?? BigInt(teid);
+  const of = at.kind ?? (tid === undefined ? kind.gtp : kind.gtp0);
+  const own = of === kind.gtp ? PORT : of === kind.gtp0 ? PORT0 : 0;
+  return { local: mapped(local), id, port: port ?? own, kind: of, form, scope };
 }
 
 export function peerKey(local: string, remote: string): peer_key {
@@ -122,11 +133,15 @@ export function prefixKey(text: string): prefix_key {
   return { prefixlen: bits, ifindex: LINK, version, addr: mapped(address) };
 }
 
-/** `bad_length session 0x1001`, `no_session link 1`, `unknown_teid endpoint 2152`. */
-export function dropName({ id, local, ifindex, reason }: drop_key): string {
-  const name = Object.entries(drop_reason).find(([, value]) => value === reason)?.[0] ?? `${reason}`;
-  if (ifindex === 0) return `${name} endpoint ${id}`;
-  return local.every((octet) => octet === 0) ? `${name} link ${ifindex}` : `${name} session ${hex(id)}`;
+/** `bad_length session 0x1001`, `no_session link 1`, `unknown_teid endpoint 2152`, `unknown_key endpoint gre`. */
+export function dropName({ of: { id, local, port, kind: of }, ifindex, reason }: drop_key): string {
+  const name = nameIn(drop_reason, reason);
+  if (ifindex === 0) return `${name} endpoint ${port === 0 ? nameIn(kind, of) : port}`;
+  return local.every((octet) => octet === 0) && id === 0n ? `${name} link ${ifindex}` : `${name} session ${hex(id)}`;
+}
+
+function nameIn(of: Readonly<Record<string, number>>, value: number): string {
+  return Object.entries(of).find(([, each]) => each === value)?.[0] ?? `${value}`;
 }
 
 /** The `ports` of struct config. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { ExecutionContext } from 'ava';
 import { encode, zero } from '../../src/datapath/codec';
+import { endpointId } from '../../src/datapath/key';
 import {
   type control,
   control_what,
@@ -89,7 +90,7 @@ export function makeWorld(): World {
 
   const setFlags = (flags: number): void => {
     const old = maps.links.get(LINK) ?? zero('link_state');
-    maps.links.put(LINK, { ...old, config: { flags: old.config.flags | flags, mtu: 1500 } });
+    maps.links.put(LINK, { ...old, config: { ...old.config, flags: old.config.flags | flags, mtu: 1500 } });
   };
   const sends = (words: TxWords | undefined, ue: string, read: () => Count | undefined): void =>
     counters.counts(`tx ${hex(words?.teid ?? REMOTE_TEID)}`, ue, read);
@@ -127,7 +128,7 @@ export function makeWorld(): World {
     },
     rx: (words, at, seen) => {
       const key = rxKey(at);
-      const [id, place] = [hex(key.id), `${at?.local} ${at?.port}`];
+      const [id, place] = [hex(key.id), `${at?.local} ${at?.port} ${key.kind} ${key.form} ${key.scope}`];
       maps.rx.put(key, {
         ...zero('rx_session'),
         qfi: 255,
@@ -144,7 +145,7 @@ export function makeWorld(): World {
       const { kind: of = kind.gtp, ...rest } = words;
       const key = { local: mapped(local), port, kind: of };
       maps.endpoints.put(key, { ...zero('endpoint'), flags: ANSWERS, ...rest });
-      maps.locals.put({ octets: mapped(local) }, 1);
+      maps.locals.put({ octets: mapped(local) }, endpointId(key));
       for (const name of ['passed', 'answered'] as const)
         counters.counts(`${name} ${local}`, `${port} ${of}`, () => packets(maps.endpoints.get(key)?.[name]));
       for (const name of ['sent_echo', 'sent_errind', 'sent_extnotify'] as const)
@@ -178,8 +179,11 @@ export function makeWorld(): World {
 
 const EMPTIED = [
   'tx',
+  'tx_pair',
   'tx_prefix',
   'rx',
+  'details',
+  'fdb',
   'endpoints',
   'locals',
   'drops',

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Random values of every kind, and random requests of every command, for property tests.
 import fc from 'fast-check';
-import { CHOOSER } from '../../src/cli/forms';
 import {
   type CommandSpec,
+  FORMS,
   type Form,
   grammar,
   isLater,
   type Later,
   type ObjectName,
   type Row,
+  typeOfForm,
 } from '../../src/grammar';
 import * as values from '../../src/values';
 
@@ -35,6 +36,7 @@ const plainText = (most: number) =>
   fc
     .string({ unit: fc.constantFrom(...'abcXYZ019-_.é'), minLength: 1, maxLength: most })
     .filter((text) => Buffer.byteLength(text) <= most && !/^(-|no)|^\.+$/.test(text) && !KEYWORDS.has(text));
+const octets = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const orWord = (kind: values.Kind<unknown>, least: number, most: number) =>
   fc.oneof(fc.integer({ min: least, max: most }), fc.constantFrom(...(kind.choices ?? [])));
 
@@ -71,6 +73,20 @@ export const kinds: { readonly [name: string]: readonly [values.Kind<unknown>, f
   ],
   label: [values.label, plainText(values.LABEL_MAX)],
   netns: [values.netns, plainText(30).map((text) => ({ text }))],
+  hostPrefix: [values.hostPrefix, address.map((at): values.Prefix => ({ address: at, length: at.bytes.length * 8 }))],
+  greKey: [values.greKey, fc.integer({ min: 0, max: 0xffffffff })],
+  vni: [values.vni, fc.integer({ min: 0, max: 0xffffff })],
+  l2tpId: [values.l2tpId, fc.integer({ min: 1, max: 0xffffffff })],
+  vlanId: [values.vlanId, fc.integer({ min: 1, max: 4094 })],
+  cookie: [values.cookie, fc.constantFrom(0, 4, 8).chain(octets)],
+  geneveOption: [
+    values.geneveOption,
+    fc
+      .integer({ min: 0, max: 31 })
+      .chain((words) =>
+        fc.tuple(octets(3), octets(words * 4)).map(([head, data]) => Uint8Array.from([...head, words, ...data])),
+      ),
+  ],
 };
 
 /** Every command that works, as [object, command, spec]. */
@@ -88,14 +104,14 @@ export type GivenWord = { readonly word: string; readonly row: Row; readonly val
 /** A random complete request of a command, in random order but for a positional word. */
 export function request(spec: CommandSpec): fc.Arbitrary<readonly GivenWord[]> {
   const rows = Object.entries(spec.words).filter((entry): entry is [string, Row] => !isLater(entry[1]));
-  const forms = [...new Set(rows.flatMap(([, { of }]) => of ?? []))];
-  const [ways, shapes] = [spec.either ?? [undefined], forms.length === 0 ? [undefined] : forms];
+  const hasForms = rows.some(([, { of }]) => of !== undefined);
+  const [ways, shapes] = [spec.either ?? [undefined], hasForms ? FORMS : [undefined]];
   return fc
     .tuple(fc.constantFrom(...ways), fc.constantFrom(...shapes))
     .chain(([way, form]) => requestBy(spec, rows, way, form));
 }
 
-// `way`: which of the words that exclude each other is given; `form`: the version whose words they are.
+// `way`: which of the words that exclude each other is given; `form`: the type or version whose words they are.
 function requestBy(
   spec: CommandSpec,
   all: [string, Row][],
@@ -103,18 +119,17 @@ function requestBy(
   form: Form | undefined,
 ): fc.Arbitrary<readonly GivenWord[]> {
   const rows = all
-    .filter(([, { of }]) => of === undefined || of === form)
+    .filter(([, { of }]) => of === undefined || form === undefined || of.includes(form))
     .filter(([word, row]) => word === way || !(spec.either?.includes(word) || (row.with ?? way) !== way));
   const words = rows.map(([word, row]) => {
-    if (form === undefined || word !== CHOOSER) return givenWord(word, row, row.required === true || word === way);
-    const value = Number(form.split(' ')[1]);
-    const isNeeded = row.default !== undefined && row.default !== value;
-    return givenWord(word, row, isNeeded, fc.constant(value));
+    const chosen = form === undefined ? undefined : choiceOf(word, form);
+    if (chosen === undefined) return givenWord(word, row, row.required === true || word === way);
+    return givenWord(word, row, row.default !== undefined && row.default !== chosen, fc.constant(chosen));
   });
   return fc.tuple(...words, fc.integer()).map((all) => {
     const given = all.slice(0, -1).filter((item): item is GivenWord => typeof item === 'object' && item !== null);
-    const [first, ...rest] = given.filter(
-      (item) => !given.some((other) => other.row.not === item.word && other.word < item.word),
+    const [first, ...rest] = withoutOrphans(
+      given.filter((item) => !given.some((other) => other.row.not?.includes(item.word) && other.word < item.word)),
     );
     if (first === undefined || spec.exclusive) return first === undefined ? [] : [first];
     return first.row.positional
@@ -123,13 +138,24 @@ function requestBy(
   });
 }
 
+// What a chooser says for a form.
+function choiceOf(word: string, form: Form): string | number | undefined {
+  if (word === 'type') return typeOfForm(form);
+  return word === 'version' && typeOfForm(form) === 'gtp' ? Number(form.split(' ')[1]) : undefined;
+}
+
+// Without the words that mean nothing without another one.
+function withoutOrphans(given: readonly GivenWord[]): readonly GivenWord[] {
+  return given.filter(({ row }) => row.with === undefined || given.some(({ word }) => word === row.with));
+}
+
 /** The words of a request as a user types them. */
 export function typed(given: readonly GivenWord[]): string[] {
   return given.flatMap(({ word, row, values: all }) =>
     all.flatMap((value) => {
       if (row.flag) return [value ? word : `no${word}`];
       const text = row.kind?.format(value) ?? '';
-      return row.positional ? [text] : [word, text];
+      return row.positional ? [text] : [row.as ?? word, text];
     }),
   );
 }

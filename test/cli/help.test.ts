@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import test from 'ava';
 import { answerGlobals } from '../../src/cli/globals';
-import { help, rows } from '../../src/cli/help';
+import { help } from '../../src/cli/help';
+import { rowsOf } from '../../src/cli/reading';
 import { grammar, isLater, titleOf } from '../../src/grammar';
 import { commands } from './arbitraries';
 import { golden } from './golden';
@@ -37,8 +38,8 @@ test('no line of help is wider than 100 columns', (t) => {
 test('every word of a command stands in its help', (t) => {
   for (const [object, command, spec] of commands) {
     const text = help(object, command);
-    for (const [word, row] of rows(spec))
-      t.true(text.includes(row.placeholder ?? word) && row.help !== '', `${object} ${command} ${word}`);
+    for (const [word, row] of rowsOf(spec))
+      t.true(text.includes(row.placeholder ?? row.as ?? word) && row.help !== '', `${object} ${command} ${word}`);
   }
 });
 

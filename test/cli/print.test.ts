@@ -8,7 +8,7 @@ import { readOptions } from '../../src/cli/options';
 import { choosePalette, plain } from '../../src/cli/palette';
 import { parse } from '../../src/cli/parse';
 import { type Printing, printJson, printRecords } from '../../src/cli/print';
-import { keyOf } from '../../src/grammar';
+import { keyOf, type Type } from '../../src/grammar';
 import { commands, type GivenWord, request } from './arbitraries';
 
 const LINK: OutputRecord = {
@@ -131,6 +131,43 @@ test('-br is a row of columns', prints, '-br', 'session', SESSION, [
   'ue1  up  0x00001001  0x00002002  10.0.0.2  10.45.0.1/32,2001:db8::/64  bob',
 ]);
 
+for (const [type, words] of Object.entries({
+  gre: 'a type gre local 10.0.0.1 role ggsn',
+  vxlan: 'a type vxlan local 10.0.0.1 role ggsn',
+  l2tp: 'a type l2tp local 10.0.0.1 role ggsn port 1702',
+})) {
+  const port = { gre: null, vxlan: 4789, l2tp: 1702 }[type] ?? null;
+  const record = {
+    ifname: 'a',
+    type,
+    local: '10.0.0.1',
+    role: 'ggsn',
+    port,
+    srcport: type === 'vxlan' ? 'hash' : null,
+  };
+  test(`defaults of a link of type ${type} go without saying`, prints, '', 'link', record, [words]);
+}
+test(
+  'checksums of geneve go without saying',
+  prints,
+  '',
+  'link',
+  {
+    ...{ ifname: 'a', type: 'geneve', local: '10.0.0.1', udpcsum: true },
+  },
+  ['a type geneve local 10.0.0.1'],
+);
+test(
+  'the session of a gretap is known by its keys in -br',
+  prints,
+  '-br',
+  'session',
+  {
+    ...{ dev: 'a', type: 'gretap', key: null, ikey: 5, okey: 6, remote: '10.0.0.2', ue: [], name: null, state: 'up' },
+  },
+  ['a  up  5  6  10.0.0.2  -  -'],
+);
+
 test('-br lines its columns up', (t) => {
   const text = show([LINK, { ...LINK, ifname: 'longer', netns: null }], '-br', { object: 'link' });
   t.is(text, 'ue1     -  gtp  10.0.0.1  left  eth0  1\nlonger  -  gtp  10.0.0.1  -     eth0  1\n');
@@ -153,7 +190,7 @@ test('counters of 64 bits are numbers of all their digits in JSON', (t) => {
   );
 });
 
-test.serial('colour comes with -c, and not with NO_COLOR', async (t) => {
+test('colour comes with -c, and not with NO_COLOR', async (t) => {
   const coloured = await choosePalette(readOptions(['-c']).options);
   t.is(coloured.v4('10.0.0.1'), '\u001b[35m10.0.0.1\u001b[39m');
   const before = process.env['NO_COLOR'];
@@ -170,7 +207,10 @@ for (const [object, command, spec] of commands.filter(([, name]) => name === 'ad
       fc.property(request(spec), (all) => {
         // A MAC that nobody has to give is told with -d only.
         const given = all.filter(({ word, row }) => row.group === undefined && word !== 'lladdr');
-        const record = Object.fromEntries(given.map((item) => [keyOf(item.word), recordValue(item)]));
+        const record = Object.fromEntries(
+          given.map((item) => [keyOf(item.row.as ?? item.word), recordValue(item)] as const),
+        );
+        fc.pre(object === 'link' || record['type'] !== undefined); // records of sessions always tell it
         const line = show([record], '', { object: object as RecordObject });
         const parsed = parse([object, command, ...line.trim().split(' ')]);
         if (parsed.ask !== 'run') throw new Error(line);
@@ -196,8 +236,8 @@ function recordValue({ row, values }: GivenWord): OutputValue {
 
 function isUsual({ word, row, values }: GivenWord, record: OutputRecord): boolean {
   return (
-    values[0] === row.default ||
-    (row.flag === true && ['antispoof', 'udpcsum', 'seq'].includes(word)) ||
+    values[0] === (row.default ?? row.defaults?.[String(record['type'] ?? 'gtp') as Type]) ||
+    (row.flag === true && ['antispoof', 'udpcsum', 'seq', 'csum', 'iseq', 'oseq'].includes(word)) ||
     record[word] === null
   );
 }

@@ -30,7 +30,7 @@ export function openDatapath(): Datapath {
   const programs = loadPrograms();
   fill(programs);
   return {
-    run: runner(programs.fd('underlay')),
+    run: runner(programs.fd('stack underlay')),
     counters: counterReader(programs.maps),
     setTokens: tokenSetter(programs),
     close: () => programs.close(),

@@ -1,27 +1,51 @@
 // SPDX-License-Identifier: MIT
 import { addWords, pseudoSum } from '../rules/sum';
-import type { Endpoint, Session } from '../rules/tables';
+import type { Receiving } from '../rules/tables';
 import { chooseLies, type Lies, lengthLie } from './lies';
 import { makeMessage } from './message';
 import { change } from './octets';
 import { endpoints, hex, peers, sessions } from './places';
 import type { Random } from './random';
+import { makeTunnelFrame } from './tunnels';
 
 /** A frame that is nearly right. */
 export function makeFrame(random: Random): Buffer {
   const lies = chooseLies(random);
+  if (random.chance(40)) return makeTunnelFrame(random, lies);
   const session = random.chance(80) ? random.pick(sessions) : undefined;
   const endpoint = (session && endpointOf(session)) ?? random.pick(endpoints);
   const message = makeMessage(random, lies, endpoint, session);
-  const ends = [sourceOf(random, lies, endpoint, session), destinationOf(random, lies, endpoint)] as const;
-  const datagram = udp(random, lies, endpoint, session, ends, message);
-  const packet = endpoint.local.length === 8 ? ip4(random, lies, ends, datagram) : ip6(random, lies, ends, datagram);
-  return change(random, lies, Buffer.concat([ethernet(random, lies, endpoint), packet, padding(random)]));
+  return wrap(random, lies, endpoint, session, UDP, message);
+}
+
+/** Where a frame goes: an endpoint. */
+export interface Place {
+  readonly local: string;
+  readonly port: number;
+  readonly zeroChecksum?: boolean;
+}
+
+const UDP = 17;
+
+/** Outer headers around a message, with lies in them. */
+export function wrap(
+  random: Random,
+  lies: Lies,
+  place: Place,
+  session: Receiving | undefined,
+  protocol: number,
+  message: Buffer,
+): Buffer {
+  const ends = [sourceOf(random, lies, place, session), destinationOf(random, lies, place)] as const;
+  const content = protocol === UDP ? udp(random, lies, place, session, ends, message) : message;
+  const packet =
+    place.local.length === 8 ? ip4(random, lies, ends, content, protocol) : ip6(random, lies, ends, content, protocol);
+  return change(random, lies, Buffer.concat([ethernet(random, lies, place), packet, padding(random)]));
 }
 
 type Ends = readonly [source: Buffer, destination: Buffer];
 
-function endpointOf({ local, port }: Session): Endpoint | undefined {
+function endpointOf({ local, port }: Receiving): (typeof endpoints)[number] | undefined {
   return endpoints.find((endpoint) => endpoint.local === local && endpoint.port === port);
 }
 
@@ -30,7 +54,7 @@ function padding(random: Random): Buffer {
   return random.chance(8) ? random.octets(random.below(24)) : Buffer.alloc(0);
 }
 
-function ethernet(random: Random, lies: Lies, { local }: Endpoint): Buffer {
+function ethernet(random: Random, lies: Lies, { local }: Place): Buffer {
   const header = Buffer.from(`00000000000002000000000a${local.length === 8 ? '0800' : '86dd'}`, 'hex');
   if (lies.has('vlan'))
     return Buffer.concat([header.subarray(0, 12), Buffer.from('81000005', 'hex'), header.subarray(12)]);
@@ -43,14 +67,14 @@ const NO_HOSTS = {
   6: ['0'.repeat(32), `ff${'0'.repeat(29)}2`, `ff02${'0'.repeat(27)}1`, `${'0'.repeat(31)}1`],
 } as const;
 
-function sourceOf(random: Random, lies: Lies, { local }: Endpoint, session: Session | undefined): Buffer {
+function sourceOf(random: Random, lies: Lies, { local }: Place, session: Receiving | undefined): Buffer {
   const family = local.length === 8 ? 4 : 6;
   if (!lies.has('source')) return Buffer.from(session?.remote ?? hex(random.pick(peers[family])), 'hex');
   const mapped = family === 6 ? [`00000000000000000000ffff${hex(peers[4][0])}`] : [];
   return Buffer.from(random.pick([...NO_HOSTS[family], ...peers[family].map(hex), local, ...mapped]), 'hex');
 }
 
-function destinationOf(random: Random, lies: Lies, { local }: Endpoint): Buffer {
+function destinationOf(random: Random, lies: Lies, { local }: Place): Buffer {
   if (!lies.has('destination')) return Buffer.from(local, 'hex');
   const sameFamily = endpoints.map((endpoint) => endpoint.local).filter((other) => other.length === local.length);
   const mapped = local.length === 8 ? [] : [`00000000000000000000ffff${endpoints[0]?.local}`];
@@ -61,8 +85,8 @@ function destinationOf(random: Random, lies: Lies, { local }: Endpoint): Buffer 
 function udp(
   random: Random,
   lies: Lies,
-  endpoint: Endpoint,
-  session: Session | undefined,
+  endpoint: Place,
+  session: Receiving | undefined,
   ends: Ends,
   message: Buffer,
 ): Buffer {
@@ -75,7 +99,7 @@ function udp(
   header.writeUInt16BE(lies.has('UDP length') ? lengthLie(random, right) : right, 4);
   const datagram = Buffer.concat([header, message, behind]);
   const isV6 = ends[0].length === 16;
-  const mayBeZero = !isV6 || (session ?? endpoint).zeroChecksum;
+  const mayBeZero = !isV6 || ((session ?? endpoint).zeroChecksum ?? false);
   if (mayBeZero ? random.chance(20) : lies.has('UDP zero')) return datagram;
   const covered = Math.min(datagram.length, header.readUInt16BE(4));
   const sum = addWords(datagram, 0, covered, pseudoSum(...ends, covered));
@@ -92,7 +116,7 @@ function wrongSum(random: Random, right: number, ends: Ends, covered: number): n
 
 const TOS = [0, 1, 2, 3, 0xb8, 0xb9, 0xba, 0xbb, 255];
 
-function ip4(random: Random, lies: Lies, ends: Ends, datagram: Buffer): Buffer {
+function ip4(random: Random, lies: Lies, ends: Ends, datagram: Buffer, protocol: number): Buffer {
   const options = random.octets(random.chance(10) ? 4 * random.below(11) : 0);
   const header = Buffer.concat([Buffer.alloc(12), ...ends, options]);
   header[0] = lies.has('IP version') ? random.below(256) : 0x45 + options.length / 4;
@@ -105,15 +129,15 @@ function ip4(random: Random, lies: Lies, ends: Ends, datagram: Buffer): Buffer {
     6,
   );
   header[8] = random.pick([0, 1, 64, 255]);
-  header[9] = lies.has('IP protocol') ? random.pick([6, 1, 41, random.below(256)]) : 17;
+  header[9] = lies.has('IP protocol') ? random.pick([6, 1, 41, random.below(256)]) : protocol;
   const sum = ~addWords(header) & 0xffff;
   header.writeUInt16BE(lies.has('IP checksum') ? random.pick([0, 0xffff, sum ^ (1 << random.below(16))]) : sum, 10);
   return Buffer.concat([header, datagram]);
 }
 
-function ip6(random: Random, lies: Lies, ends: Ends, datagram: Buffer): Buffer {
+function ip6(random: Random, lies: Lies, ends: Ends, datagram: Buffer, protocol: number): Buffer {
   const before = random.chance(15) || lies.has('headers') || lies.has('fragment') ? headers6(random, lies) : [];
-  const last = lies.has('IP protocol') ? random.pick([6, 58, 59, random.below(256)]) : 17;
+  const last = lies.has('IP protocol') ? random.pick([6, 58, 59, random.below(256)]) : protocol;
   const types = [...before.map(({ type }) => type), last];
   const chain = before.map(({ octets }, i) => Buffer.concat([Buffer.from([types[i + 1] ?? 0]), octets]));
   const header = Buffer.alloc(8);

@@ -3,7 +3,7 @@ import test from 'ava';
 import { openDatapath } from './datapath';
 import { findingsText, fuzz, missing, type Result, sweep } from './run';
 
-const FRAMES = 20_000;
+const FRAMES = 60_000;
 const datapath = openDatapath();
 test.after.always(() => datapath.close());
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { addWords } from '../rules/sum';
-import type { Session } from '../rules/tables';
+import type { Receiving } from '../rules/tables';
 import { type Lies, lengthLie } from './lies';
 import type { Random } from './random';
 
@@ -13,7 +13,7 @@ const STRANGERS = [
 ];
 
 /** A user's packet, mostly of the session's UE, sometimes with octets behind it or with something wrong. */
-export function makeInner(random: Random, lies: Lies, session: Session | undefined): Buffer {
+export function makeInner(random: Random, lies: Lies, session: Receiving | undefined): Buffer {
   if (lies.has('no inner')) return Buffer.alloc(0);
   if (lies.has('garbage')) return random.octets(random.below(60));
   const isV4 = random.chance(60);
@@ -29,7 +29,7 @@ export function makeInner(random: Random, lies: Lies, session: Session | undefin
   return random.chance(10) ? Buffer.concat([cut, random.octets(random.below(20))]) : cut;
 }
 
-function ueAddress(random: Random, session: Session | undefined, isV4: boolean): Buffer | undefined {
+function ueAddress(random: Random, session: Receiving | undefined, isV4: boolean): Buffer | undefined {
   const prefixes = (session?.ue ?? []).filter(({ address }) => (address.length === 8) === isV4);
   if (prefixes.length === 0) return undefined;
   const { address, length } = random.pick(prefixes);

@@ -5,6 +5,7 @@ import { makeInner } from './inner';
 import { type Lies, lengthLie } from './lies';
 import { hex, peers } from './places';
 import type { Random } from './random';
+import { makeUserFrame } from './tunnels';
 
 /** GTP as UDP carries it, to an endpoint, about a session or about none. */
 export function makeMessage(random: Random, lies: Lies, endpoint: Endpoint, session: Session | undefined): Buffer {
@@ -59,7 +60,7 @@ function options(random: Random, lies: Lies, hasChain: boolean): Buffer {
 function payload1(random: Random, lies: Lies, kind: Kind, session: Session | undefined): Buffer {
   switch (kind) {
     case 'pdu':
-      return makeInner(random, lies, session);
+      return makePayload(random, lies, session);
     case 'errind':
       return elements(random, lies, errorElements(random, lies, session));
     case 'notification':
@@ -69,6 +70,12 @@ function payload1(random: Random, lies: Lies, kind: Kind, session: Session | und
     default:
       return random.chance(60) ? Buffer.from('0e00', 'hex') : random.octets(random.below(12));
   }
+}
+
+function makePayload(random: Random, lies: Lies, session: Session | undefined): Buffer {
+  return session?.payload === 'ethernet' && !lies.has('no inner')
+    ? makeUserFrame(random, lies, session)
+    : makeInner(random, lies, session);
 }
 
 function errorElements(random: Random, lies: Lies, session: Session | undefined): Buffer[] {
@@ -118,7 +125,7 @@ function message0(random: Random, lies: Lies, kind: Kind, session: Session | und
   const isForeign = lies.has('TEID');
   const tid =
     session === undefined || isForeign ? BigInt(strangeId(random)) << BigInt(random.pick([0, 32])) : session.id;
-  const payload = isPath ? Buffer.alloc(0) : makeInner(random, lies, session);
+  const payload = isPath ? Buffer.alloc(0) : makePayload(random, lies, session);
   const header = Buffer.alloc(20, 0xff);
   header[0] = random.pick([0x1e, 0x1e, 0x1f, 0x10]);
   header[1] = TYPES[kind];

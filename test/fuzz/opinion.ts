@@ -2,7 +2,8 @@
 import type { Outcome } from '../rules/outcome';
 import { receive } from '../rules/receive';
 import type { Tables } from '../rules/tables';
-import { type Counts, endpointName, sessionName } from './counters';
+import { tagOf } from '../rules/tunnel';
+import { type Counts, dropPlace, endpointName, sessionName } from './counters';
 import type { Made } from './datapath';
 
 const ETHERNET = 14;
@@ -12,6 +13,8 @@ export interface Wanted {
   readonly verdict: Made['verdict'];
   /** The frame behind the Ethernet header; undefined where nobody gets one. */
   readonly packet: Buffer | undefined;
+  /** The Ethernet header, where it matters. */
+  readonly header?: Buffer | undefined;
   /** Counters to raise, and by how much. */
   readonly counted: readonly (readonly [name: string, count: number])[];
 }
@@ -23,16 +26,24 @@ export interface Wanted {
 export function wantedOf(outcome: Claimed, frame: Buffer, tables: Tables): Wanted {
   switch (outcome.kind) {
     case 'pass':
-      return { verdict: 'pass', packet: frame.subarray(ETHERNET), counted: [] };
+      return { verdict: 'pass', packet: behindTag(frame), counted: [] };
+    case 'other':
+      return {
+        verdict: 'pass',
+        packet: frame.subarray(ETHERNET),
+        counted: [[`passed ${endpointName(outcome.endpoint)}`, 1]],
+      };
     case 'deliver': {
       const name = sessionName(outcome.session);
-      const { inner } = outcome;
+      const { inner, octets } = outcome;
+      const isTagged = 'kind' in outcome.session && outcome.session.kind === 'vlan';
       return {
         verdict: 'redirect',
-        packet: inner,
+        packet: isTagged ? behindTag(Buffer.concat([frame.subarray(0, 12), frame.subarray(16, 18), inner])) : inner,
+        header: outcome.header,
         counted: [
           [`delivered ${name}`, 1],
-          [`delivered octets ${name}`, inner.length],
+          [`delivered octets ${name}`, octets],
         ],
       };
     }
@@ -53,6 +64,11 @@ export function wantedOf(outcome: Claimed, frame: Buffer, tables: Tables): Wante
     case 'drop':
       return wantedDrop(outcome, frame, tables);
   }
+}
+
+/** What stands behind the Ethernet header, and a tag, which the stack puts beside the frame. */
+function behindTag(frame: Buffer): Buffer {
+  return frame.subarray(tagOf(frame)?.id === undefined ? ETHERNET : ETHERNET + 4);
 }
 
 type Claimed = Exclude<Outcome, { kind: 'unclaimed' }>;
@@ -78,16 +94,25 @@ function peerName(frame: Buffer): string {
 
 function wantedDrop(outcome: Extract<Outcome, { kind: 'drop' }>, frame: Buffer, tables: Tables): Wanted {
   const { reason, session, endpoint, sent } = outcome;
-  const at = session === undefined ? `endpoint ${endpointName(endpoint)}` : `session ${session.local} ${session.id}`;
-  const counted = [[`${reason} ${at}`, 1] as const, [`octets ${reason} ${at}`, frame.length] as const];
+  const at = session === undefined ? `endpoint ${endpointName(endpoint)}` : dropPlace(session);
+  const octets = frame.length - tagOctets(frame);
+  const counted = [[`${reason} ${at}`, 1] as const, [`octets ${reason} ${at}`, octets] as const];
   if (sent === undefined) return { verdict: 'drop', packet: undefined, counted };
   return withSent([...counted, [`sent_${sent.what} ${endpointName(endpoint)}`, 1]], sent.packet, frame, tables);
+}
+
+// A tag stands beside the frame, and so does the next one when the first is taken away.
+function tagOctets(frame: Buffer): number {
+  const tag = tagOf(frame);
+  if (tag === undefined) return 0;
+  return tag.id !== 0 && tagOf(frame.subarray(4))?.id !== undefined ? 8 : 4;
 }
 
 /** What is wrong with what the program made of a frame, counters apart; undefined if nothing is. */
 export function difference(wanted: Wanted, made: Made): string | undefined {
   if (made.verdict !== wanted.verdict) return `verdict ${made.verdict} instead of ${wanted.verdict}`;
-  const { packet } = wanted;
+  const { packet, header } = wanted;
+  if (header?.subarray(0, 12).equals(made.frame.subarray(0, 12)) === false) return 'Ethernet addresses differ';
   if (packet === undefined || packet.equals(made.frame.subarray(ETHERNET))) return undefined;
   return `octets differ`;
 }

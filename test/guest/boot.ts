@@ -20,9 +20,11 @@ export interface Guest {
   stop(): Promise<void>;
 }
 
-/** Seconds that a guest can at most live, whatever happens to this process, and that it may take to boot or to run a command. */
-const LIFE = 120;
-const PATIENCE = 30;
+/** Seconds that a guest can at most live, whatever happens to this process. */
+export const LIFE = 300;
+
+/** Seconds that it may take to boot or to run a command. */
+const PATIENCE = 60;
 const NIC = 10;
 const READY = /^guest: ready\r?$/m;
 

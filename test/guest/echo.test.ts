@@ -3,14 +3,14 @@ import test from 'ava';
 import { closeFixture, gtpIn, gtpTry, machineStats } from '../fixture';
 import { dropped, packets } from '../records';
 import { joinGuest, tid, tool } from './driver';
-import { kernels } from './kernels';
+import { quickKernels } from './kernels';
 import { beside } from './topology';
 
 test.after.always(closeFixture);
 
 const three = 'count 3 interval 0.1';
 
-for (const kernel of kernels) {
+for (const kernel of quickKernels) {
   beside(kernel, 'the kernel answers gtp ping, beside a link of ours and without one', async (t, world) => {
     await joinGuest(kernel, world, 'ggsn', { theirWords: 'restart_count 7' });
     const answers = async (words: string): Promise<string> => {

@@ -1,19 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Fetches the kernels of the guests that the cache lacks, by apt from Debian: node tools/run.mjs test/guest/fetch.ts
 // The machine's own package lists and packages stay as they are.
-import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cache, folderOf, type Kernel, kernels, reasonFileOf } from './kernels';
+import { run, unpack } from './unpack';
 
 const KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
@@ -43,14 +34,13 @@ function fetchKernel(kernel: Kernel): void {
     throw new Unavailable(`it is for ${kernel.arch}, and this machine is ${process.arch}`);
   const work = mkdtempSync(join(cache, 'tmp-'));
   try {
-    const apt = aptIn(work, kernel.suite);
+    const apt = aptIn(work, kernel);
     const [debs, files, made] = [join(work, 'debs'), join(work, 'files'), join(work, 'made')];
     for (const each of [debs, files, made]) mkdirSync(each);
-    apt(debs, 'update');
-    apt(debs, 'download', ...kernel.packages.map((name) => `${name}/${kernel.suite}`));
-    for (const deb of readdirSync(debs)) run(debs, 'dpkg-deb', '-x', deb, files);
-    const unpack = { uml: unpackUml }[kernel.boots];
-    unpack(files, made);
+    apt(debs, 'apt-get', 'update');
+    apt(debs, 'apt-get', 'download', ...packagesOf(kernel, apt));
+    for (const deb of readdirSync(debs)) run(debs, 'dpkg-deb', ['-x', deb, files]);
+    unpack(kernel, files, made);
     // Another run may have been quicker.
     if (!existsSync(folderOf(kernel))) renameSync(made, folderOf(kernel));
   } finally {
@@ -58,16 +48,22 @@ function fetchKernel(kernel: Kernel): void {
   }
 }
 
-type Apt = (folder: string, ...words: readonly string[]) => void;
+type Apt = (folder: string, program: string, ...words: readonly string[]) => string;
 
-/** An apt-get with lists of its own, for one release of Debian. */
-function aptIn(work: string, suite: string): Apt {
+/** Those of the table, and what Debian's newest image consists of: its own package only leads to them. */
+function packagesOf({ packages }: Kernel, apt: Apt): string[] {
+  const closure = apt('.', 'apt-cache', 'depends', '--recurse', '--important', ...packages);
+  return [...packages, ...(closure.match(/^linux-(?:image|binary|base|modules)-\d\S*/gm) ?? [])];
+}
+
+/** The programs of apt with lists of their own, of the releases of Debian that have the kernel's packages. */
+function aptIn(work: string, { packages }: Kernel): Apt {
   for (const each of ['sources', 'lists/partial', 'cache/archives/partial'])
     mkdirSync(join(work, each), { recursive: true });
   const source = {
     Types: 'deb',
     URIs: 'http://deb.debian.org/debian',
-    Suites: suite,
+    Suites: [...new Set(packages.map((name) => name.replace(/.*\//, '')))].join(' '),
     Components: 'main',
     'Signed-By': KEYS,
   };
@@ -85,37 +81,13 @@ function aptIn(work: string, suite: string): Apt {
     'APT::Sandbox::User': 'root',
   };
   const options = Object.entries(settings).map(([name, value]) => `-o${name}=${value}`);
-  return (folder, ...words) => {
+  return (folder, program, ...words) => {
     try {
-      run(folder, 'apt-get', '-q', ...options, ...words);
+      return run(folder, program, ['-q', ...options, ...words]).toString();
     } catch (error) {
       throw new Unavailable((error as Error).message);
     }
   };
-}
-
-function unpackUml(files: string, made: string): void {
-  const paths = readdirSync(files, { recursive: true, encoding: 'utf8' });
-  for (const name of ['linux.uml', 'ld-linux-x86-64.so.2', 'libc.so.6']) {
-    const path = paths.find((each) => /^(usr\/)?(bin|lib\/[^/]+)\/[^/]+$/.test(each) && each.endsWith(`/${name}`));
-    if (path === undefined) throw new Error(`the packages have no ${name}`);
-    renameSync(join(files, path), join(made, name));
-  }
-  useLoaderBeside(join(made, 'linux.uml'));
-  renameSync(join(files, 'usr/lib/uml'), join(made, 'lib'));
-}
-
-/**
- * Makes a program look for its loader in the current folder, as the C library of its release may be newer than ours.
- * Starting it by its loader would not do: this kernel wants its heap right behind its own image.
- */
-function useLoaderBeside(program: string): void {
-  const [from, to] = ['/lib64/ld-linux-x86-64.so.2\0', './ld-linux-x86-64.so.2\0'];
-  const octets = readFileSync(program);
-  const at = octets.indexOf(from);
-  if (at < 0) throw new Error(`${program} has another loader than ${from}`);
-  octets.fill(0, at, at + from.length).write(to, at);
-  writeFileSync(program, octets);
 }
 
 /** Why it could not be done, on one line, or undefined. */
@@ -127,14 +99,4 @@ function tried(action: () => void): string | undefined {
     if (!(error instanceof Unavailable)) throw error;
     return error.message.replace(/\s+/g, ' ').slice(0, 200);
   }
-}
-
-function run(cwd: string, program: string, ...words: readonly string[]): void {
-  const { status, error, stderr } = spawnSync(program, words, {
-    cwd,
-    encoding: 'utf8',
-    env: { ...process.env, LC_ALL: 'C' },
-  });
-  if (error) throw error;
-  if (status !== 0) throw new Error(`${program} ${words.at(-1)}: ${stderr.trim() || `status ${status}`}`);
 }

@@ -3,14 +3,14 @@ import test from 'ava';
 import { closeFixture, linkStats } from '../fixture';
 import { ping } from '../topology';
 import { exchange, joinGuest, opposite, theirStats, users } from './driver';
-import { kernels } from './kernels';
+import { quickKernels } from './kernels';
 import { beside } from './topology';
 
 test.after.always(closeFixture);
 
 const roles = ['ggsn', 'sgsn'] as const;
 
-for (const kernel of kernels) {
+for (const kernel of quickKernels) {
   const inners = kernel.ipv6 ? ([4, 6] as const) : ([4] as const);
 
   for (const family of inners)

@@ -2,15 +2,14 @@
 import test from 'ava';
 import { closeFixture } from '../fixture';
 import { ping } from '../topology';
-import { kernels } from './kernels';
+import { kernels, quickKernels } from './kernels';
 import { beside } from './topology';
 
 test.after.always(closeFixture);
 
 for (const kernel of kernels) {
   beside(kernel, 'a guest runs commands of this machine by a kernel of its own', async (t, { m1, guest }) => {
-    const [, release = ''] = kernel.name.split('-');
-    t.true((await guest.must('uname -r')).startsWith(`${release}.`));
+    t.true((await guest.must('uname -r')).startsWith(kernel.release));
     t.deepEqual(await guest.run('echo out; echo err >&2; exit 3'), { status: 3, stdout: 'out\n', stderr: 'err\n' });
     t.not((await guest.run('touch /etc/touched')).status, 0, 'the files of this machine are not its to change');
     t.is(await ping(m1, '192.0.2.2'), 3);
@@ -18,9 +17,10 @@ for (const kernel of kernels) {
     const slow = guest.must('until [ -e quick ]; do sleep 0.1; done; echo slow');
     t.deepEqual(await Promise.all([slow, guest.must('touch quick; echo quick')]), ['slow\n', 'quick\n']);
   });
+}
 
+for (const kernel of quickKernels)
   beside(kernel, 'a guest that panics is gone with all its processes, and says why', async (t, { guest }) => {
     const error = await t.throwsAsync(guest.run('echo c >/proc/sysrq-trigger'));
     t.regex(error?.message ?? '', /the guest died before .*Kernel panic/s);
   });
-}

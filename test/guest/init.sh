@@ -13,13 +13,19 @@ mkdir /run/host /run/lock /run/netns
 mount --bind / /run/host
 mount -t tmpfs tmp /tmp
 mkdir -p "$job" /dev/shm
-mount -t hostfs none "$job" -o "$job" || echo "no $job"
+if [ "$shares" = 9p ]; then
+	mount -t 9p -o trans=virtio,version=9p2000.L,msize=500000,cache=none job "$job" || echo "no $job"
+else
+	mount -t hostfs none "$job" -o "$job" || echo "no $job"
+fi
 mount -t tmpfs shm /dev/shm
 
 # modules are loaded when they are asked for, from the folder of this kernel
 echo "$job/modprobe" >/proc/sys/kernel/modprobe
 [ -e /proc/net/if_inet6 ] || "$job/modprobe" ipv6
 for each in all default; do echo 0 >/proc/sys/net/ipv6/conf/$each/accept_dad; done
+# Debian's would reorder packets, and drop those that waited long
+echo pfifo_fast >/proc/sys/net/core/default_qdisc
 ip link set lo up
 [ ! -e /sys/class/net/vec0 ] || ip link set vec0 name eth0
 

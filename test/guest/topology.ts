@@ -38,7 +38,7 @@ function stopping(body: Body): Body {
 
 async function machineAndGuest(kernel: Kernel): Promise<Beside> {
   const quiet = ['net.ipv6.conf.default.accept_dad=0', 'net.ipv6.conf.all.accept_dad=0'];
-  const [m1, ue1] = [await namespace('m1', ...quiet), await namespace('ue1')];
+  const [m1, ue1] = [await namespace('m1', ...quiet), await namespace('ue1', ...quiet)];
   const guest = await boot(kernel, m1, 'ul');
   const lines = ['addr add 192.0.2.1/24 dev ul', 'addr add 2001:db8:2::1/64 dev ul nodad', 'link set ul up'];
   await must(['ip', '-n', m1, '-b', '-'], { input: `${lines.join('\n')}\n` });

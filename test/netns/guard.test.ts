@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import test from 'ava';
 import { buildOne, udpSocket } from '../agent';
-import { closeFixture, gtpIn, linkStats, linkStatsWhen, sessions, using } from '../fixture';
+import { closeFixture, gtpIn, gtpTry, linkStats, linkStatsWhen, sessions, using } from '../fixture';
 import { gpdu } from '../gtp-frame';
 import { dropped } from '../records';
 import { must } from '../run';
@@ -61,6 +61,12 @@ test.serial(
   'without ue nothing is checked unless antispoof is asked for',
   inMachines(async (t, m) => {
     const { send } = await spoofing(m, 'role ggsn', '');
+    t.is(await send('203.0.113.77', '10.45.0.1'), 1);
+    const { status, stderr } = await gtpTry(m.m1, 'session change dev gtp0 local-teid 1 antispoof');
+    t.is(status, 0);
+    t.regex(stderr, /has antispoof and no ue: .* all that comes out of it is dropped/);
+    t.is(await send('203.0.113.77', '10.45.0.1'), 0);
+    t.is((await gtpTry(m.m1, 'session change dev gtp0 local-teid 1 ue 203.0.113.0/24')).stderr, '');
     t.is(await send('203.0.113.77', '10.45.0.1'), 1);
   }),
 );

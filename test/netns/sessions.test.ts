@@ -76,14 +76,35 @@ test.serial(
 );
 
 test.serial(
-  'from and to, which this version does not know, are refused by name',
+  'from and to choose by both inner addresses, behind ue and before its prefixes; shorter prefixes are refused by name',
   inMachines(async (t, m) => {
-    await gtpIn(m.m1, `link add gtp0 local ${here} netns ${m.ue1}`);
-    const words = `session add dev gtp0 ${ends(1, 2, there)} from 10.1.0.0/24 to 10.60.0.0/16`;
+    const peer = await udpSocket(m.m2, there, 2152);
+    const inner = 'address 10.1.0.1/16 address 10.1.0.2/16 address fd01::1/64 address fd01::2/64';
+    await gtpIn(m.m1, `link add gtp0 local ${here} netns ${m.ue1} ${inner} route default`);
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(1, 0x11, there)} ue 10.60.0.0/16 ue fd60::/32`);
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(2, 0x22, there)} from 10.1.0.2 to 10.60.0.9`);
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(3, 0x33, there)} from fd01::2 to fd60::9/128`);
+    await gtpIn(m.m1, `session add dev gtp0 ${ends(4, 0x44, there)} ue 10.60.0.8 ue fd60::8`);
+    const cases = [
+      ['10.1.0.1', '10.60.0.9', 0x11],
+      ['10.1.0.2', '10.60.0.9', 0x22],
+      ['10.1.0.2', '10.60.0.7', 0x11],
+      ['10.1.0.2', '10.60.0.8', 0x44],
+      ['fd01::1', 'fd60::9', 0x11],
+      ['fd01::2', 'fd60::9', 0x33],
+      ['fd01::2', 'fd60::8', 0x44],
+    ] as const;
+    for (const [source, destination, teid] of cases)
+      t.deepEqual(await teidsTo(m.ue1, peer, source, destination), [teid], `${source} to ${destination}`);
+    const words = `session add dev gtp0 ${ends(5, 5, there)} from 10.1.0.0/24 to 10.60.0.0/16`;
     const { status, stderr } = await gtpTry(m.m1, words);
     t.is(status, 1);
-    t.regex(stderr, /^Error: .*from.*not supported yet/);
-    t.deepEqual(await sessions(m.m1), []);
+    t.regex(stderr, /^Error: .*10\.1\.0\.0\/24/);
+    const again = await gtpTry(m.m1, `session add dev gtp0 ${ends(5, 5, there)} from 10.1.0.2 to 10.60.0.9`);
+    t.is(again.status, 2);
+    t.is((await sessions(m.m1)).length, 4);
+    await gtpIn(m.m1, 'session del dev gtp0 local-teid 2');
+    t.deepEqual(await teidsTo(m.ue1, peer, '10.1.0.2', '10.60.0.9'), [0x11]);
   }),
 );
 

@@ -143,11 +143,20 @@ test.serial(
       quiet.map(({ stats: _, ...record }) => record),
       [
         {
-          ...{ local: '192.0.2.1', remote: null, port: 2152, version: 1, sessions: 1, echo: null, errinds: null },
+          ...{
+            local: '192.0.2.1',
+            remote: null,
+            type: 'gtp',
+            port: 2152,
+            version: 1,
+            sessions: 1,
+            echo: null,
+            errinds: null,
+          },
           ...{ extnotifies: null, last_seen: null, mtu: null, state: null },
         },
         {
-          ...{ local: '192.0.2.1', remote: '192.0.2.2', port: null, version: null, sessions: 1 },
+          ...{ local: '192.0.2.1', remote: '192.0.2.2', type: null, port: null, version: null, sessions: 1 },
           ...{
             echo: { requests: 0, responses: 0 },
             errinds: 0,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type Fault, fault } from './outcome';
-import type { Prefix, Session } from './tables';
+import type { Prefix, Receiving } from './tables';
 
 /** The packet in a T-PDU, without what follows it (G28, X13). */
 export function readInner(tpdu: Buffer): Buffer | Fault {
@@ -26,12 +26,16 @@ function length6(tpdu: Buffer): number | Fault {
 }
 
 /** Whether the inner address of the UE is the session's (G29). */
-export function isFromUe(inner: Buffer, { role, ue }: Session): boolean {
+export function isFromUe(inner: Buffer, session: Receiving): boolean {
   const isV4 = (inner[0] ?? 0) >> 4 === 4;
   const size = isV4 ? 4 : 16;
-  const at = (isV4 ? 12 : 8) + (role === 'ggsn' ? 0 : size);
-  const address = inner.subarray(at, at + size).toString('hex');
-  return ue.some((prefix) => covers(prefix, address));
+  const at = (isV4 ? 12 : 8) + (session.role === 'ggsn' ? 0 : size);
+  return isOfUe(inner.subarray(at, at + size), session);
+}
+
+/** Whether an address is one of the session's UE. */
+export function isOfUe(address: Buffer, { ue }: Receiving): boolean {
+  return ue.some((prefix) => covers(prefix, address.toString('hex')));
 }
 
 function covers(prefix: Prefix, address: string): boolean {

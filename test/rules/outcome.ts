@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: MIT
-import type { Endpoint, Session } from './tables';
+import type { Endpoint, Session, TunnelEndpoint, TunnelSession } from './tables';
 
 /** What becomes of a frame; `rule` says in a few words which rule decided. */
-export type Outcome = Pass | Unclaimed | Deliver | Answer | Consume | Drop;
+export type Outcome = Pass | Other | Unclaimed | Deliver | Answer | Consume | Drop;
 
 /** Left to the stack, uncounted. */
 export interface Pass {
   readonly kind: 'pass';
   readonly rule: string;
+}
+
+/** Left to the stack, and counted at the endpoint it came to. */
+export interface Other {
+  readonly kind: 'other';
+  readonly rule: string;
+  readonly endpoint: TunnelEndpoint;
 }
 
 /** Nothing is said about it: fragments, ICMP, checksums that look like an open one. */
@@ -20,8 +27,13 @@ export interface Unclaimed {
 export interface Deliver {
   readonly kind: 'deliver';
   readonly rule: string;
-  readonly session: Session;
+  readonly session: Session | TunnelSession;
+  /** What stands behind the Ethernet header. */
   readonly inner: Buffer;
+  /** The Ethernet header of a frame that comes out as it is. */
+  readonly header: Buffer | undefined;
+  /** What is counted: without octets that fill a short frame up. */
+  readonly octets: number;
 }
 
 /** An Echo Request that is answered: `packet` from the IP header on. */
@@ -44,8 +56,8 @@ export interface Drop {
   readonly kind: 'drop';
   readonly rule: string;
   readonly reason: string;
-  readonly session: Session | undefined;
-  readonly endpoint: Endpoint;
+  readonly session: Session | TunnelSession | undefined;
+  readonly endpoint: Endpoint | TunnelEndpoint;
   readonly sent: Sent | undefined;
 }
 

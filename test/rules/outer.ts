@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { type Fault, fault, type Pass, type Unclaimed } from './outcome';
 import { addWords, pseudoSum } from './sum';
-import type { Address, Endpoint, Tables } from './tables';
+import type { Address, Endpoint, Tables, TunnelEndpoint } from './tables';
 
 /** A datagram to an endpoint of ours. */
 export interface Datagram {
@@ -17,30 +17,39 @@ export interface Datagram {
   readonly octets: Buffer;
 }
 
-/** A frame to an endpoint of ours that is dropped before anything is known of GTP. */
+/** A packet to an endpoint of another kind; `checksum` is undefined where there is no UDP. */
+export interface TunnelPacket extends Pick<Datagram, 'source' | 'tos' | 'isV6' | 'octets'> {
+  readonly tunnel: TunnelEndpoint;
+  readonly checksum: Datagram['checksum'] | undefined;
+}
+
+/** A frame to an endpoint of ours that is dropped before anything is known of what it carries. */
 export interface BadDatagram extends Fault {
-  readonly endpoint: Endpoint;
+  readonly endpoint: Endpoint | TunnelEndpoint;
 }
 
 const ETHERNET = 14;
 const UDP = 17;
+const TUNNELS = [47, 115];
 const FRAGMENT = 44;
 const ROUTING = 43;
 // Hop-by-hop, routing and destination options are the others; so many headers are skipped at most, too.
 const SKIPPED = [0, ROUTING, FRAGMENT, 60];
 
 /** Reads Ethernet, IP and UDP: what is no datagram to an endpoint of ours is left to the stack. */
-export function readOuter(frame: Buffer, tables: Tables): Pass | Unclaimed | BadDatagram | Datagram {
+export function readOuter(frame: Buffer, tables: Tables): Pass | Unclaimed | BadDatagram | Datagram | TunnelPacket {
   if (frame.length < ETHERNET) return pass('no frame');
   if (frame.readUIntBE(0, 6) !== 0) return pass('for another host'); // lo has the address 0
   const type = frame.readUInt16BE(12);
   if (type !== 0x0800 && type !== 0x86dd) return pass('not IP');
   const ip = type === 0x0800 ? readIp4(frame) : readIp6(frame);
-  return 'kind' in ip ? ip : readUdp(frame, ip, tables);
+  if ('kind' in ip) return ip;
+  return ip.protocol === UDP ? readUdp(frame, ip, tables) : readTunnel(frame, ip, tables);
 }
 
 interface Ip {
   readonly isV6: boolean;
+  readonly protocol: number;
   readonly source: Buffer;
   readonly destination: Buffer;
   readonly tos: number;
@@ -56,13 +65,15 @@ function readIp4(frame: Buffer): Pass | Unclaimed | Ip {
   const first = frame[at] ?? 0;
   if (first >> 4 !== 4 || (first & 15) < 5) return pass('IP header');
   const udpAt = at + (first & 15) * 4;
-  if (udpAt > frame.length) return pass('no room for IP');
-  const protocol = frame[at + 9];
+  const protocol = frame[at + 9] ?? 0;
+  const isTunnel = TUNNELS.includes(protocol);
+  if (udpAt > frame.length) return isTunnel ? unclaimed('no room for IP options') : pass('no room for IP');
   if (protocol === 1) return unclaimed('ICMP');
-  if (protocol !== UDP) return pass('not UDP');
+  if (protocol !== UDP && !isTunnel) return pass('not UDP');
   if ((frame.readUInt16BE(at + 6) & 0x3fff) !== 0) return unclaimed('fragment');
   return {
     isV6: false,
+    protocol,
     source: frame.subarray(at + 12, at + 16),
     destination: frame.subarray(at + 16, at + 20),
     tos: frame[at + 1] ?? 0,
@@ -78,14 +89,15 @@ function readIp6(frame: Buffer): Pass | Unclaimed | Ip {
   const first = frame.readUInt16BE(at);
   if (first >> 12 !== 6) return pass('IP header');
   if (isMapped(frame, at + 8) || isMapped(frame, at + 24)) return pass('IPv4-mapped address');
-  const udpAt = behindHeaders(frame, at + 40);
-  if (typeof udpAt !== 'number') return udpAt;
+  const behind = behindHeaders(frame, at + 40);
+  if ('kind' in behind) return behind;
   return {
     isV6: true,
+    protocol: behind.protocol,
     source: frame.subarray(at + 8, at + 24),
     destination: frame.subarray(at + 24, at + 40),
     tos: (first >> 4) & 0xff,
-    udpAt,
+    udpAt: behind.at,
     end: at + 40 + frame.readUInt16BE(at + 4),
     isHeaderSound: true,
   };
@@ -96,11 +108,11 @@ function isMapped(frame: Buffer, at: number): boolean {
   return frame.toString('hex', at, at + 12) === '00000000000000000000ffff';
 }
 
-/** Where UDP starts: behind hop-by-hop, routing, destination options and an atomic fragment header (RFC 8200, 4). */
-function behindHeaders(frame: Buffer, start: number): Pass | Unclaimed | number {
+/** Where UDP or a tunnel starts: behind hop-by-hop, routing, destination options and an atomic fragment header (RFC 8200, 4). */
+function behindHeaders(frame: Buffer, start: number): Pass | Unclaimed | { at: number; protocol: number } {
   let at = start;
   let next = frame[ETHERNET + 6] ?? 0;
-  for (let count = 0; next !== UDP; count++) {
+  for (let count = 0; next !== UDP && !TUNNELS.includes(next); count++) {
     const end = endOfWalk(frame, at, next, count);
     if (end !== undefined) return end;
     const size = sizeOfHeader(frame, at, next);
@@ -108,7 +120,7 @@ function behindHeaders(frame: Buffer, start: number): Pass | Unclaimed | number 
     next = frame[at] ?? 0;
     at += size;
   }
-  return at;
+  return { at, protocol: next };
 }
 
 function endOfWalk(frame: Buffer, at: number, next: number, count: number): Pass | Unclaimed | undefined {
@@ -124,19 +136,15 @@ function sizeOfHeader(frame: Buffer, at: number, type: number): number | undefin
   return (frame.readUInt16BE(at + 2) & 0xfff9) === 0 ? 8 : undefined;
 }
 
-function readUdp(frame: Buffer, ip: Ip, tables: Tables): Pass | BadDatagram | Datagram {
-  const { udpAt, end } = ip;
+function readUdp(frame: Buffer, ip: Ip, tables: Tables): Pass | BadDatagram | Datagram | TunnelPacket {
+  const { udpAt } = ip;
   if (udpAt + 8 > frame.length) return pass('no room for UDP');
   const endpoint = tables.endpoint(ip.destination.toString('hex'), frame.readUInt16BE(udpAt + 2));
-  if (endpoint === undefined) return pass('no endpoint');
+  if (endpoint === undefined) return readTunnel(frame, ip, tables);
   const bad = (reason: string, rule: string): BadDatagram => ({ ...fault(reason, rule), endpoint });
-  if (!ip.isHeaderSound) return bad('bad_checksum', 'IP header');
-  if (!isHost(ip.source)) return bad('bad_source', 'no host');
-  if (end > frame.length) return bad('bad_length', 'IP longer than the frame');
-  if (end < udpAt + 8) return bad('bad_length', 'IP shorter than its headers');
+  const wrong = ipFault(frame, ip, 8) ?? udpFault(frame, ip);
+  if (wrong !== undefined) return { ...wrong, endpoint };
   const length = frame.readUInt16BE(udpAt + 4);
-  if (length < 8) return bad('bad_length', 'UDP shorter than its header');
-  if (udpAt + length > end) return bad('bad_length', 'UDP longer than IP');
   if (length < 16) return bad('bad_length', 'no room for GTP');
   return {
     endpoint,
@@ -147,6 +155,35 @@ function readUdp(frame: Buffer, ip: Ip, tables: Tables): Pass | BadDatagram | Da
     isV6: ip.isV6,
     octets: frame.subarray(udpAt + 8, udpAt + length),
   };
+}
+
+function ipFault(frame: Buffer, { isHeaderSound, source, end, udpAt }: Ip, least: number): Fault | undefined {
+  if (!isHeaderSound) return fault('bad_checksum', 'IP header');
+  if (!isHost(source)) return fault('bad_source', 'no host');
+  if (end > frame.length) return fault('bad_length', 'IP longer than the frame');
+  return end < udpAt + least ? fault('bad_length', 'IP shorter than its headers') : undefined;
+}
+
+function udpFault(frame: Buffer, { udpAt, end }: Ip): Fault | undefined {
+  const length = frame.readUInt16BE(udpAt + 4);
+  if (length < 8) return fault('bad_length', 'UDP shorter than its header');
+  return udpAt + length > end ? fault('bad_length', 'UDP longer than IP') : undefined;
+}
+
+/** A packet of another kind than GTP. */
+function readTunnel(frame: Buffer, ip: Ip, tables: Tables): Pass | BadDatagram | TunnelPacket {
+  const { udpAt, end, protocol, isV6, tos, source } = ip;
+  const isUdp = protocol === UDP;
+  const port = isUdp ? frame.readUInt16BE(udpAt + 2) : 0;
+  const tunnel = tables.tunnelEndpoint(ip.destination.toString('hex'), protocol, port);
+  if (tunnel === undefined) return pass('no endpoint');
+  const wrong = ipFault(frame, ip, isUdp ? 8 : 0) ?? (isUdp ? udpFault(frame, ip) : undefined);
+  if (wrong !== undefined) return { ...wrong, endpoint: tunnel };
+  const length = isUdp ? frame.readUInt16BE(udpAt + 4) : end - udpAt;
+  const content = frame.subarray(udpAt, udpAt + length);
+  const checksum = isUdp ? judge(content, pseudoSum(source, ip.destination, length)) : undefined;
+  const octets = isUdp ? content.subarray(8) : content;
+  return { tunnel, source: source.toString('hex'), tos, isV6, checksum, octets };
 }
 
 /** 0.0.0.0/8, multicast, class E and broadcast are no host's, nor are :: and ff00::/8. */

@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: MIT
 // The rules of receipt once more, from the wire formats and the order in docs/design.md, not from the C code.
+
+import { readPayload } from './frame';
 import { behindExtensions, idOf, type Message, readMessage, versionOf } from './gtp';
-import { isFromUe, joinEcn, readInner } from './inner';
-import { type Deliver, type Drop, type Fault, fault, isFault, type Outcome, type Sent } from './outcome';
+import { type Drop, type Fault, fault, isFault, type Outcome, type Sent } from './outcome';
 import { type Datagram, readOuter } from './outer';
 import { extensionNotice, type Here, takeMessage } from './signalling';
 import type { Session, Tables } from './tables';
+import { tagOf, takeTagged, takeTunnel } from './tunnel';
 
 const END_MARKER = 254;
 const G_PDU = 255;
 
 /** What has to become of a frame that comes in at an underlay. */
 export function receive(frame: Buffer, tables: Tables): Outcome {
+  const tag = tagOf(frame);
+  if (tag !== undefined) return takeTagged(frame, tag, tables) ?? receive(untagged(frame), tables);
   const outer = readOuter(frame, tables);
   if ('kind' in outer) return outer;
   if (isFault(outer)) {
     const { reason, rule, endpoint } = outer;
     return { kind: 'drop', reason, rule, endpoint, session: undefined, sent: undefined };
   }
+  return 'tunnel' in outer ? takeTunnel(outer, tables) : takeGtp(outer, tables);
+}
+
+function takeGtp(outer: Datagram, tables: Tables): Outcome {
   const version = versionOf(outer.octets);
   const session = version === undefined ? undefined : sessionOf(outer, version, tables);
   const here: Here = { datagram: outer, tables, drop: dropAt(outer, session) };
@@ -55,18 +63,15 @@ function takePdu(message: Message, session: Session, here: Here): Outcome {
   if (session.strict && datagram.source !== session.remote) return drop(fault('wrong_peer', 'G-PDU'));
   const tpdu = behindExtensions(message, true);
   if (isFault(tpdu)) return drop(tpdu, extensionNotice(tpdu, here));
-  const inner = readInner(tpdu);
-  if (isFault(inner)) return drop(inner);
-  if (session.antispoof && !isFromUe(inner, session)) return drop(fault('antispoof', session.role));
-  if (!session.hasLink) return drop(fault('no_link', 'gone'));
-  const joined = joinEcn(inner, datagram.tos);
-  if (isFault(joined)) return drop(joined);
-  return delivery(session, joined, datagram, joined !== inner);
+  if (tpdu.length === 0) return drop(fault('empty', 'no T-PDU'));
+  const payload = readPayload(tpdu, session.payload, session, datagram);
+  if (isFault(payload)) return drop(payload);
+  return { kind: 'deliver', session, ...payload, rule: `v${session.version}, ${payload.rule}` };
 }
 
-function delivery(session: Session, inner: Buffer, { isV6 }: Datagram, isMarked: boolean): Deliver {
-  const families = `${(inner[0] ?? 0) >> 4} in ${isV6 ? 6 : 4}`;
-  return { kind: 'deliver', rule: `v${session.version}, ${families}${isMarked ? ', marked' : ''}`, session, inner };
+/** A frame whose tag says a priority alone. */
+function untagged(frame: Buffer): Buffer {
+  return Buffer.concat([frame.subarray(0, 12), frame.subarray(16)]);
 }
 
 function takeEndMarker(message: Message, session: Session, { datagram, drop }: Here): Outcome {

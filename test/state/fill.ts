@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { zero } from '../../src/datapath/codec';
+import { keyOf } from '../../src/datapath/key';
 import { link_flag } from '../../src/datapath/layout.gen';
 import type { OpenMaps } from '../../src/datapath/maps';
 import { placeOf } from '../../src/datapath/places';
 import { mappedLength, toMapped } from '../../src/tunnels/address';
-import { rxConfig, type SessionWords, txConfig } from '../../src/tunnels/gtp';
-import { rxKey } from '../../src/tunnels/id';
+import { NO_OWN, rxConfig, txConfig } from '../../src/tunnels/config';
 import { loadLink } from '../../src/tunnels/link';
+import type { SessionWords } from '../../src/tunnels/words';
 import { address } from '../../src/values';
 
 /** Writes `count` sessions into a link's maps as `session add` would, TEIDs from `first` on, each with a `ue` of its own. */
@@ -25,10 +26,7 @@ export function fillSessions(maps: OpenMaps, ifindex: number, first: number, cou
   maps.rx.putAll(
     words.map((each) => {
       const config = rxConfig(link, each, target);
-      return [
-        rxKey(each.local, each.id, link.port),
-        { ...zero('rx_session'), qfi: 255, ppi: 255, config: [config, config] },
-      ];
+      return [keyOf(txConfig(link, each)), { ...zero('rx_session'), qfi: 255, ppi: 255, config: [config, config] }];
     }),
   );
   const tx = words.map((each) => {
@@ -45,9 +43,9 @@ function session(teid: number, local: SessionWords['local'], ueLength: number): 
   const unset = { antispoof: undefined, srcport: undefined, ttl: undefined, tos: undefined, udpcsum: undefined };
   const ue = Uint8Array.of(100 + (teid >> 21), (teid >> 13) & 255, (teid >> 5) & 255, (teid << 3) & 255);
   return {
-    id: { version: 1, local_teid: teid, remote_teid: teid },
-    ...{ remote: address.parse('192.0.2.2'), local, peer: 'any', psc: 'auto' },
-    ...{ ...unset, qfi: undefined, rqi: undefined, ppi: undefined, seq: false },
+    id: { type: 'gtp', version: 1, local_teid: teid, remote_teid: teid },
+    ...{ remote: address.parse('192.0.2.2'), local, peer: 'any', payload: 'ip' },
+    ...{ ...NO_OWN, ...unset, from: undefined, to: undefined, lladdr: undefined },
     ue: [{ address: { family: 4, bytes: ue }, length: ueLength }],
   };
 }

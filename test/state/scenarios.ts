@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { gtpIn } from '../fixture';
-import { must } from '../run';
+import { must, within } from '../run';
 import { ends, type TwoMachines, twoMachines } from '../topology';
 
 /** A command, and those that come before it; on m1 of `machines`. */
@@ -18,6 +18,8 @@ export async function machines(): Promise<TwoMachines> {
     ...['link set other up', 'link set far up'],
   ];
   await must(['ip', '-n', m.m1, '-b', '-'], { input: `${lines.join('\n')}\n` });
+  // An inner end of frames would talk, and what is counted of that would count as a change.
+  await must(within(m.ue1, 'sysctl', '-qw', 'net.ipv6.conf.default.addr_gen_mode=1'));
   await gtpIn(m.m1, 'link show'); // the fixture flushes where a gtp has been
   return m;
 }
@@ -28,6 +30,11 @@ const one = (m: TwoMachines): string =>
 const three = `session add dev gtp0 ${ends(3, 4, there)} ue 10.45.0.3 ue 10.47.0.0/16 ue fd47::/64 name three`;
 const zero = `session add dev gtp0 version 0 tid 3 remote ${there} ue 10.45.0.3`;
 const own = `session add dev gtp0 ${ends(5, 6, '127.0.0.7')} local 127.0.0.5 ue 10.45.0.5`;
+
+const frames = (m: TwoMachines): string =>
+  `link add gtp0 type vxlan local 192.0.2.1 dev ul netns ${m.ue1} vni 1 remote ${there} from 10.0.0.1 to 10.0.0.2 name one`;
+const mac = 'lladdr 02:00:00:00:00:2e';
+const l2tp = `session add dev gtp0 type l2tp session_id 3 peer_session_id 4 remote ${there} cookie 00112233 peer_cookie 44556677 ue 10.45.0.3 ${mac} name three`;
 
 /** A link that keeps programs and maps there while others come and go; to load them takes most of a first command's time. */
 export const keeper = (m: TwoMachines): string => `link add keeper local 192.0.2.1 netns ${m.ue2} inner eth9`;
@@ -101,6 +108,31 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'session del of one with a local address of its own': {
     before: (m) => [one(m), own],
     command: () => 'session del dev gtp0 local 127.0.0.5 local-teid 5',
+  },
+  'link add of type vlan': {
+    before: (m) => [keeper(m)],
+    command: (m) => `link add gtp0 type vlan dev ul netns ${m.ue1} id 100 ue 10.46.0.0/16`,
+  },
+  'session add of l2tp on a link of packets': { before: (m) => [one(m)], command: () => l2tp },
+  'session del of l2tp on a link of packets': {
+    before: (m) => [one(m), l2tp],
+    command: () => 'session del dev gtp0 session_id 3',
+  },
+  'session add on a link of frames': {
+    before: (m) => [frames(m)],
+    command: () => `session add dev gtp0 vni 3 remote ${there} ${mac} ue 10.0.0.3 from 10.0.0.3 to 10.0.0.4`,
+  },
+  'session change of the remote in the key': {
+    before: (m) => [frames(m), `session add dev gtp0 vni 3 remote ${there} ${mac} name three`],
+    command: () => 'session change dev gtp0 vni 3 remote 192.0.2.77 ttl 9 name drei',
+  },
+  'session change of what stands in details': {
+    before: (m) => [one(m), l2tp],
+    command: () => 'session change dev gtp0 session_id 3 cookie 0011223344556677 encap ip',
+  },
+  'session del on a link of frames': {
+    before: (m) => [frames(m), `session add dev gtp0 vni 3 remote ${there} ${mac}`],
+    command: () => 'session del dev gtp0 vni 3',
   },
   'session flush': { before: (m) => [one(m), three, own], command: () => 'session flush dev gtp0' },
 };

@@ -63,9 +63,11 @@ function entriesOf(maps: OpenMaps): object {
     links: text(maps.links, ({ config, fallback }) => ({ config, ...(config.flags & 2 ? tx(fallback) : {}) })),
     link_words: text(maps.link_words, (value) => value),
     tx: text(maps.tx, tx),
+    tx_pair: text(maps.tx_pair, tx),
     tx_prefix: text(maps.tx_prefix, tx),
     rx: text(maps.rx, (value) => ({ ...value, active: 0, config: activeRx(value) })),
     labels: text(maps.labels, (value) => value),
+    details: text(maps.details, (value) => value),
     carried: text(maps.carried, (value) => value),
     remotes: text(maps.remotes, (value) => value),
     peers: text(maps.peers, ({ sessions }) => sessions),
@@ -75,10 +77,12 @@ function entriesOf(maps: OpenMaps): object {
     underlays: text(maps.underlays, (value) => value),
     endpoints: text(maps.endpoints, ({ flags, restart_count }) => [flags, restart_count]),
     drops: text(maps.drops, (value) => value),
-    config: text(maps.config, ({ shim_in, shim_out, ports }) => ({
+    config: text(maps.config, ({ shim_in, shim_out, ports, tunnel_ports, kinds }) => ({
       shim_in,
       shim_out,
+      kinds,
       ports: ports.filter((bits) => bits),
+      tunnel_ports: tunnel_ports.filter((bits) => bits),
     })),
   };
 }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 import ipaddr from 'ipaddr.js';
-import { UsageError } from './errors';
+import { UsageError } from '../errors';
+import { choice, type Kind, kind, number, numberOr, readNumber } from './kind';
+
+export { choice, type Kind, number, type Source } from './kind';
+export * from './tunnels';
 
 /** An IP address: 4 or 16 octets in network order. */
 export type Address = { readonly family: 4 | 6; readonly bytes: Uint8Array };
@@ -14,24 +18,6 @@ export type Tid = bigint;
 export type Mac = Uint8Array;
 /** A network namespace as the user wrote it: a name, a PID or a path. netns.ts resolves it. */
 export type NetnsWord = { readonly text: string };
-
-/** Where a shell finds candidates for a value: interfaces, links of ours, network namespaces, labels. */
-export type Source = 'interface' | 'link' | 'netns' | 'label';
-
-/** A value kind: how a word's value is written, read, printed and completed. format is the inverse of parse. */
-export type Kind<T> = {
-  /** As help shows it: ADDR, { fixed | hash | N }. */
-  readonly placeholder: string;
-  /** A noun phrase for errors: "expected an IPv4 or IPv6 address". */
-  readonly expected: string;
-  readonly source?: Source;
-  /** The fixed words among the values. */
-  readonly choices?: readonly string[];
-  /** Text to value; throws UsageError that quotes the text and says what was expected. */
-  parse(text: string): T;
-  /** Value to text that parse accepts. */
-  format(value: T): string;
-};
 
 /** The longest label of a session, in octets of UTF-8. */
 export const LABEL_MAX = 63;
@@ -63,6 +49,9 @@ export const prefix = kind({
   read: (text) => maskPrefix(readPrefix(text)),
   format: formatPrefix,
 });
+
+/** One host, written as a prefix: a shorter one is refused. */
+export const hostPrefix: Kind<Prefix> = { ...prefix, expected: 'one host, as an address', parse: readHost };
 
 /** A network, or the word default. */
 export const prefixOrDefault = kind({
@@ -168,33 +157,6 @@ export const netns = kind<NetnsWord>({
   format: (value) => value.text,
 });
 
-/**
- * One of a few words. Aliases are read but never printed; words of `later` are known and refused as not supported yet.
- */
-export function choice<const T extends string>(
-  values: readonly T[],
-  more: { readonly aliases?: Readonly<Record<string, T>>; readonly later?: readonly string[] } = {},
-): Kind<T> {
-  const base = kind<T>({
-    placeholder: alternatives(values),
-    expected: oneOf([...values, ...Object.keys(more.aliases ?? {})]),
-    choices: values,
-    read: (text) => values.find((value) => value === text) ?? own(more.aliases, text),
-    format: String,
-  });
-  return { ...base, parse: (text) => (more.later?.includes(text) ? refuseLater(text) : base.parse(text)) };
-}
-
-/** A decimal or 0x hexadecimal number of least to most. */
-export function number(least: number, most: number): Kind<number> {
-  return kind({
-    placeholder: 'N',
-    expected: `a number ${least}-${most}`,
-    read: (text) => readNumber(text, least, most),
-    format: String,
-  });
-}
-
 /** Clears the host bits of a prefix; undefined stays undefined. */
 export function maskPrefix<P extends Prefix | undefined>(value: P): P | Prefix {
   if (value === undefined) return value;
@@ -212,58 +174,6 @@ export function sameAddress(a: Address, b: Address): boolean {
 
 const CONTROL = /\p{Cc}/u;
 const NOT_IN_LABEL = /[\p{Cc}\p{Cs}\s"'`\\$&|;<>()*?[\]{}!#~]/u;
-
-type Reading<T> = Pick<Kind<T>, 'placeholder' | 'expected' | 'source' | 'choices' | 'format'> & {
-  read(text: string): T | undefined;
-};
-
-function kind<T>({ read, ...rest }: Reading<T>): Kind<T> {
-  return { ...rest, parse: (text) => read(text) ?? refuse(text, rest.expected) };
-}
-
-function numberOr<const W extends string>(
-  words: readonly W[],
-  placeholder: string,
-  expected: string,
-  least: number,
-  most: number,
-  show: (value: number) => string = String,
-): Kind<number | W> {
-  return kind<number | W>({
-    placeholder: alternatives(words[0] === 'fixed' ? [...words, placeholder] : [placeholder, ...words]),
-    expected: `${expected}${words.length > 1 ? ', ' : ' or '}${words.join(' or ')}`,
-    choices: words,
-    read: (text) => words.find((word) => word === text) ?? readNumber(text, least, most),
-    format: (value) => (typeof value === 'number' ? show(value) : value),
-  });
-}
-
-function refuse(text: string, expected: string): never {
-  throw new UsageError(`expected ${expected}, got "${text}"`);
-}
-
-function refuseLater(text: string): never {
-  throw new UsageError(`"${text}" is not supported yet`);
-}
-
-function own<T>(table: Readonly<Record<string, T>> | undefined, key: string): T | undefined {
-  return table !== undefined && Object.hasOwn(table, key) ? table[key] : undefined;
-}
-
-function alternatives(words: readonly string[]): string {
-  return words.length === 1 ? `${words[0]}` : `{ ${words.join(' | ')} }`;
-}
-
-function oneOf(words: readonly string[]): string {
-  return words.length === 1 ? `${words[0]}` : `one of ${words.join(', ')}`;
-}
-
-// A leading zero is refused: to some it is octal, and in a dump of TEIDs it is hexadecimal.
-function readNumber(text: string, least: number, most: number): number | undefined {
-  if (!/^(0|[1-9][0-9]{0,9}|0[xX][0-9a-fA-F]{1,16})$/.test(text)) return undefined;
-  const value = Number(text);
-  return value >= least && value <= most ? value : undefined;
-}
 
 function readSeconds(text: string): number | undefined {
   if (!/^([0-9]{1,5}|[0-9]{0,5}\.[0-9]{1,20})$/.test(text)) return undefined;
@@ -309,6 +219,14 @@ function readPrefix(text: string): Prefix | undefined {
   const most = at.bytes.length * 8;
   const bits = length === undefined ? most : readNumber(length, 0, most);
   return bits === undefined ? undefined : { address: at, length: bits };
+}
+
+function readHost(text: string): Prefix {
+  const value = prefix.parse(text);
+  if (value.length === value.address.bytes.length * 8) return value;
+  throw new UsageError(`expected one host, got the prefix "${text}"`, {
+    hint: 'prefixes choose a session with ue; from and to take an address each',
+  });
 }
 
 function formatPrefix(value: Prefix): string {

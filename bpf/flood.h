@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Sessions of a link that carries Ethernet frames: by inner addresses, by MAC address, all of them for broadcast. */
+#ifndef GTP_FLOOD_H
+#define GTP_FLOOD_H
+
+#include "drop.h"
+#include "maps.h"
+#include "packet.h"
+#include "session.h"
+#include "shim.h"
+
+#define FDB_AGE 280	/* five minutes by now_coarse, as bridges have it */
+#define MAC_SPACE 0xfffe
+#define SLOT_SPACE 0xfffd
+
+INLINE struct tx_session *session_of_pair(struct __sk_buff *skb, __u32 ifindex, const struct inner *in, union select *key)
+{
+	__be32 v4[2];
+
+	key->pair.ifindex = ifindex;
+	if (in->version == 4) {
+		if (peek(skb, ETH_HLEN + 12, v4, sizeof(v4)))
+			return 0;
+		addr_from_v4(key->pair.from, v4[0]);
+		addr_from_v4(key->pair.to, v4[1]);
+	} else if (peek(skb, ETH_HLEN + 8, key->pair.from, 16) || peek(skb, ETH_HLEN + 24, key->pair.to, 16)) {
+		return 0;
+	}
+	return bpf_map_lookup_elem(&tx_pair, &key->pair);
+}
+
+INLINE struct tx_session *session_of_slot(__u32 ifindex, __u32 slot, union select *key)
+{
+	__builtin_memset(&key->tx, 0, sizeof(key->tx));
+	key->tx.ifindex = ifindex;
+	key->tx.addr[8] = SLOT_SPACE >> 8;
+	key->tx.addr[9] = SLOT_SPACE & 0xff;
+	key->tx.addr[15] = slot;
+	return bpf_map_lookup_elem(&tx, &key->tx);
+}
+
+/* The session whose far end has the destination MAC address: as it was given, else as it was learned. */
+INLINE struct tx_session *session_of_mac(struct __sk_buff *skb, __u32 ifindex, union select *key)
+{
+	struct tx_session *s;
+	struct fdb *f;
+
+	__builtin_memset(&key->tx, 0, sizeof(key->tx));
+	key->tx.ifindex = ifindex;
+	key->tx.addr[8] = MAC_SPACE >> 8;
+	key->tx.addr[9] = MAC_SPACE & 0xff;
+	if (peek(skb, 0, key->tx.addr + 10, ETH_ALEN))
+		return 0;
+	s = bpf_map_lookup_elem(&tx, &key->tx);
+	if (s)
+		return s;
+	if (peek(skb, 0, key->fdb.mac, ETH_ALEN))
+		return 0;
+	key->fdb.ifindex = ifindex; /* not where that of `tx` is */
+	key->fdb.pad = 0;
+	f = bpf_map_lookup_elem(&fdb, &key->fdb);
+	return f && now_coarse() - f->seen < FDB_AGE ? session_of_slot(ifindex, f->slot, key) : 0;
+}
+
+INLINE int is_for_many(struct __sk_buff *skb)
+{
+	__u8 first;
+
+	return !peek(skb, 0, &first, 1) && first & 1;
+}
+
+enum flooded { FLOOD_NOT, FLOOD_SENT = 1, FLOOD_LOST = 2 };
+
+/* Sends a copy of a frame to one session of the link by the shim, if it has the flag `wanted` (0: in any case). */
+GLOBAL int flood_one(struct __sk_buff *skb, __u32 ifindex, __u32 slot, __u32 wanted)
+{
+	union select key;
+	struct tx_session *s = session_of_slot(ifindex, slot, &key);
+	struct config *cfg;
+	__u32 zero = 0;
+
+	cfg = bpf_map_lookup_elem(&config, &zero);
+	if (!s || !cfg || (wanted && !(s->config[s->active & 1].flags & wanted)))
+		return FLOOD_NOT;
+	skb->mark = ifindex | (slot + 1) << SHIM_SLOT_SHIFT;
+	return bpf_clone_redirect(skb, cfg->shim_out, 0) ? FLOOD_LOST : FLOOD_SENT;
+}
+
+/*
+ * Sends a copy of a frame to every session of the link (`wanted` is 0), or to those with that flag: each goes by the shim, from where it
+ * comes back with the number of its session in the mark. The frame itself has done its duty then; -1: it is for the fallback, which has
+ * no slot.
+ */
+GLOBAL int flood(struct __sk_buff *skb, __u32 ifindex, __u32 packets, __u32 wanted)
+{
+	struct link_state *l = bpf_map_lookup_elem(&links, &ifindex);
+	__u64 slots = l ? l->config.slots : 0;
+	int sent = 0;
+
+	if (ifindex >> SHIM_SLOT_SHIFT)
+		return drop_link(skb, ifindex, DROP_NO_SHIM, packets);
+	for (__u32 slot = 0; slot < SLOTS; slot++) {
+		if (slots & 1)
+			sent |= flood_one(skb, ifindex, slot, wanted);
+		slots >>= 1;
+	}
+	skb->mark = 0; /* it was for the copies */
+	if (!wanted && l && l->config.flags & LINK_DEFAULT)
+		return -1;
+	return sent & FLOOD_SENT ? TC_ACT_SHOT : drop_link(skb, ifindex, sent ? DROP_NO_SHIM : DROP_NO_SESSION, packets);
+}
+
+/* Remembers from which session a MAC address speaks. `slot` is 1 + its number, 0: the one without, which gets what nobody else does. */
+INLINE void learn(struct __sk_buff *skb, __u32 ifindex, __u32 slot)
+{
+	struct fdb_key key = { .ifindex = ifindex };
+	struct fdb fresh = { .slot = slot - 1, .seen = now_coarse() };
+	struct fdb *f;
+
+	if (bpf_skb_load_bytes(skb, ETH_ALEN, key.mac, ETH_ALEN) || key.mac[0] & 1)
+		return;
+	f = bpf_map_lookup_elem(&fdb, &key);
+	if (!slot) {
+		if (f) /* it has moved here */
+			bpf_map_delete_elem(&fdb, &key);
+		return;
+	}
+	if (!f) {
+		bpf_map_update_elem(&fdb, &key, &fresh, BPF_ANY);
+		return;
+	}
+	if (f->slot != fresh.slot)
+		f->slot = fresh.slot;
+	if (f->seen != fresh.seen)
+		f->seen = fresh.seen;
+}
+
+#endif

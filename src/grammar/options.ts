@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+import { type Later, later, type OptionSpec } from './types';
+
+/** The global options in the order of the contract. */
+export const globalOptions = [
+  { name: 'Version', short: 'V', help: 'print the version' },
+  { name: 'help', help: 'print this text' },
+  { name: 'json', short: 'j', help: 'answer with one JSON array' },
+  { name: 'pretty', short: 'p', help: 'indent the JSON' },
+  { name: 'details', short: 'd', help: 'show more; whole verifier logs' },
+  { name: 'statistics', short: 's', help: 'show counters; twice: those that are zero as well' },
+  { name: 'brief', short: 'br', help: 'one short line a record' },
+  { name: 'oneline', short: 'o', help: 'one long line a record' },
+  { name: 'human-readable', short: 'h', help: 'counters with k, M, G' },
+  { name: 'iec', help: 'the same in powers of 1024' },
+  { name: 'timestamp', short: 't', ...later },
+  { name: 'color', short: 'c', value: { placeholder: '{auto|always|never}', form: 'equals' }, help: 'colour the text' },
+  {
+    name: 'netns',
+    short: 'n',
+    value: { placeholder: '{ NAME | PID | PATH }', form: 'required' },
+    help: 'do everything in that network namespace',
+  },
+  { name: 'batch', short: 'b', ...later },
+  { name: 'force', ...later },
+] as const satisfies readonly (OptionSpec | (Later & { readonly name: string; readonly short?: string }))[];
