@@ -12,8 +12,8 @@ for (const kernel of kernels) {
     t.true((await guest.must('uname -r')).startsWith(kernel.release));
     t.deepEqual(await guest.run('echo out; echo err >&2; exit 3'), { status: 3, stdout: 'out\n', stderr: 'err\n' });
     t.not((await guest.run('touch /etc/touched')).status, 0, 'the files of this machine are not its to change');
-    t.is(await ping(m1, '192.0.2.2'), 3);
-    t.is(await ping(m1, '2001:db8:2::2'), 3);
+    t.is(await ping(m1, '192.0.2.2', 3, '-w', '10'), 3);
+    t.is(await ping(m1, '2001:db8:2::2', 3, '-w', '10'), 3);
     const slow = guest.must('until [ -e quick ]; do sleep 0.1; done; echo slow');
     t.deepEqual(await Promise.all([slow, guest.must('touch quick; echo quick')]), ['slow\n', 'quick\n']);
   });
