@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 import test from 'ava';
 import { closeFixture } from '../fixture';
-import { ping } from '../topology';
 import { kernels, quickKernels } from './kernels';
-import { beside } from './topology';
+import { answers, beside } from './topology';
 
 test.after.always(closeFixture);
 
@@ -12,8 +11,8 @@ for (const kernel of kernels) {
     t.true((await guest.must('uname -r')).startsWith(kernel.release));
     t.deepEqual(await guest.run('echo out; echo err >&2; exit 3'), { status: 3, stdout: 'out\n', stderr: 'err\n' });
     t.not((await guest.run('touch /etc/touched')).status, 0, 'the files of this machine are not its to change');
-    t.is(await ping(m1, '192.0.2.2', 3, '-w', '10'), 3);
-    t.is(await ping(m1, '2001:db8:2::2', 3, '-w', '10'), 3);
+    t.true(await answers(m1, '192.0.2.2'));
+    t.true(await answers(m1, '2001:db8:2::2'));
     const slow = guest.must('until [ -e quick ]; do sleep 0.1; done; echo slow');
     t.deepEqual(await Promise.all([slow, guest.must('touch quick; echo quick')]), ['slow\n', 'quick\n']);
   });

@@ -2,6 +2,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { namespace, using } from '../fixture';
 import { must } from '../run';
+import { ping } from '../topology';
 import { boot, type Guest } from './boot';
 import { type Kernel, whyNot } from './kernels';
 
@@ -35,6 +36,13 @@ function stopping(body: Body): Body {
     }
   };
 }
+
+/**
+ * Are three pings answered within 10 s? With -W alone ping would wait for two round trips, and a guest that gets no CPU time takes
+ * longer. With -w it asks on until it has three answers, so there may be more of them.
+ */
+export const answers = async (ns: string, address: string): Promise<boolean> =>
+  (await ping(ns, address, 3, '-w', '10')) >= 3;
 
 async function machineAndGuest(kernel: Kernel): Promise<Beside> {
   const quiet = ['net.ipv6.conf.default.accept_dad=0', 'net.ipv6.conf.all.accept_dad=0'];
