@@ -138,7 +138,7 @@ GLOBAL int outer_parse(struct __sk_buff *skb, struct outer *o)
 
 	if (o)
 		l3 = o->l3;
-	OPAQUE(l3);
+	OPAQUE(l3); /* or the compiler drops the comparison, which tells a verifier that sees this function by itself */
 	if (!o || l3 > ETH_HLEN)
 		return OUTER_OTHER;
 	linear(skb, l3 + (skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));

@@ -5,14 +5,16 @@
 
 #include "arrival.h"
 #include "geneve.h"
+#include "gpdu.h"
 #include "gre.h"
-#include "gtpu.h"
 #include "l2tp.h"
 #include "maps.h"
 #include "packet.h"
 #include "payload.h"
+#include "session.h"
+#include "shim.h"
+#include "tail.h"
 #include "tunnel.h"
-#include "underlay.h"
 #include "vlan.h"
 
 /* R5, L6: numbers must come, and increase; far behind is a peer that began anew. `shift` makes the last bit of a short number count. */

@@ -114,8 +114,7 @@ GLOBAL int flood(struct __sk_buff *skb, __u32 ifindex, __u32 packets, __u32 want
 INLINE void learn(struct __sk_buff *skb, __u32 ifindex, __u32 slot)
 {
 	struct fdb_key key = { .ifindex = ifindex };
-	struct fdb fresh = { .slot = slot - 1, .seen = now_coarse() };
-	struct fdb *f;
+	struct fdb fresh, *f;
 
 	if (bpf_skb_load_bytes(skb, ETH_ALEN, key.mac, ETH_ALEN) || key.mac[0] & 1)
 		return;
@@ -125,6 +124,8 @@ INLINE void learn(struct __sk_buff *skb, __u32 ifindex, __u32 slot)
 			bpf_map_delete_elem(&fdb, &key);
 		return;
 	}
+	fresh.slot = slot - 1;
+	fresh.seen = now_coarse();
 	if (!f) {
 		bpf_map_update_elem(&fdb, &key, &fresh, BPF_ANY);
 		return;

@@ -29,7 +29,6 @@
 #define GTPU_EXT_NR_RAN 0x84
 #define GTPU_EXT_PDU_SET_OLD 0x86
 #define GTPU_EXT_PDCP 0xc0
-#define GTPU_EXT_COMPREHEND 0x80
 #define GTPU_MAX_EXT 8		/* our bound of the walk (G4) */
 
 struct gtpu {
@@ -57,11 +56,9 @@ INLINE __u32 gtpu_header_len(const struct tx_config *c)
 	return c->ext_len || c->flags & TX_SEQ ? sizeof(struct gtpu) + 4 + c->ext_len : sizeof(struct gtpu);
 }
 
-/* Octets of all outer headers. Verified by itself, so that the verifier sees one number and not each that it may be. */
-GLOBAL int gtpu_overhead(const struct tx_config *c)
+/* Octets of all outer headers. */
+INLINE __u32 gtpu_overhead(const struct tx_config *c)
 {
-	if (!c)
-		return 0;
 	return gtpu_header_len(c) + sizeof(struct udphdr) + (addr_is_v4(c->remote) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
 }
 
@@ -222,12 +219,17 @@ INLINE int gtpu_psc(struct __sk_buff *skb, __u32 at, __u32 len, struct gtpu_seen
 	return 0;
 }
 
-/* G5: must an endpoint understand this extension header, and does not? Of those with bit 8 set we know the containers: 0x81 to 0x86 and
- * the PDCP PDU Number, 0xc0. By bits, as the verifier would follow every branch for every header. */
+#define TYPE_BIT(type) (1ULL << ((type) & 0x3f))
+
+/* G5: must an endpoint understand this extension header (bit 8), and does not? By bits, not by branches, as the verifier would follow
+ * each for every header. */
 INLINE int gtpu_is_unknown(__u8 type)
 {
+	__u64 from_0x80 = TYPE_BIT(GTPU_EXT_RAN) | TYPE_BIT(GTPU_EXT_LONG_PDCP_OLD) | TYPE_BIT(GTPU_EXT_XW_RAN) |
+			  TYPE_BIT(GTPU_EXT_NR_RAN) | TYPE_BIT(GTPU_EXT_PSC) | TYPE_BIT(GTPU_EXT_PDU_SET_OLD);
+	__u64 from_0xc0 = TYPE_BIT(GTPU_EXT_PDCP);
 	__u64 at = type & 0x3f, upper = type >> 6 & 1;
-	__u64 known = (0x7eULL >> at & ~upper) | (1ULL >> at & upper);
+	__u64 known = (from_0x80 >> at & ~upper) | (from_0xc0 >> at & upper);
 
 	return type >> 7 & ~known & 1;
 }

@@ -8,7 +8,9 @@
 #include "frame.h"
 #include "maps.h"
 #include "packet.h"
-#include "underlay.h"
+#include "session.h"
+#include "shim.h"
+#include "tpdu.h"
 
 #define ARP_LEN 28		/* of IPv4 and Ethernet */
 

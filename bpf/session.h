@@ -7,6 +7,8 @@
 #include "maps.h"
 #include "packet.h"
 
+#define REORDER_WINDOW 1024 /* numbers further behind are those of a peer that began anew */
+
 /* What stands for a remote in the keys of sessions that are named by it, too. Who wants another remote with the same number has to look
  * for it, and finds no more than a session that does not take its packets. */
 INLINE __u64 remote_mark(const void *remote)
@@ -74,22 +76,13 @@ INLINE void tx_own_key(const struct tx_config *c, struct rx_key *key)
 	addr_copy(key->local, c->local);
 }
 
-/* Too rare, and at too many places, to be inlined. */
-GLOBAL int count_sent(const struct tx_config *c, __u32 ifindex, __u32 reason, __u32 n, __u32 octets)
-{
-	struct drop_key key = { .ifindex = ifindex, .reason = reason };
-
-	if (!c)
-		return 0;
-	tx_own_key(c, &key.of);
-	return drop_count(&key, n, octets);
-}
-
 /* Drops a frame on its way out through a session. */
 INLINE int drop_sent(struct __sk_buff *skb, const struct tx_config *c, __u32 ifindex, __u32 reason, __u32 n)
 {
-	count_sent(c, ifindex, reason, n, skb->len);
-	return TC_ACT_SHOT; /* a constant: the verifier need not go on where the callers cannot */
+	struct rx_key of;
+
+	tx_own_key(c, &of);
+	return drop_session(skb, ifindex, &of, reason, n);
 }
 
 /* The receiving half of the session that sends by `c`, or 0. */

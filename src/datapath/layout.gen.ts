@@ -404,22 +404,6 @@ export interface work {
   readonly key: Uint8Array;
 }
 
-export interface link_words {
-  readonly local: Uint8Array;
-  readonly words: number;
-  readonly kind: number;
-  readonly port: number;
-  readonly sport: number;
-  readonly ttl: number;
-  readonly tos: number;
-  readonly underlays: number;
-  readonly dmac: Uint8Array;
-  readonly smac: Uint8Array;
-  readonly dev: readonly number[];
-  readonly netns: string;
-  readonly restart_count: number;
-}
-
 export interface pair_key {
   readonly ifindex: number;
   readonly from: Uint8Array;
@@ -478,6 +462,36 @@ export interface remote {
   readonly others: number;
 }
 
+export interface label {
+  readonly name: string;
+}
+
+export interface fdb_key {
+  readonly ifindex: number;
+  readonly mac: Uint8Array;
+}
+
+export interface fdb {
+  readonly slot: number;
+  readonly seen: number;
+}
+
+export interface link_words {
+  readonly local: Uint8Array;
+  readonly words: number;
+  readonly kind: number;
+  readonly port: number;
+  readonly sport: number;
+  readonly ttl: number;
+  readonly tos: number;
+  readonly underlays: number;
+  readonly dmac: Uint8Array;
+  readonly smac: Uint8Array;
+  readonly dev: readonly number[];
+  readonly netns: string;
+  readonly restart_count: number;
+}
+
 export interface peer_key {
   readonly local: Uint8Array;
   readonly remote: Uint8Array;
@@ -495,22 +509,8 @@ export interface peer {
   readonly extnotifies: bigint;
 }
 
-export interface label {
-  readonly name: string;
-}
-
 export interface underlay {
   readonly off: number;
-}
-
-export interface fdb_key {
-  readonly ifindex: number;
-  readonly mac: Uint8Array;
-}
-
-export interface fdb {
-  readonly slot: number;
-  readonly seen: number;
 }
 
 export interface pending {
@@ -567,19 +567,19 @@ export interface Structs {
   trip: trip;
   inner: inner;
   work: work;
-  link_words: link_words;
   pair_key: pair_key;
   detail: detail;
   rx_config: rx_config;
   rx_session: rx_session;
   remote_key: remote_key;
   remote: remote;
-  peer_key: peer_key;
-  peer: peer;
   label: label;
-  underlay: underlay;
   fdb_key: fdb_key;
   fdb: fdb;
+  link_words: link_words;
+  peer_key: peer_key;
+  peer: peer;
+  underlay: underlay;
   pending: pending;
   bucket: bucket;
   cut: cut;
@@ -600,17 +600,17 @@ export interface MapTypes {
   pieces: { key: number; value: pieces };
   locals: { key: address; value: number };
   works: { key: number; value: readonly work[] };
-  link_words: { key: number; value: link_words };
   tx_pair: { key: pair_key; value: tx_session };
   details: { key: rx_key; value: detail };
   rx: { key: rx_key; value: rx_session };
   carried: { key: rx_key; value: drop_count };
   remotes: { key: remote_key; value: remote };
+  labels: { key: rx_key; value: label };
+  fdb: { key: fdb_key; value: fdb };
+  link_words: { key: number; value: link_words };
   peers: { key: peer_key; value: peer };
   inner_ends: { key: number; value: number };
-  labels: { key: rx_key; value: label };
   underlays: { key: number; value: underlay };
-  fdb: { key: fdb_key; value: fdb };
   pending: { key: number; value: pending };
   limits: { key: number; value: bucket };
   unswept: { key: number; value: number };
@@ -870,24 +870,6 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       key: [56, 'u8[36]'],
     },
   },
-  link_words: {
-    size: 176,
-    fields: {
-      local: [0, 'u8[16]'],
-      words: [16, 'u32'],
-      kind: [20, 'u32'],
-      port: [24, 'u16'],
-      sport: [26, 'u16'],
-      ttl: [28, 'u8'],
-      tos: [29, 'u8'],
-      underlays: [30, 'u16'],
-      dmac: [32, 'u8[6]'],
-      smac: [38, 'u8[6]'],
-      dev: [44, 'u32[8]'],
-      netns: [76, 'char[96]'],
-      restart_count: [172, 'u32'],
-    },
-  },
   pair_key: {
     size: 36,
     fields: {
@@ -961,6 +943,45 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       pad: [12, 'u32'],
     },
   },
+  label: {
+    size: 64,
+    fields: {
+      name: [0, 'char[64]'],
+    },
+  },
+  fdb_key: {
+    size: 12,
+    fields: {
+      ifindex: [0, 'u32'],
+      mac: [4, 'u8[6]'],
+      pad: [10, 'u16'],
+    },
+  },
+  fdb: {
+    size: 8,
+    fields: {
+      slot: [0, 'u32'],
+      seen: [4, 'u32'],
+    },
+  },
+  link_words: {
+    size: 176,
+    fields: {
+      local: [0, 'u8[16]'],
+      words: [16, 'u32'],
+      kind: [20, 'u32'],
+      port: [24, 'u16'],
+      sport: [26, 'u16'],
+      ttl: [28, 'u8'],
+      tos: [29, 'u8'],
+      underlays: [30, 'u16'],
+      dmac: [32, 'u8[6]'],
+      smac: [38, 'u8[6]'],
+      dev: [44, 'u32[8]'],
+      netns: [76, 'char[96]'],
+      restart_count: [172, 'u32'],
+    },
+  },
   peer_key: {
     size: 32,
     fields: {
@@ -982,31 +1003,10 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       extnotifies: [48, 'u64'],
     },
   },
-  label: {
-    size: 64,
-    fields: {
-      name: [0, 'char[64]'],
-    },
-  },
   underlay: {
     size: 4,
     fields: {
       off: [0, 'u32'],
-    },
-  },
-  fdb_key: {
-    size: 12,
-    fields: {
-      ifindex: [0, 'u32'],
-      mac: [4, 'u8[6]'],
-      pad: [10, 'u16'],
-    },
-  },
-  fdb: {
-    size: 8,
-    fields: {
-      slot: [0, 'u32'],
-      seen: [4, 'u32'],
     },
   },
   pending: {
@@ -1063,17 +1063,17 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   pieces: { type: 2, key: 'u32', value: 'pieces' },
   locals: { type: 1, key: 'address', value: 'u32' },
   works: { type: 6, key: 'u32', value: 'work' },
-  link_words: { type: 1, key: 'u32', value: 'link_words' },
   tx_pair: { type: 1, key: 'pair_key', value: 'tx_session' },
   details: { type: 1, key: 'rx_key', value: 'detail' },
   rx: { type: 1, key: 'rx_key', value: 'rx_session' },
   carried: { type: 1, key: 'rx_key', value: 'drop_count' },
   remotes: { type: 1, key: 'remote_key', value: 'remote' },
+  labels: { type: 1, key: 'rx_key', value: 'label' },
+  fdb: { type: 9, key: 'fdb_key', value: 'fdb' },
+  link_words: { type: 1, key: 'u32', value: 'link_words' },
   peers: { type: 1, key: 'peer_key', value: 'peer' },
   inner_ends: { type: 1, key: 'u32', value: 'u32' },
-  labels: { type: 1, key: 'rx_key', value: 'label' },
   underlays: { type: 1, key: 'u32', value: 'underlay' },
-  fdb: { type: 9, key: 'fdb_key', value: 'fdb' },
   pending: { type: 2, key: 'u32', value: 'pending' },
   limits: { type: 2, key: 'u32', value: 'bucket' },
   unswept: { type: 2, key: 'u32', value: 'u32' },
