@@ -27,23 +27,21 @@ export const commands: Commands<'path'> = {
 // What came to a local address and belongs to no session is counted here, so the counters of it all add up.
 function endpointRecords(state: State, statistics: boolean): OutputRecord[] {
   const sessions = sessionsByEndpoint(state);
-  return [...state.maps.endpoints.entries()].map(([key, endpoint]) => {
-    return {
-      local: address.format(fromMapped(key.local)),
-      remote: null,
-      type: endpointType(key.kind),
-      port: key.port === 0 ? null : key.port,
-      version: VERSIONS.get(key.kind) ?? null,
-      sessions: sessions.get(endpointText(key)) ?? 0,
-      echo: null,
-      errinds: null,
-      extnotifies: null,
-      last_seen: null,
-      mtu: null,
-      state: null,
-      ...(statistics ? { stats: endpointStats(state, key, endpoint) } : {}),
-    };
-  });
+  return [...state.maps.endpoints.entries()].map(([key, endpoint]) => ({
+    local: address.format(fromMapped(key.local)),
+    remote: null,
+    type: endpointType(key.kind),
+    port: key.port === 0 ? null : key.port,
+    version: VERSIONS.get(key.kind) ?? null,
+    sessions: sessions.get(endpointText(key)) ?? 0,
+    echo: null,
+    errinds: null,
+    extnotifies: null,
+    last_seen: null,
+    mtu: null,
+    state: null,
+    ...(statistics ? { stats: endpointStats(state, key, endpoint) } : {}),
+  }));
 }
 
 const VERSIONS = new Map<number, number>([

@@ -99,8 +99,8 @@ function merge(one: Endpoint, other?: Endpoint): Endpoint {
 // Each address once, with the first of its endpoints in the order of kinds, those of UDP before others.
 function setLocals({ maps }: State, wanted: readonly Structs['endpoint_key'][]): void {
   const rank = (key: Structs['endpoint_key']): number => (key.port === 0 ? 1 << 24 : 0) + endpointId(key);
-  const sorted = [...wanted].sort((a, b) => rank(b) - rank(a));
-  const missing = new Map(sorted.map((key) => [hex16(key.local), key]));
+  const lastFirst = [...wanted].sort((a, b) => rank(b) - rank(a)); // of a map's pairs with one key the last one stays
+  const missing = new Map(lastFirst.map((key) => [hex16(key.local), key]));
   for (const [{ octets }, id] of maps.locals.entries()) {
     const key = missing.get(hex16(octets));
     if (key === undefined) maps.locals.delete({ octets });
