@@ -22,12 +22,16 @@ export interface Variant {
   make(): Promise<Ends>;
 }
 
-/** What is measured side by side, each in namespaces of its own. */
+/**
+ * What is measured side by side, each in namespaces of its own. Of tunnels over a wire: with `kept` super-packets and open checksums
+ * go over the veth pair as they are; wire-like, the sender cuts; summed, it completes the inner checksums as well, as we do.
+ */
 export const variants = {
   raw: { title: 'raw veth', make: () => rawVeth('raw', 'on') },
   rawCut: { title: 'raw veth, TSO off', make: () => rawVeth('cut', 'off') },
   vxlan: { title: 'kernel VXLAN, GSO kept', make: () => vxlan('vxl') },
   vxlanWire: { title: 'kernel VXLAN, wire-like', make: () => vxlan('vxw', ...CUT) },
+  vxlanSummed: { title: 'kernel VXLAN, summed', make: () => vxlan('vxs', ...CUT, 'tx') },
   hairpin: { title: 'ours, hairpin', make: () => hairpin('gtp') },
   wire: { title: 'ours, wire', make: () => wire('gtp') },
   greWire: { title: 'ours, GRE wire', make: () => wire('gre') },
@@ -35,6 +39,11 @@ export const variants = {
   geneveWire: { title: 'ours, Geneve wire', make: () => wire('geneve') },
   vxlanOurs: { title: 'ours, VXLAN wire', make: () => wire('vxlan') },
   l2tpWire: { title: 'ours, L2TP wire', make: () => wire('l2tp') },
+  greKept: { title: 'ours, GRE kept', make: () => wire('gre', 'gso keep') },
+  gretapKept: { title: 'ours, gretap kept', make: () => wire('gretap', 'gso keep') },
+  geneveKept: { title: 'ours, Geneve kept', make: () => wire('geneve', 'gso keep') },
+  vxlanKept: { title: 'ours, VXLAN kept', make: () => wire('vxlan', 'gso keep') },
+  l2tpKept: { title: 'ours, L2TP kept', make: () => wire('l2tp', 'gso keep') },
   greHairpin: { title: 'ours, GRE hairpin', make: () => hairpin('gre') },
   gretapHairpin: { title: 'ours, gretap hairpin', make: () => hairpin('gretap') },
   geneveHairpin: { title: 'ours, Geneve hairpin', make: () => hairpin('geneve') },
@@ -102,10 +111,11 @@ async function hairpin(kind: Kind): Promise<Ends> {
   return { client, server, address: '10.9.0.2' };
 }
 
-async function wire(kind: Kind): Promise<Ends> {
-  const [[client, server], [m1, m2]] = [await users(`w-${kind}`), await machines(`w-${kind}`)];
-  await gtp(m1, linkAdd(1, client, kind));
-  await gtp(m2, linkAdd(2, server, kind));
+async function wire(kind: Kind, words = ''): Promise<Ends> {
+  const label = words === '' ? `w-${kind}` : `k-${kind}`;
+  const [[client, server], [m1, m2]] = [await users(label), await machines(label)];
+  await gtp(m1, `${linkAdd(1, client, kind)} ${words}`.trim());
+  await gtp(m2, `${linkAdd(2, server, kind)} ${words}`.trim());
   return { client, server, address: '10.9.0.2' };
 }
 

@@ -30,7 +30,16 @@ struct outer {
 	__u8 version;
 	__u8 ecn;
 	__u8 bad_sum;		/* the IPv4 header's checksum is wrong */
+	__u8 kind;		/* enum outer_kind */
 };
+
+/* Of the packet that `underlay` hands over to `tunnel`, so that they need not be read again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct outer);
+} outers SEC(".maps");
 
 /* Sum of the options of an IPv4 header of `len` octets. */
 INLINE __u64 sum_options(struct __sk_buff *skb, __u32 at, __u32 len)
@@ -132,7 +141,7 @@ INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o, __u32 l3)
 /* Reads IP and, of UDP, the UDP header of a frame whose link header has `l3` octets. Returns enum outer_kind. */
 GLOBAL int outer_parse(struct __sk_buff *skb, struct outer *o)
 {
-	struct udphdr udp;
+	struct udphdr udp __attribute__((aligned(4)));
 	int kind = OUTER_OTHER;
 	__u32 end, l3 = 0;
 
@@ -153,7 +162,7 @@ GLOBAL int outer_parse(struct __sk_buff *skb, struct outer *o)
 	}
 	if (kind != OUTER_UDP)
 		return kind;
-	if (peek(skb, o->udp, &udp, sizeof(udp)))
+	if (peek_words(skb, o->udp, &udp, sizeof(udp)))
 		return OUTER_OTHER;
 	o->dport = bpf_ntohs(udp.dest);
 	o->sport = bpf_ntohs(udp.source);

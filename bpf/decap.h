@@ -141,26 +141,29 @@ INLINE int gtp_frame_receive(struct __sk_buff *skb, struct config *cfg, const st
 	return verdict == -DROP_UNKNOWN_EXTENSION ? tail(skb, TAIL_SIGNAL, l2, ASK_EXTNOTIFY) : TC_ACT_SHOT;
 }
 
-/* The endpoint of ours that the packet came to. */
-INLINE struct endpoint *tunnel_endpoint(const struct outer *o, int kind, struct rx_key *key)
+/* The kind that packets to a port usually are. */
+INLINE __u8 usual_kind(__u16 port)
 {
-	struct endpoint_key at = { .port = kind == OUTER_UDP ? o->dport : 0 };
-	struct endpoint *e = 0;
+	return port == GENEVE_PORT ? KIND_GENEVE : port == L2TP_PORT ? KIND_L2TP : KIND_VXLAN;
+}
+
+/* The endpoint of ours that the packet came to. What kind that is goes into `key`. */
+INLINE struct endpoint *tunnel_endpoint(const struct outer *o, struct rx_key *key)
+{
+	const __u8 over_udp[] = { KIND_VXLAN, KIND_GENEVE, KIND_L2TP };
+	struct endpoint_key at = { .port = key->port, .kind = key->kind };
+	struct endpoint *e;
 
 	addr_copy(at.local, o->local);
-	at.kind = kind == OUTER_GRE ? KIND_GRE : kind == OUTER_L2TP ? KIND_L2TP_IP : KIND_VXLAN;
 	e = bpf_map_lookup_elem(&endpoints, &at);
-	if (!e && kind == OUTER_UDP) {
-		at.kind = KIND_GENEVE;
-		e = bpf_map_lookup_elem(&endpoints, &at);
-	}
-	if (!e && kind == OUTER_UDP) {
-		at.kind = KIND_L2TP;
-		e = bpf_map_lookup_elem(&endpoints, &at);
+#pragma unroll
+	for (int i = 0; i < 3; i++) {
+		if (!e && o->kind == OUTER_UDP) {
+			at.kind = over_udp[i];
+			e = bpf_map_lookup_elem(&endpoints, &at);
+		}
 	}
 	key->kind = at.kind;
-	key->port = at.port;
-	addr_copy(key->local, o->local);
 	return e;
 }
 
@@ -182,6 +185,13 @@ INLINE int tunnel_parse(struct __sk_buff *skb, const struct outer *o, struct arr
 		return gre_parse(skb, a, o->end);
 	}
 	return l2tp_parse(skb, a, o->end);
+}
+
+/* The session of a packet of the kind that `a` says, or 0 and what is wrong. */
+INLINE struct rx_session *tunnel_find(struct __sk_buff *skb, const struct outer *o, struct arrived *a, int *why)
+{
+	*why = tunnel_parse(skb, o, a);
+	return *why ? 0 : session_from(&a->key, o->remote);
 }
 
 /* What belongs to no session: another program's, or dropped by name. */
@@ -223,35 +233,40 @@ INLINE int vlan_receive(struct __sk_buff *skb)
 			    skb->gso_segs > 1 ? skb->gso_segs : 1);
 }
 
-/* One frame that `underlay` found to be of a kind of its own; cb[0] is the length of its link header. */
+/* One frame that `underlay` found to be of a kind of its own (see tail_tunnel); cb[0] is the length of its link header. */
 INLINE int tunnel_receive(struct __sk_buff *skb)
 {
-	struct outer o = { .l3 = skb->cb[0] ? ETH_HLEN : 0 };
+	__u32 zero = 0, l2 = skb->cb[0] ? ETH_HLEN : 0;
 	struct arrived a = {};
 	struct rx_session *r;
 	struct endpoint *e;
 	struct config *cfg;
-	__u32 zero = 0, l2;
-	int verdict, kind, is_gtp;
+	struct outer *o;
+	int verdict;
+	__u8 usual;
 
-	l2 = o.l3;
 	cfg = bpf_map_lookup_elem(&config, &zero);
-	if (!cfg)
+	o = bpf_map_lookup_elem(&outers, &zero);
+	if (!cfg || !o)
 		return TC_ACT_UNSPEC;
 	if (skb->vlan_present)
 		return vlan_receive(skb);
-	kind = outer_parse(skb, &o);
-	if (kind != OUTER_UDP && kind != OUTER_GRE && kind != OUTER_L2TP)
-		return TC_ACT_UNSPEC;
-	is_gtp = kind == OUTER_UDP && known_port(cfg, o.dport);
-	e = is_gtp && !tunnel_port(cfg, o.dport) ? 0 : tunnel_endpoint(&o, kind, &a.key);
-	if (!e)
-		return is_gtp ? gtp_frame_receive(skb, cfg, &o, l2) : TC_ACT_UNSPEC;
-	verdict = tunnel_parse(skb, &o, &a);
-	r = verdict ? 0 : session_from(&a.key, o.remote);
-	if (!r)
-		return tunnel_stranger(skb, &o, &a, e, verdict);
-	verdict = tunnel_session(skb, r, &o, &a, l2);
+	/* the endpoint is looked for only where nothing is found without */
+	a.key.kind = o->kind == OUTER_GRE ? KIND_GRE : o->kind == OUTER_L2TP ? KIND_L2TP_IP : usual_kind(o->dport);
+	a.key.port = o->kind == OUTER_UDP ? o->dport : 0;
+	addr_copy(a.key.local, o->local);
+	r = tunnel_find(skb, o, &a, &verdict);
+	if (!r) {
+		usual = a.key.kind;
+		e = tunnel_endpoint(o, &a.key);
+		if (!e)
+			return o->kind == OUTER_UDP && known_port(cfg, o->dport) ? gtp_frame_receive(skb, cfg, o, l2) : TC_ACT_UNSPEC;
+		if (a.key.kind != usual)
+			r = tunnel_find(skb, o, &a, &verdict);
+		if (!r)
+			return tunnel_stranger(skb, o, &a, e, verdict);
+	}
+	verdict = tunnel_session(skb, r, o, &a, l2);
 	if (verdict >= 0)
 		return verdict;
 	return drop_session(skb, r->config[r->active & 1].ifindex, &a.key, -verdict,

@@ -67,7 +67,7 @@ INLINE int antispoof(struct __sk_buff *skb, __u32 at, __u32 version, const struc
 	__be32 v4;
 
 	if (version == 4) {
-		if (peek(skb, at + (c->flags & RX_SGSN ? 16 : 12), &v4, 4))
+		if (peek_words(skb, at + (c->flags & RX_SGSN ? 16 : 12), &v4, 4))
 			return -DROP_BAD_INNER;
 		if (c->flags & RX_MANY) {
 			addr_from_v4(addr.addr, v4);
@@ -80,7 +80,7 @@ INLINE int antispoof(struct __sk_buff *skb, __u32 at, __u32 version, const struc
 			return -DROP_ANTISPOOF;
 		return 0;
 	}
-	if (peek(skb, at + (c->flags & RX_SGSN ? 24 : 8), addr.addr, 16))
+	if (peek_words(skb, at + (c->flags & RX_SGSN ? 24 : 8), addr.addr, 16))
 		return -DROP_BAD_INNER;
 	if (c->flags & RX_MANY)
 		return owns_address(key, c->ifindex, &addr) ? 0 : -DROP_ANTISPOOF;
@@ -89,14 +89,13 @@ INLINE int antispoof(struct __sk_buff *skb, __u32 at, __u32 version, const struc
 
 /* TCP goes through GRO, which makes few packets of many; the rest straight into the inner end: it gains
  * nothing there. Decided by the protocol alone, so that one flow has one way and keeps its order. Only what is
- * longer than the inner end's MTU has no choice: a veth's transmit side drops it without a word. */
-INLINE int wants_gro(struct __sk_buff *skb, const struct rx_config *c, __u32 protocol)
+ * longer than the inner end's MTU has no choice: a veth's transmit side drops it without a word. `l` is the link, or 0 to look for it. */
+INLINE int wants_gro(struct __sk_buff *skb, const struct rx_config *c, const struct link_state *l, __u32 protocol)
 {
-	const struct link_state *l;
-
 	if (c->flags & RX_SMALL || (!(c->flags & RX_BULK) && (protocol != IPPROTO_TCP || skb->gso_size)))
 		return 0;
-	l = bpf_map_lookup_elem(&links, &c->ifindex);
+	if (!l)
+		l = bpf_map_lookup_elem(&links, &c->ifindex);
 	return l && (skb->gso_size ? skb->gso_size : skb->len - ETH_HLEN) <= l->config.mtu;
 }
 

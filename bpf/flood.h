@@ -111,13 +111,14 @@ GLOBAL int flood(struct __sk_buff *skb, __u32 ifindex, __u32 packets, __u32 want
 }
 
 /* Remembers from which session a MAC address speaks. `slot` is 1 + its number, 0: the one without, which gets what nobody else does. */
-INLINE void learn(struct __sk_buff *skb, __u32 ifindex, __u32 slot)
+INLINE void learn(const __u8 *mac, __u32 ifindex, __u32 slot)
 {
 	struct fdb_key key = { .ifindex = ifindex };
 	struct fdb fresh, *f;
 
-	if (bpf_skb_load_bytes(skb, ETH_ALEN, key.mac, ETH_ALEN) || key.mac[0] & 1)
+	if (mac[0] & 1)
 		return;
+	__builtin_memcpy(key.mac, mac, ETH_ALEN);
 	f = bpf_map_lookup_elem(&fdb, &key);
 	if (!slot) {
 		if (f) /* it has moved here */

@@ -46,25 +46,42 @@ INLINE int mac_equal(const __u8 *a, const __u8 *b)
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
 }
 
+/* Writes the MAC addresses of a link of packets in front of one. */
+INLINE int eth_write(struct __sk_buff *skb, const struct rx_config *c)
+{
+	struct ethhdr *eth = data(skb);
+
+	if ((void *)(eth + 1) > data_end(skb))
+		return -1;
+	__builtin_memcpy(eth->h_dest, c->dmac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, c->smac, ETH_ALEN);
+	return 0;
+}
+
 /*
  * Over to the inner end, with the MAC addresses that belong there: those of the frame on a link of frames, the link's own for a packet
  * (`is_frame` is 0) and on a link of packets. Straight only what is for the inner end itself and `is_plain`, an untagged frame of IP: for
- * the rest the link's transmit side finds out anew what it is. Returns a verdict.
+ * the rest the link's transmit side finds out anew what it is. `protocol` of IP may want GRO, 0 does not. Returns a verdict.
  */
-INLINE int deliver_frame(struct __sk_buff *skb, const struct rx_config *c, int is_frame, int is_plain, int gro)
+INLINE int deliver_frame(struct __sk_buff *skb, const struct rx_config *c, int is_frame, int is_plain, __u32 protocol)
 {
-	__u8 dmac[ETH_ALEN] __attribute__((aligned(2)));
-	int is_whole = is_frame && c->flags & RX_FRAMES;
+	__u8 macs[2 * ETH_ALEN] __attribute__((aligned(4)));
+	const struct link_state *l = 0;
 
-	if (is_whole) {
-		learn(skb, c->ifindex, c->flow);
-		if (!is_plain || bpf_skb_load_bytes(skb, 0, dmac, ETH_ALEN) || !mac_equal(dmac, c->dmac))
+	if (is_frame && c->flags & RX_FRAMES) {
+		l = bpf_map_lookup_elem(&links, &c->ifindex);
+		if (peek_words(skb, 0, macs, sizeof(macs)))
+			return TC_ACT_SHOT;
+		if (l && l->config.slots)
+			learn(macs + ETH_ALEN, c->ifindex, c->flow);
+		if (!is_plain || !mac_equal(macs, c->dmac))
 			return bpf_redirect(c->ifindex, 0);
-	} else if (bpf_skb_store_bytes(skb, 0, c->dmac, 2 * ETH_ALEN, 0)) {
+	} else if (eth_write(skb, c)) {
 		return TC_ACT_SHOT;
 	}
-	bpf_skb_change_type(skb, PACKET_HOST);
-	return deliver(c, gro);
+	if (skb->pkt_type != PACKET_HOST)
+		bpf_skb_change_type(skb, PACKET_HOST);
+	return deliver(c, protocol && wants_gro(skb, c, l, protocol));
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include "packet.h"
 #include "tunnel.h"
 
+#define GENEVE_PORT 6081
 #define GENEVE_CONTROL 0x80
 #define GENEVE_CRITICAL 0x40
 #define GENEVE_MAX_OPTIONS 63	/* of four octets: as many as the field can tell */
@@ -67,7 +68,7 @@ INLINE int geneve_parse(struct __sk_buff *skb, struct arrived *a, __u32 end)
 	struct geneve g;
 	__u32 options;
 
-	if (a->at + sizeof(g) > end || peek(skb, a->at, &g, sizeof(g)))
+	if (a->at + sizeof(g) > end || peek_words(skb, a->at, &g, sizeof(g)))
 		return -DROP_BAD_LENGTH;
 	if (g.options >> 6)
 		return -DROP_BAD_VERSION;
@@ -86,7 +87,7 @@ INLINE int vxlan_parse(struct __sk_buff *skb, struct arrived *a, __u32 end)
 {
 	struct vxlan v;
 
-	if (a->at + sizeof(v) > end || peek(skb, a->at, &v, sizeof(v)))
+	if (a->at + sizeof(v) > end || peek_words(skb, a->at, &v, sizeof(v)))
 		return -DROP_BAD_LENGTH;
 	if (!(v.flags & VXLAN_VNI))
 		return -DROP_BAD_HEADER;

@@ -27,7 +27,7 @@ INLINE int gpdu_parse(struct __sk_buff *skb, const struct outer *o, struct gpdu 
 	__be16 seq;
 
 	p->at = o->udp + sizeof(struct udphdr);
-	if (o->end < p->at + sizeof(g) || peek(skb, p->at, &g, sizeof(g)) || g.type != GTPU_GPDU)
+	if (o->end < p->at + sizeof(g) || peek_words(skb, p->at, &g, sizeof(g)) || g.type != GTPU_GPDU)
 		return -1;
 	p->flags = g.flags;
 	p->length = bpf_ntohs(g.length);

@@ -36,10 +36,10 @@ INLINE __u32 gre_head(const struct tx_config *c, const struct inner *in, __u32 s
 /* R1-R6. What is of another version is not ours. Returns 0, a negative drop reason or NOT_OURS. */
 INLINE int gre_parse(struct __sk_buff *skb, struct arrived *a, __u32 end)
 {
-	__be16 head[2];
+	__be16 head[2] __attribute__((aligned(4)));
 	__be32 word;
 
-	if (a->at + sizeof(head) > end || peek(skb, a->at, head, sizeof(head)))
+	if (a->at + sizeof(head) > end || peek_words(skb, a->at, head, sizeof(head)))
 		return -DROP_BAD_LENGTH;
 	if (head[0] & GRE_VERSION)
 		return NOT_OURS;
@@ -50,14 +50,14 @@ INLINE int gre_parse(struct __sk_buff *skb, struct arrived *a, __u32 end)
 	a->key.form = head[1] == bpf_htons(ETH_P_TEB) ? FORM_ETHER : 0;
 	a->at += sizeof(head) + (head[0] & GRE_CSUM ? 4 : 0);
 	if (head[0] & GRE_KEY) {
-		if (a->at + 4 > end || bpf_skb_load_bytes(skb, a->at, &word, 4))
+		if (a->at + 4 > end || peek_words(skb, a->at, &word, 4))
 			return -DROP_BAD_LENGTH;
 		a->key.id = bpf_ntohl(word);
 		a->key.form |= FORM_KEY;
 		a->at += 4;
 	}
 	if (head[0] & GRE_SEQ) {
-		if (a->at + 4 > end || bpf_skb_load_bytes(skb, a->at, &word, 4))
+		if (a->at + 4 > end || peek_words(skb, a->at, &word, 4))
 			return -DROP_BAD_LENGTH;
 		a->seq = bpf_ntohl(word);
 		a->has_seq = 1;

@@ -7,6 +7,7 @@
 #include "packet.h"
 #include "tunnel.h"
 
+#define L2TP_PORT 1701
 #define L2TP_CONTROL bpf_htons(0x8000)
 #define L2TP_VERSION bpf_htons(0x000f)
 #define L2TP_V3 bpf_htons(0x0003)
@@ -38,13 +39,13 @@ INLINE int l2tp_parse(struct __sk_buff *skb, struct arrived *a, __u32 end)
 	__be32 id;
 
 	if (a->key.kind == KIND_L2TP) {
-		if (a->at + 2 > end || bpf_skb_load_bytes(skb, a->at, head, 2))
+		if (a->at + 2 > end || peek(skb, a->at, head, 2))
 			return -DROP_BAD_LENGTH;
 		if (head[0] & L2TP_CONTROL || (head[0] & L2TP_VERSION) != L2TP_V3)
 			return NOT_OURS;
 		a->at += 4;
 	}
-	if (a->at + 4 > end || bpf_skb_load_bytes(skb, a->at, &id, sizeof(id)))
+	if (a->at + 4 > end || peek_words(skb, a->at, &id, sizeof(id)))
 		return -DROP_BAD_LENGTH;
 	a->at += 4;
 	a->key.id = bpf_ntohl(id);
@@ -64,11 +65,11 @@ INLINE int l2tp_cookie(struct __sk_buff *skb, struct arrived *a, __u32 end, cons
 	if (a->at + d->cookie_len > end)
 		return -DROP_BAD_COOKIE;
 	if (d->cookie_len == 8) {
-		if (bpf_skb_load_bytes(skb, a->at, got, 8) || got[0] != want[0] || got[1] != want[1])
+		if (peek_words(skb, a->at, got, 8) || got[0] != want[0] || got[1] != want[1])
 			return -DROP_BAD_COOKIE;
 		a->at += 8;
 	} else {
-		if (bpf_skb_load_bytes(skb, a->at, got, 4) || got[0] != want[0])
+		if (peek_words(skb, a->at, got, 4) || got[0] != want[0])
 			return -DROP_BAD_COOKIE;
 		a->at += 4;
 	}
@@ -80,7 +81,7 @@ INLINE int l2tp_l2spec(struct __sk_buff *skb, struct arrived *a, __u32 end)
 {
 	__be32 word;
 
-	if (a->at + 4 > end || bpf_skb_load_bytes(skb, a->at, &word, sizeof(word)))
+	if (a->at + 4 > end || peek_words(skb, a->at, &word, sizeof(word)))
 		return -DROP_BAD_LENGTH;
 	a->at += 4;
 	a->has_seq = (word & L2SPEC_SEQ) != 0;

@@ -56,18 +56,18 @@ INLINE struct tx_session *session_of_address(struct __sk_buff *skb, const struct
 
 	key->tx.ifindex = ifindex;
 	if (in->version == 4) {
-		if (peek(skb, ETH_HLEN + (source ? 12 : 16), &v4, 4))
+		if (peek_words(skb, ETH_HLEN + (source ? 12 : 16), &v4, 4))
 			return 0;
 		addr_from_v4(key->tx.addr, v4);
-	} else if (peek(skb, ETH_HLEN + (source ? 8 : 24), key->tx.addr, 16)) {
+	} else if (peek_words(skb, ETH_HLEN + (source ? 8 : 24), key->tx.addr, 16)) {
 		return 0;
 	}
 	s = bpf_map_lookup_elem(&tx, &key->tx);
 	if (any && !s && l->config.flags & LINK_PAIR) {
 		s = session_of_pair(skb, ifindex, in, key);
 		if (!s && l->config.flags & LINK_PREFIX) { /* the pair stands where the address stood */
-			if (in->version == 4 ? peek(skb, ETH_HLEN + (source ? 12 : 16), &v4, 4) :
-					       peek(skb, ETH_HLEN + (source ? 8 : 24), key->tx.addr, 16))
+			if (in->version == 4 ? peek_words(skb, ETH_HLEN + (source ? 12 : 16), &v4, 4) :
+					       peek_words(skb, ETH_HLEN + (source ? 8 : 24), key->tx.addr, 16))
 				return 0;
 			if (in->version == 4)
 				addr_from_v4(key->tx.addr, v4);
@@ -127,7 +127,7 @@ INLINE int hairpin(struct __sk_buff *skb, struct tx_session *s, const struct tx_
 	if (!r)
 		return -1;
 	rc = &r->config[r->active & 1];
-	if (any ? !is_short(c, rc) : rc->flags & RX_ETHER)
+	if (any ? !is_short(c, rc, &key) : rc->flags & RX_ETHER)
 		return -1;
 	count(&s->packets, &s->bytes, t->packets, t->bytes);
 	if (!bpf_map_lookup_elem(&devices, &rc->ifindex))

@@ -124,6 +124,22 @@ INLINE int peek(struct __sk_buff *skb, __u32 offset, void *to, const __u32 len)
 	return bpf_skb_load_bytes(skb, offset, to, len);
 }
 
+/* The same with words of four octets, to where they are aligned. */
+INLINE int peek_words(struct __sk_buff *skb, __u32 offset, void *to, const __u32 len)
+{
+	__u32 *words = to;
+	const __u32 *from;
+
+	if (offset < 1024 && data(skb) + offset + len <= data_end(skb)) {
+		from = data(skb) + offset;
+#pragma unroll
+		for (__u32 i = 0; i < len / 4; i++)
+			words[i] = from[i];
+		return 0;
+	}
+	return bpf_skb_load_bytes(skb, offset, to, len);
+}
+
 INLINE void addr_copy(void *to, const void *from)
 {
 	__u32 *t = to;

@@ -68,7 +68,7 @@ INLINE int payload_parse(struct __sk_buff *skb, const struct rx_config *c, struc
 	p->is_frame = type == bpf_htons(ETH_P_TEB);
 	p->ip.at = p->at;
 	if (p->is_frame) {
-		if (p->at + ETH_HLEN > p->end || bpf_skb_load_bytes(skb, p->at + 12, &type, sizeof(type)))
+		if (p->at + ETH_HLEN > p->end || peek(skb, p->at + 12, &type, sizeof(type)))
 			return -DROP_BAD_FRAME;
 		p->ip.at += ETH_HLEN;
 	}
@@ -119,22 +119,26 @@ INLINE int strip_frame(struct __sk_buff *skb, const struct payload *p, const str
 {
 	__u32 version = p->is_ip ? p->ip.version : 4, rest = p->end - p->at - ETH_HLEN;
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO;
-	__u8 eth[ETH_HLEN];
+	__u8 front[ETH_HLEN] __attribute__((aligned(4)));
+	struct ethhdr *eth;
 	int less = p->at + ETH_HLEN - l2;
 
 	if (!p->at) /* it is there already */
 		return 0;
 	if (o->version != version)
 		flags |= version == 4 ? BPF_F_ADJ_ROOM_DECAP_L3_V4 : BPF_F_ADJ_ROOM_DECAP_L3_V6;
-	if (bpf_skb_load_bytes(skb, p->at, eth, sizeof(eth)))
+	if (peek(skb, p->at, front, sizeof(front)))
 		return -DROP_NO_ROOM;
 	if (!skb->gso_size && skb->len > p->end && bpf_skb_change_tail(skb, p->end, 0))
 		return -DROP_NO_ROOM;
 	if (!skb->gso_size && rest <= sizeof(struct iphdr) && bpf_skb_change_tail(skb, p->at + ETH_ZLEN, 0))
 		return -DROP_NO_ROOM;
-	if ((!l2 && bpf_skb_change_head(skb, ETH_HLEN, 0)) || bpf_skb_adjust_room(skb, -less, BPF_ADJ_ROOM_MAC, flags) ||
-	    bpf_skb_store_bytes(skb, 0, eth, sizeof(eth), 0))
+	if ((!l2 && bpf_skb_change_head(skb, ETH_HLEN, 0)) || bpf_skb_adjust_room(skb, -less, BPF_ADJ_ROOM_MAC, flags))
 		return -DROP_NO_ROOM;
+	eth = data(skb);
+	if ((void *)(eth + 1) > data_end(skb))
+		return -DROP_NO_ROOM;
+	__builtin_memcpy(eth, front, sizeof(front));
 	return 0;
 }
 
@@ -146,7 +150,7 @@ GLOBAL int payload_receive(struct __sk_buff *skb, struct rx_session *r, const st
 	__u32 packets = 1, headers, zero = 0;
 	struct config *cfg;
 	__u64 bytes;
-	int gro, why;
+	int why;
 
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (!cfg || !r || !key || !o || !p)
@@ -177,8 +181,7 @@ GLOBAL int payload_receive(struct __sk_buff *skb, struct rx_session *r, const st
 		return why;
 	session_alive(r);
 	count(&r->packets, &r->bytes, packets, bytes);
-	gro = p->is_ip && wants_gro(skb, c, p->ip.protocol);
-	return deliver_frame(skb, c, p->is_frame, p->is_ip && !skb->vlan_present, gro);
+	return deliver_frame(skb, c, p->is_frame, p->is_ip && !skb->vlan_present, p->is_ip ? p->ip.protocol : 0);
 }
 
 #endif

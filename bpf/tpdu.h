@@ -45,13 +45,13 @@ struct tpdu {
 /* G28, X13: IPv4 or IPv6 by the first nibble; not longer than the tunnel brought. What follows it is not delivered. */
 INLINE int tpdu_parse(struct __sk_buff *skb, struct tpdu *p)
 {
-	__u8 head[40] = {};
+	__u8 head[20] __attribute__((aligned(4)));
 	__u32 said;
 	__u8 offset;
 
 	if (!p->len)
 		return -DROP_EMPTY;
-	if (p->len < 20 || bpf_skb_load_bytes(skb, p->at, head, 20))
+	if (p->len < 20 || peek_words(skb, p->at, head, 20))
 		return -DROP_BAD_INNER;
 	p->version = head[0] >> 4;
 	if (p->version == 4) {

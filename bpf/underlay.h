@@ -76,7 +76,20 @@ INLINE int session_receive(struct __sk_buff *skb, struct config *cfg, struct rx_
 		return why;
 	session_seen(r, &seen);
 	count(&r->packets, &r->bytes, packets, bytes);
-	return deliver(c, wants_gro(skb, c, p.protocol));
+	return deliver(c, wants_gro(skb, c, 0, p.protocol));
+}
+
+/* To `tunnel`, with the outer headers. */
+INLINE int tail_tunnel(struct __sk_buff *skb, const struct outer *o, int kind, __u32 l2)
+{
+	__u32 zero = 0;
+	struct outer *to = bpf_map_lookup_elem(&outers, &zero);
+
+	if (!to)
+		return TC_ACT_UNSPEC;
+	*to = *o;
+	to->kind = kind;
+	return tail(skb, TAIL_TUNNEL, l2, ASK_ALL);
 }
 
 /* One frame from an underlay whose link header has `l2` octets. */
@@ -103,9 +116,9 @@ INLINE int underlay_receive(struct __sk_buff *skb, __u32 l2)
 	case OUTER_UDP:
 		break;
 	case OUTER_GRE:
-		return has_kind(cfg, KIND_GRE) ? tail(skb, TAIL_TUNNEL, l2, ASK_ALL) : TC_ACT_UNSPEC;
+		return has_kind(cfg, KIND_GRE) ? tail_tunnel(skb, &o, OUTER_GRE, l2) : TC_ACT_UNSPEC;
 	case OUTER_L2TP:
-		return has_kind(cfg, KIND_L2TP_IP) ? tail(skb, TAIL_TUNNEL, l2, ASK_ALL) : TC_ACT_UNSPEC;
+		return has_kind(cfg, KIND_L2TP_IP) ? tail_tunnel(skb, &o, OUTER_L2TP, l2) : TC_ACT_UNSPEC;
 	case OUTER_FRAGMENT:
 		return tail(skb, TAIL_REASSEMBLE, l2, ASK_ALL);
 	case OUTER_ICMP:
@@ -114,13 +127,14 @@ INLINE int underlay_receive(struct __sk_buff *skb, __u32 l2)
 		return TC_ACT_UNSPEC;
 	}
 	if (!known_port(cfg, o.dport))
-		return tunnel_port(cfg, o.dport) ? tail(skb, TAIL_TUNNEL, l2, ASK_ALL) : TC_ACT_UNSPEC;
+		return tunnel_port(cfg, o.dport) ? tail_tunnel(skb, &o, OUTER_UDP, l2) : TC_ACT_UNSPEC;
 	if (!o.bad_sum && !bad_source(&o) && !gpdu_parse(skb, &o, &g))
 		r = live_session(&g.key);
-	if (!r) /* at another address the port may be that of another kind */
-		return tail(skb, tunnel_port(cfg, o.dport) ? TAIL_TUNNEL : TAIL_SIGNAL, l2, ASK_ALL);
-	if (r->config[r->active & 1].flags & RX_ETHER)
-		return tail(skb, TAIL_TUNNEL, l2, ASK_ALL);
+	/* at another address the port may be that of another kind */
+	if (r ? r->config[r->active & 1].flags & RX_ETHER : tunnel_port(cfg, o.dport))
+		return tail_tunnel(skb, &o, OUTER_UDP, l2);
+	if (!r)
+		return tail(skb, TAIL_SIGNAL, l2, ASK_ALL);
 	verdict = session_receive(skb, cfg, r, &o, &g, l2);
 	if (verdict >= 0)
 		return verdict;

@@ -195,6 +195,8 @@ test.serial(
     taker(world, vxlan, 4);
     world.send(t, 'underlay', from(NEAR));
     t.is(entry(), undefined, 'the only session needs no slot');
+    const link = world.maps.links.get(LINK) ?? zero('link_state');
+    world.maps.links.put(LINK, { ...link, config: { ...link.config, slots: (1n << 7n) | (1n << 63n) } });
     taker(world, vxlan, 4, { flow: 1 + 7 });
     world.send(t, 'underlay', from(NEAR));
     t.is(entry(), 7);
@@ -206,6 +208,9 @@ test.serial(
     taker(world, vxlan, 4, { flow: 1 + 7, flags: rx_flag.frames | rx_flag.antispoof });
     world.send(t, 'underlay', wrapped(vxlan, 4, ip(UE, SERVER)));
     t.is(entry(), 63, 'a frame that is dropped teaches nothing');
+    taker(world, vxlan, 4);
+    world.send(t, 'underlay', from(NEAR));
+    t.is(entry(), undefined, 'who moves to the session without a slot is forgotten where it was');
   },
 );
 
