@@ -12,7 +12,8 @@ import { findClang } from './toolchain.mjs';
 const STAMPS = 'dist/.stamps.json';
 const words = process.argv.slice(2);
 const only = words.find((word) => !word.startsWith('-'));
-const tests = files('test').filter((file) => file.endsWith('.test.ts'));
+// Programs that run in guests are bundled along.
+const tests = files('test').filter((file) => /\.(test|guest)\.ts$/.test(file));
 const testObjects = files('test').filter((file) => file.endsWith('.bpf.c'));
 
 const steps = [

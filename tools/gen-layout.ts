@@ -140,7 +140,7 @@ function readStructs(from: Btf, wanted: readonly Notation[]): Map<string, Layout
   }
 }
 
-// What user space has to know and no map shows: the enums and structs that `struct user_space` of bpf/maps.h lists.
+// What user space has to know and no map shows: the enums and structs that `struct user_space` of bpf/control.h lists.
 function extras(from: Btf): number[] {
   const id = from.struct('user_space');
   if (id === undefined) throw new Error(`${OBJECT} has no struct user_space in its BTF, which lists enums`);

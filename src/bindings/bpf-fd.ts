@@ -55,11 +55,15 @@ export function linkCreate(programFd: number, ifindex: number, attachType: numbe
   const fd = call('bpf_link_create', programFd, ifindex, attachType, null);
   if (fd >= 0) return fd;
   const tried = `attach program to device ${ifindex}`;
-  if (fd === -errno('EINVAL') && !hasTcx(programFd)) {
-    const hint = `tcx needs Linux 6.6 or later, this is ${release()}`;
-    throw new KernelError(tried, { errno: -fd, said: 'this kernel has no tcx', hint });
-  }
+  if (fd === -errno('EINVAL')) needTcx(tried);
   throw failure(tried, -fd);
+}
+
+/** Throws KernelError if this kernel has no tcx, which all our programs are attached by. */
+export function needTcx(tried: string): void {
+  if (call('bpf_prog_query', LOOPBACK, BPF_TCX_INGRESS, 0, null, null, Buffer.alloc(4)) !== -errno('EINVAL')) return;
+  const hint = `Linux 6.6 or later is needed, this is ${release()}`;
+  throw new KernelError(tried, { said: 'this kernel has no tcx', hint });
 }
 
 /** Puts another program behind a link, without a packet seeing none. */
@@ -132,6 +136,7 @@ const PROGRAM_INFO_SIZE = 80;
 const LINK_INFO_SIZE = 32;
 const BTF_INFO_SIZE = 32;
 const NAME_LENGTH = 16;
+const LOOPBACK = 1;
 
 function infoByFd(fd: number, size: number, info = Buffer.alloc(size)): Buffer {
   const length = Buffer.alloc(4);
@@ -142,9 +147,4 @@ function infoByFd(fd: number, size: number, info = Buffer.alloc(size)): Buffer {
 
 function nameAt(info: Buffer, offset: number): string {
   return info.toString('latin1', offset, offset + NAME_LENGTH).replace(/\0.*$/s, '');
-}
-
-// A kernel with tcx looks for the device before anything else; one without refuses the attach type.
-function hasTcx(programFd: number): boolean {
-  return call('bpf_link_create', programFd, 0x7fffffff, BPF_TCX_INGRESS, null) !== -errno('EINVAL');
 }

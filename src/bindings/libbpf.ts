@@ -50,6 +50,8 @@ const PROTOTYPES = {
   bpf_link_create: 'int bpf_link_create(int program, int ifindex, int type, const void *opts)',
   bpf_link_detach: 'int bpf_link_detach(int link)',
   bpf_link_update: 'int bpf_link_update(int link, int program, const void *opts)',
+  bpf_prog_query:
+    'int bpf_prog_query(int target, int type, uint32_t flags, void *attach_flags, void *ids, void *count)',
   bpf_prog_test_run_opts: 'int bpf_prog_test_run_opts(int program, void *opts)',
   bpf_map_lookup_elem: 'int bpf_map_lookup_elem(int fd, const void *key, void *value)',
   bpf_map_update_elem: 'int bpf_map_update_elem(int fd, const void *key, const void *value, uint64_t flags)',

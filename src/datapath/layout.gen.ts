@@ -526,6 +526,21 @@ export interface cut {
   readonly octets: Uint8Array;
 }
 
+export interface outer {
+  readonly local: Uint8Array;
+  readonly remote: Uint8Array;
+  readonly l3: number;
+  readonly udp: number;
+  readonly end: number;
+  readonly dport: number;
+  readonly sport: number;
+  readonly check: number;
+  readonly version: number;
+  readonly ecn: number;
+  readonly bad_sum: number;
+  readonly kind: number;
+}
+
 export interface control {
   readonly what: number;
   readonly local_dev: number;
@@ -583,6 +598,7 @@ export interface Structs {
   pending: pending;
   bucket: bucket;
   cut: cut;
+  outer: outer;
   control: control;
 }
 
@@ -616,6 +632,7 @@ export interface MapTypes {
   unswept: { key: number; value: number };
   cut: { key: number; value: readonly cut[] };
   next_id: { key: number; value: number };
+  outers: { key: number; value: readonly outer[] };
 }
 
 export const structs: Readonly<Record<keyof Structs, Layout>> = {
@@ -1028,6 +1045,23 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       octets: [0, 'u8[20480]'],
     },
   },
+  outer: {
+    size: 56,
+    fields: {
+      local: [0, 'u8[16]'],
+      remote: [16, 'u8[16]'],
+      l3: [32, 'u32'],
+      udp: [36, 'u32'],
+      end: [40, 'u32'],
+      dport: [44, 'u16'],
+      sport: [46, 'u16'],
+      check: [48, 'u16'],
+      version: [50, 'u8'],
+      ecn: [51, 'u8'],
+      bad_sum: [52, 'u8'],
+      kind: [53, 'u8'],
+    },
+  },
   control: {
     size: 304,
     fields: {
@@ -1079,4 +1113,5 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   unswept: { type: 2, key: 'u32', value: 'u32' },
   cut: { type: 6, key: 'u32', value: 'cut' },
   next_id: { type: 2, key: 'u32', value: 'u32' },
+  outers: { type: 6, key: 'u32', value: 'outer' },
 };

@@ -129,7 +129,7 @@ function pinNew(dir: string, path: string, undo: Undo): string {
   try {
     makeDir(dirname(mapPath(dir, 'any')));
     const fresh = object.maps.filter((map) => isKept(map) && !reusePinned(dir, map));
-    object.load();
+    load(object);
     for (const map of fresh) {
       bpf.objPin(map.fd(), mapPath(dir, map.name));
       undo(() => void unpin(mapPath(dir, map.name)));
@@ -142,6 +142,16 @@ function pinNew(dir: string, path: string, undo: Undo): string {
   rename(work, path);
   undo(() => removeDir(path));
   return path;
+}
+
+// What a kernel lacks is looked for only when it has refused something.
+function load(object: BpfObject): void {
+  try {
+    object.load();
+  } catch (error) {
+    bpf.needTcx('load BPF programs');
+    throw error;
+  }
 }
 
 function pinPrograms(object: BpfObject, work: string, undo: Undo): void {

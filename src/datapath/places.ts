@@ -23,7 +23,7 @@ export type Place =
 /** The maps with entries of many links. */
 export const SHARED_PLACES = ['tx', 'tx_pair', 'tx_prefix'] as const;
 
-/** How many sessions beside the fallback a link of frames can have (SLOTS of bpf/maps.h). */
+/** How many sessions beside the fallback a link of frames can have (SLOTS of bpf/session_maps.h). */
 export const SLOTS = 64;
 
 /** How a place sends, the device that holds `remote` if this machine does, and the MTU that the route has, else 0. */

@@ -143,7 +143,7 @@ export function sortPrefixes(prefixes: readonly Prefix[]): readonly Prefix[] {
 
 const NO_ADDRESS = 255;
 const NO_OCTETS = new Uint8Array(0);
-// struct detail of bpf/maps.h
+// struct detail of bpf/session_maps.h
 const MACS = 12;
 const COOKIE_MAX = 8;
 const HEAD_MAX = 252;

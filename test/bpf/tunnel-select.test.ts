@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import test, { type ExecutionContext } from 'ava';
+import { zero } from '../../src/datapath/codec';
 import { link_flag, rx_flag } from '../../src/datapath/layout.gen';
 import { FAR, frame, NEAR } from './frames';
 import { bare, eth, mac, mapped, SERVER, SERVER6, UE, UE6 } from './packet';

@@ -21,6 +21,8 @@ export interface Kernel {
   readonly extensions: boolean;
   /** Version 3 of L2TP. */
   readonly l2tp: boolean;
+  /** It runs our programs: since 6.6. */
+  readonly tcx: boolean;
 }
 
 /** The only list of kernels: what is fetched, booted, and tested against. */
@@ -34,6 +36,7 @@ export const kernels: readonly Kernel[] = [
     ipv6: false,
     extensions: false,
     l2tp: false,
+    tcx: false,
   },
   {
     name: 'uml-6.12',
@@ -44,6 +47,18 @@ export const kernels: readonly Kernel[] = [
     ipv6: true,
     extensions: true,
     l2tp: false,
+    tcx: true,
+  },
+  {
+    name: 'qemu-6.1',
+    release: '6.1.',
+    boots: 'qemu',
+    arch: 'x64',
+    packages: ['linux-image-amd64/bookworm', 'busybox-static/trixie'],
+    ipv6: false,
+    extensions: false,
+    l2tp: true,
+    tcx: false,
   },
   {
     name: 'qemu-6.12',
@@ -54,6 +69,7 @@ export const kernels: readonly Kernel[] = [
     ipv6: true,
     extensions: true,
     l2tp: true,
+    tcx: true,
   },
   {
     name: 'qemu-newest',
@@ -64,16 +80,24 @@ export const kernels: readonly Kernel[] = [
     ipv6: true,
     extensions: true,
     l2tp: true,
+    tcx: true,
   },
 ];
 
 /** Those that boot in about a second. */
 export const quickKernels = kernels.filter(({ boots }) => boots === 'uml');
 
-export const emulatedKernels = kernels.filter(({ boots }) => boots !== 'uml');
+/** Those of whose own tunnels all is shown. */
+export const emulatedKernels = kernels.filter(({ boots, tcx }) => boots !== 'uml' && tcx);
 
-/** Where kernels are kept, outside the checkout: they are large and change with nothing in it. */
-export const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'gtp-test');
+/** Those that do not run our programs. */
+export const oldKernels = kernels.filter(({ boots, tcx }) => boots !== 'uml' && !tcx);
+
+/** What is kept of them (unpack.ts): another number when that changes. */
+const CONTENTS = '2';
+
+/** Where kernels are kept, outside the checkout: they are large and seldom change with anything in it. */
+export const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'gtp-test', CONTENTS);
 
 /** The folder of a kernel; it is there whole or not at all. */
 export const folderOf = ({ name }: Kernel): string => join(cache, name);

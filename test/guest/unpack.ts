@@ -52,13 +52,15 @@ const FIRST_MODULES = ['virtio_pci', 'virtio_net', '9pnet_virtio', '9p'];
 
 /** What tests ask for. Debian has 4000 modules more. */
 const MODULES = [
-  ...['bridge', 'vrf', '8021q', 'gtp', 'geneve', 'vxlan', 'ip_gre', 'ip6_gre'],
+  ...['veth', 'sch_ingress', 'cls_bpf', 'bridge', 'vrf', '8021q', 'gtp', 'geneve', 'vxlan', 'ip_gre', 'ip6_gre'],
   ...['l2tp_netlink', 'l2tp_eth', 'l2tp_ip', 'l2tp_ip6'],
 ];
 
 function unpackImage(files: string, made: string): void {
-  const [version = ''] = readdirSync(join(files, 'usr/lib/modules'));
-  const modules = join(files, 'usr/lib/modules', version);
+  const lib = ['usr/lib/modules', 'lib/modules'].map((each) => join(files, each)).find(existsSync);
+  if (lib === undefined) throw new Error('the packages have no modules');
+  const [version = ''] = readdirSync(lib);
+  const modules = join(lib, version);
   const image = [join(files, `boot/vmlinuz-${version}`), join(modules, 'vmlinuz')].find(existsSync);
   if (image === undefined) throw new Error(`the packages have no vmlinuz of ${version}`);
   writeFileSync(join(made, 'vmlinux'), vmlinuxOf(readFileSync(image)));

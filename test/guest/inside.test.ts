@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// Kernels other than this machine's run gtp themselves: every program passes their verifier, and the main job is done.
+import { resolve } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { mirrored } from '../agent';
+import { closeFixture, gtpIn, linkStats } from '../fixture';
+import { dropped } from '../records';
+import { outer } from '../topology';
+import type { Guest } from './boot';
+import { users } from './driver';
+import { emulatedKernels, type Kernel, oldKernels } from './kernels';
+import { answers, beside } from './topology';
+import type { Verified } from './verify.guest';
+
+test.after.always(closeFixture);
+
+/** Instructions that the verifier may process for one program: half of what it does at most. */
+const BUDGET = 500_000;
+const SIZE = 1_000_000;
+
+for (const [at, kernel] of emulatedKernels.entries()) {
+  const family = at % 2 === 0 ? 6 : 4;
+  beside(kernel, `gtp in a guest makes a link and a session, and carries over IPv${family}`, async (t, world) => {
+    const { m1, ue1, guest } = world;
+    const [ours, theirs] = outer[family];
+    await verify(t, kernel, guest);
+    const far = `local-teid 1 remote-teid 2 remote ${theirs}`;
+    await gtpIn(m1, `link add t0 local ${ours} netns ${ue1} address ${users[4][0]}/24 ${far}`);
+    await prepare(guest);
+    await gtp(guest, `link add t0 role sgsn local ${theirs} netns ue2 address ${users[4][1]}/24`);
+    await gtp(guest, `session add dev t0 local-teid 2 remote-teid 1 remote ${ours}`);
+    t.true(await answers(ue1, users[4][1]), 'pings');
+    await guest.must(`nsenter --net=/run/netns/ue2 /usr/bin/python3 -IS '${host('test/guest/mirror.py')}'`);
+    t.deepEqual(await mirrored(ue1, users[4][1], 5003, SIZE), { equal: true, received: SIZE }, 'TCP');
+    await balanced(t, m1, guest);
+    await gtp(guest, 'session del dev t0 local-teid 2');
+    await gtp(guest, 'link del t0');
+    t.is(await left(guest), '');
+  });
+}
+
+for (const kernel of oldKernels)
+  beside(kernel, 'gtp in a guest says what it lacks, and leaves nothing', async (t, { guest }) => {
+    await prepare(guest);
+    const { status, stderr } = await guest.run(command('dist/gtp.cjs', 'link add t0 local 192.0.2.2 netns ue2'));
+    t.is(status, 2);
+    t.regex(
+      stderr,
+      /^Error: load BPF programs: this kernel has no tcx.*\n.*Linux 6\.6 or later is needed, this is 6\./,
+    );
+    t.is(await left(guest), '');
+  });
+
+/** Every program passes the verifier of that kernel; what it took is printed, and has a bound. */
+async function verify(t: ExecutionContext, kernel: Kernel, guest: Guest): Promise<void> {
+  const text = await node(guest, 'dist/test/guest/verify.guest.cjs', host('dist/gtp.bpf.o'));
+  const programs = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Verified);
+  t.true(programs.length > 10);
+  for (const { program, instructions, stack } of programs) {
+    t.log(`${kernel.name} ${program}: ${instructions} instructions, stack ${stack}`);
+    t.true(instructions > 0 && instructions <= BUDGET, `${program}: ${instructions} instructions of ${BUDGET}`);
+  }
+}
+
+const prepare = (guest: Guest): Promise<string> =>
+  guest.must('mkdir /run/bpf && mount -t bpf bpf /run/bpf && ip netns add ue2');
+
+/** What is there of links and pins. */
+const left = (guest: Guest): Promise<string> =>
+  guest.must('find /run/bpf -mindepth 1 ! -name "*.debug"; ip -o link show type veth');
+
+/** A path of this machine, as a guest sees it. */
+const host = (path: string): string => `/run/host${resolve(path)}`;
+
+const command = (file: string, words: string): string =>
+  `GTP_BPFFS=/run/bpf '/run/host${process.execPath}' '${host(file)}' ${words}`;
+
+const node = (guest: Guest, file: string, words: string): Promise<string> => guest.must(command(file, words));
+
+const gtp = (guest: Guest, words: string): Promise<string> => node(guest, 'dist/gtp.cjs', words);
+
+/** What one side sent, the other got. */
+async function balanced(t: ExecutionContext, m1: string, guest: Guest): Promise<void> {
+  const here = await linkStats(m1, 't0');
+  const [there] = JSON.parse(await gtp(guest, '-s -j link show t0')) as [{ stats: typeof here }];
+  t.is(there.stats.decap.packets, here.encap.packets);
+  t.is(there.stats.encap.packets, here.decap.packets);
+  t.deepEqual([dropped(here), dropped(there.stats)], [{}, {}]);
+}
