@@ -30,7 +30,7 @@ struct outer {
 	__u8 version;
 	__u8 ecn;
 	__u8 bad_sum;		/* the IPv4 header's checksum is wrong */
-	__u8 kind;		/* enum outer_kind */
+	__u8 kind;		/* enum outer_kind; in `outers` alone */
 };
 
 /* Of the packet that `underlay` hands over to `tunnel`, so that they need not be read again. */
@@ -147,7 +147,7 @@ GLOBAL int outer_parse(struct __sk_buff *skb, struct outer *o)
 
 	if (o)
 		l3 = o->l3;
-	OPAQUE(l3); /* or the compiler drops the comparison, which tells a verifier that sees this function by itself */
+	OPAQUE(l3); /* or the compiler drops the bound that a verifier needs, which sees this function by itself */
 	if (!o || l3 > ETH_HLEN)
 		return OUTER_OTHER;
 	linear(skb, l3 + (skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));

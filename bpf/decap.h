@@ -150,7 +150,7 @@ INLINE __u8 usual_kind(__u16 port)
 /* The endpoint of ours that the packet came to. What kind that is goes into `key`. */
 INLINE struct endpoint *tunnel_endpoint(const struct outer *o, struct rx_key *key)
 {
-	const __u8 over_udp[] = { KIND_VXLAN, KIND_GENEVE, KIND_L2TP };
+	const __u8 kinds[] = { KIND_VXLAN, KIND_GENEVE, KIND_L2TP };
 	struct endpoint_key at = { .port = key->port, .kind = key->kind };
 	struct endpoint *e;
 
@@ -158,8 +158,8 @@ INLINE struct endpoint *tunnel_endpoint(const struct outer *o, struct rx_key *ke
 	e = bpf_map_lookup_elem(&endpoints, &at);
 #pragma unroll
 	for (int i = 0; i < 3; i++) {
-		if (!e && o->kind == OUTER_UDP) {
-			at.kind = over_udp[i];
+		if (!e && o->kind == OUTER_UDP && kinds[i] != key->kind) {
+			at.kind = kinds[i];
 			e = bpf_map_lookup_elem(&endpoints, &at);
 		}
 	}
@@ -242,7 +242,7 @@ INLINE int tunnel_receive(struct __sk_buff *skb)
 	struct endpoint *e;
 	struct config *cfg;
 	struct outer *o;
-	int verdict;
+	int verdict, is_gtp, only_gtp;
 	__u8 usual;
 
 	cfg = bpf_map_lookup_elem(&config, &zero);
@@ -251,16 +251,18 @@ INLINE int tunnel_receive(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	if (skb->vlan_present)
 		return vlan_receive(skb);
+	is_gtp = o->kind == OUTER_UDP && known_port(cfg, o->dport);
+	only_gtp = is_gtp && !tunnel_port(cfg, o->dport);
 	/* the endpoint is looked for only where nothing is found without */
 	a.key.kind = o->kind == OUTER_GRE ? KIND_GRE : o->kind == OUTER_L2TP ? KIND_L2TP_IP : usual_kind(o->dport);
 	a.key.port = o->kind == OUTER_UDP ? o->dport : 0;
 	addr_copy(a.key.local, o->local);
-	r = tunnel_find(skb, o, &a, &verdict);
+	r = only_gtp ? 0 : tunnel_find(skb, o, &a, &verdict);
 	if (!r) {
 		usual = a.key.kind;
-		e = tunnel_endpoint(o, &a.key);
+		e = only_gtp ? 0 : tunnel_endpoint(o, &a.key);
 		if (!e)
-			return o->kind == OUTER_UDP && known_port(cfg, o->dport) ? gtp_frame_receive(skb, cfg, o, l2) : TC_ACT_UNSPEC;
+			return is_gtp ? gtp_frame_receive(skb, cfg, o, l2) : TC_ACT_UNSPEC;
 		if (a.key.kind != usual)
 			r = tunnel_find(skb, o, &a, &verdict);
 		if (!r)

@@ -7,6 +7,9 @@
 #include "flood.h"
 #include "maps.h"
 #include "packet.h"
+#include "tpdu.h"
+
+#define NO_PROTOCOL 256
 
 /* A frame that is not looked into: not of IP, or of IP that is broken, which a switch does not mind. */
 INLINE void frame_opaque(struct __sk_buff *skb, struct inner *in)
@@ -46,22 +49,10 @@ INLINE int mac_equal(const __u8 *a, const __u8 *b)
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
 }
 
-/* Writes the MAC addresses of a link of packets in front of one. */
-INLINE int eth_write(struct __sk_buff *skb, const struct rx_config *c)
-{
-	struct ethhdr *eth = data(skb);
-
-	if ((void *)(eth + 1) > data_end(skb))
-		return -1;
-	__builtin_memcpy(eth->h_dest, c->dmac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, c->smac, ETH_ALEN);
-	return 0;
-}
-
 /*
  * Over to the inner end, with the MAC addresses that belong there: those of the frame on a link of frames, the link's own for a packet
  * (`is_frame` is 0) and on a link of packets. Straight only what is for the inner end itself and `is_plain`, an untagged frame of IP: for
- * the rest the link's transmit side finds out anew what it is. `protocol` of IP may want GRO, 0 does not. Returns a verdict.
+ * the rest the link's transmit side finds out anew what it is. Some `protocol` of IP wants GRO, NO_PROTOCOL never. Returns a verdict.
  */
 INLINE int deliver_frame(struct __sk_buff *skb, const struct rx_config *c, int is_frame, int is_plain, __u32 protocol)
 {
@@ -81,7 +72,7 @@ INLINE int deliver_frame(struct __sk_buff *skb, const struct rx_config *c, int i
 	}
 	if (skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
-	return deliver(c, protocol && wants_gro(skb, c, l, protocol));
+	return deliver(c, protocol != NO_PROTOCOL && wants_gro(skb, c, l, protocol));
 }
 
 #endif

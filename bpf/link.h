@@ -110,6 +110,16 @@ INLINE void hairpin_psc(struct rx_session *r, const __u8 *ext)
 	r->ppi = ppi;
 }
 
+/* Frames that receipt judges by what is in them, and the short cut does not: broken IP, and with antispoof ARP and what is behind tags. */
+INLINE int must_be_read(struct __sk_buff *skb, const struct rx_config *rc, const struct inner *in)
+{
+	if (in->version && !skb->vlan_present)
+		return 0;
+	if (rc->flags & RX_ANTISPOOF)
+		return 1;
+	return !skb->vlan_present && (skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_IPV6));
+}
+
 /* Both ends are on this machine: no outer header, no cut, straight into the other link. Returns a verdict, or -1
  * when there is no such session here: then the packet goes by lo and meets whoever else has that address. */
 INLINE int hairpin(struct __sk_buff *skb, struct tx_session *s, const struct tx_config *c, const struct inner *in,
@@ -127,16 +137,16 @@ INLINE int hairpin(struct __sk_buff *skb, struct tx_session *s, const struct tx_
 	if (!r)
 		return -1;
 	rc = &r->config[r->active & 1];
-	if (any ? !is_short(c, rc, &key) : rc->flags & RX_ETHER)
+	if (any ? !is_short(c, rc, &key) || must_be_read(skb, rc, in) : rc->flags & RX_ETHER)
 		return -1;
 	count(&s->packets, &s->bytes, t->packets, t->bytes);
 	if (!bpf_map_lookup_elem(&devices, &rc->ifindex))
 		why = -DROP_NO_LINK;
 	else if (rc->flags & RX_STRICT && !addr_equal(rc->remote, c->local))
 		why = -DROP_WRONG_PEER;
-	else if (rc->flags & RX_ANTISPOOF && (!any || in->version))
+	else if (rc->flags & RX_ANTISPOOF)
 		why = antispoof(skb, ETH_HLEN, in->version, rc, &key);
-	if (any && !why && !in->version && !(rc->flags & RX_FRAMES))
+	if (any && !why && (!in->version || skb->vlan_present) && !(rc->flags & RX_FRAMES))
 		why = -DROP_NOT_IP;
 	if (why)
 		return drop_session(skb, rc->ifindex, &key, -why, t->packets);
@@ -145,7 +155,7 @@ INLINE int hairpin(struct __sk_buff *skb, struct tx_session *s, const struct tx_
 	session_alive(r);
 	count(&r->packets, &r->bytes, t->packets, t->bytes);
 	if (any)
-		return deliver_frame(skb, rc, in->front, in->version && !skb->vlan_present, 0);
+		return deliver_frame(skb, rc, in->front, in->version && !skb->vlan_present, NO_PROTOCOL);
 	if (rc->flags & RX_HERE) /* the transmit side looks at the address */
 		bpf_skb_store_bytes(skb, 0, rc->dmac, ETH_ALEN, 0);
 	return deliver(rc, 0);

@@ -181,7 +181,7 @@ GLOBAL int payload_receive(struct __sk_buff *skb, struct rx_session *r, const st
 		return why;
 	session_alive(r);
 	count(&r->packets, &r->bytes, packets, bytes);
-	return deliver_frame(skb, c, p->is_frame, p->is_ip && !skb->vlan_present, p->is_ip ? p->ip.protocol : 0);
+	return deliver_frame(skb, c, p->is_frame, p->is_ip && !skb->vlan_present, p->is_ip ? p->ip.protocol : NO_PROTOCOL);
 }
 
 #endif

@@ -82,6 +82,18 @@ INLINE int tpdu_parse(struct __sk_buff *skb, struct tpdu *p)
 	return 0;
 }
 
+/* Writes the MAC addresses of a link of packets in front of one. */
+INLINE int eth_write(struct __sk_buff *skb, const struct rx_config *c)
+{
+	struct ethhdr *eth = data(skb);
+
+	if ((void *)(eth + 1) > data_end(skb))
+		return -1;
+	__builtin_memcpy(eth->h_dest, c->dmac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, c->smac, ETH_ALEN);
+	return 0;
+}
+
 /* Takes everything in front of the T-PDU away but an Ethernet header for it. `l2` octets of link header came. */
 INLINE int strip(struct __sk_buff *skb, const struct tpdu *p, const struct outer *o, const struct rx_config *c, __u32 l2)
 {
@@ -98,11 +110,11 @@ INLINE int strip(struct __sk_buff *skb, const struct tpdu *p, const struct outer
 	less = p->at - l2;
 	if (bpf_skb_adjust_room(skb, -less, BPF_ADJ_ROOM_MAC, flags))
 		return -DROP_NO_ROOM;
+	if (eth_write(skb, c))
+		return -DROP_NO_ROOM;
 	eth = data(skb);
 	if ((void *)(eth + 1) > data_end(skb))
 		return -DROP_NO_ROOM;
-	__builtin_memcpy(eth->h_dest, c->dmac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, c->smac, ETH_ALEN);
 	eth->h_proto = p->version == 4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
 	return 0;
 }

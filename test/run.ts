@@ -118,6 +118,7 @@ function said(child: ChildProcess, wanted: RegExp, command: readonly string[]): 
       if (found === null) return;
       for (const stream of [child.stdout, child.stderr]) stream?.off('data', listen);
       child.off('close', tooSoon);
+      child.off('error', reject);
       resolve(found);
     };
     const tooSoon = (): void => reject(new Error(`${command.join(' ')} ended too soon: ${text}`));

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Two links of one machine joined by a session of every kind, by the short cut and without it.
+import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { transfer, udpSocket } from '../agent';
+import { buildOne, packetSocket, transfer, udpSocket } from '../agent';
 import { capture } from '../capture';
 import { closeFixture, linkStats, machineStats, scratch, sessions, sharing } from '../fixture';
 import { dropped } from '../records';
-import { inner, mtuOf, type OneMachine, oneMachine, outer, ping } from '../topology';
+import { waitFor } from '../run';
+import { inner, macOf, mtuOf, type OneMachine, oneMachine, outer, ping } from '../topology';
 import {
   familiesOf,
   faultsOf,
@@ -141,5 +143,29 @@ for (const [type, ours, theirs, reason] of contradictions)
       const drops = dropped(await machineStats(m.m1));
       t.true((drops[reason] ?? 0) > 0, JSON.stringify(drops));
       t.deepEqual(Object.keys(drops), [reason]);
+    }),
+  );
+
+for (const type of ['vxlan', 'gretap', 'l2tp'] as const)
+  test.serial(
+    `${type}: antispoof judges ARP and what stands behind two tags on one machine, too, and drops broken IP`,
+    inMachine(async (t, m) => {
+      const kind = kindOf(type);
+      await joinOnOne(m, { ...kind, words: [kind.words[0], `${kind.words[1]} ue ${inner[4][0]}/32 ue ::/0`] }, 4);
+      t.is(await ping(m.ue1, inner[4][1]), 3, 'what is right passes, its ARP as well');
+      const tap = await packetSocket(m.ue1, 'eth0');
+      const to = `Ether(src='${await macOf(m.ue1, 'eth0')}',dst='${await macOf(m.ue2, 'eth0')}')`;
+      const frames = [
+        `${to}/ARP(op=2,psrc='10.45.0.99',pdst='${inner[4][1]}')`,
+        `${to}/Dot1AD(vlan=5)/Dot1Q(vlan=6)/IP(src='${inner[4][0]}',dst='${inner[4][1]}')/UDP()`,
+        `${to}/IP(src='${inner[4][0]}',dst='${inner[4][1]}',len=900)/UDP()/b'short'`,
+      ];
+      for (const frame of frames) await tap.send(await buildOne(frame));
+      const want = { antispoof: 2, bad_inner: 1 };
+      const stats = await waitFor(
+        () => linkStats(m.m1, 't2'),
+        (now) => isDeepStrictEqual(dropped(now), want),
+      );
+      t.deepEqual(dropped(stats), want);
     }),
   );
