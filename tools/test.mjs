@@ -16,8 +16,9 @@ const mark = `GTP_TEST_RUN=${randomUUID()}`;
 const before = globalState();
 const words = process.argv.slice(2).map((word) => word.replace(/^(?:\.\/)?(test\/.*)\.ts$/, 'dist/$1.cjs'));
 const first = await runAva(words);
-const flaky = first.status === 0 ? [] : await passAlone(first);
-const left = [...endProcesses(), ...globalState().filter((thing) => !before.includes(thing))];
+const leftFirst = leftovers();
+const flaky = await passAlone();
+const left = [...new Set([...leftFirst, ...leftovers()])];
 for (const thing of left) console.log(`left behind: ${thing}`);
 for (const title of flaky) console.log(`flaky, failed beside other files and passed alone: ${title}`);
 
@@ -33,18 +34,22 @@ function count(text, pattern) {
   return [...text.matchAll(pattern)].length;
 }
 
-/** Runs the files of failed tests again, one after the other. Gives the failures of before if there are none now, else nothing. */
-async function passAlone({ text }) {
-  const failed = [...text.matchAll(/^ {2}[✘×] \[fail\]: (.*)$/gm)].map(([, title]) => title);
+/**
+ * After a run of all files: runs those with a failure again, one after the other. Gives the failures of before if there are none now,
+ * else nothing. A crash, a run that was ended, and something left behind are no accident.
+ */
+async function passAlone() {
+  const failed = [...first.text.matchAll(/^ {2}[✘×] \[fail\]: (.*)$/gm)].map(([, title]) => title);
   const files = [...new Set(failed.map(fileOf))];
-  const isAccident = failed.length === count(text, /^\s*[✘×] /gm) && files.length <= MOST_FILES_AGAIN;
-  if (failed.length === 0 || !isAccident || files.includes(undefined)) return [];
+  const isWhole = words.length === 0 && first.status === 1 && failed.length === count(first.text, /^\s*[✘×] /gm);
+  const isAccident = failed.length > 0 && files.length <= MOST_FILES_AGAIN && !files.includes(undefined);
+  if (!isWhole || !isAccident || leftFirst.length > 0) return [];
   console.log(`\nOnce more, with nothing beside: ${files.join(' ')}`);
   const { status } = await runAva([...files, '--concurrency=1']);
   return status === 0 ? failed : [];
 }
 
-/** The file of `folder › file › title`. */
+/** The file of `folder › file › title`, as titles are when all files run. */
 function fileOf(line) {
   const parts = line.split(' › ');
   const paths = parts.map((_, i) => `dist/test/${parts.slice(0, i + 1).join('/')}.test.cjs`);
@@ -81,6 +86,11 @@ function limitTime(child) {
     timers.forEach(clearTimeout);
     for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, interrupt);
   });
+}
+
+/** What this run has not taken away: processes, which are ended, and all else that was not there before. */
+function leftovers() {
+  return [...endProcesses(), ...globalState().filter((thing) => !before.includes(thing))];
 }
 
 function endProcesses() {

@@ -59,11 +59,11 @@ export function linkCreate(programFd: number, ifindex: number, attachType: numbe
   throw failure(tried, -fd);
 }
 
-/** Throws KernelError if this kernel has no tcx, which all our programs are attached by. */
-export function needTcx(tried: string): void {
+/** Throws KernelError if this kernel has no tcx, which all our programs are attached by; `cause` is what failed for want of it. */
+export function needTcx(tried: string, cause?: unknown): void {
   if (call('bpf_prog_query', LOOPBACK, BPF_TCX_INGRESS, 0, null, null, Buffer.alloc(4)) !== -errno('EINVAL')) return;
-  const hint = `Linux 6.6 or later is needed, this is ${release()}`;
-  throw new KernelError(tried, { said: 'this kernel has no tcx', hint });
+  const hint = `tcx needs Linux 6.6 or later with CONFIG_NET_XGRESS, this is ${release()}`;
+  throw new KernelError(tried, { errno: errno('EINVAL'), said: 'this kernel has no tcx', hint, cause });
 }
 
 /** Puts another program behind a link, without a packet seeing none. */

@@ -45,7 +45,7 @@ export function ensureLoaded(dir: string): void {
 
 /**
  * Puts the programs of this version in the place of those that are pinned, in every hook, without a packet passing by.
- * Needs the lock.
+ * Needs the lock. `tails` is one for the old and the new ones: what a program hands to another must be the same in both.
  */
 export function updatePrograms(dir: string): void {
   withUndo((undo) => {
@@ -149,7 +149,7 @@ function load(object: BpfObject): void {
   try {
     object.load();
   } catch (error) {
-    bpf.needTcx('load BPF programs');
+    bpf.needTcx('load BPF programs', error);
     throw error;
   }
 }

@@ -4,7 +4,8 @@ import { resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { mirrored } from '../agent';
 import { closeFixture, gtpIn, linkStats } from '../fixture';
-import { dropped } from '../records';
+import { dropped, type Stats } from '../records';
+import { waitFor } from '../run';
 import { outer } from '../topology';
 import type { Guest } from './boot';
 import { users } from './driver';
@@ -46,7 +47,7 @@ for (const kernel of oldKernels)
     t.is(status, 2);
     t.regex(
       stderr,
-      /^Error: load BPF programs: this kernel has no tcx.*\n.*Linux 6\.6 or later is needed, this is 6\./,
+      /^Error: load BPF programs: this kernel has no tcx.*\n.*tcx needs Linux 6\.6 or later with CONFIG_NET_XGRESS, this is 6\./,
     );
     t.is(await left(guest), '');
   });
@@ -82,11 +83,17 @@ const node = (guest: Guest, file: string, words: string): Promise<string> => gue
 
 const gtp = (guest: Guest, words: string): Promise<string> => node(guest, 'dist/gtp.cjs', words);
 
-/** What one side sent, the other got. */
+/** What one side sent, the other got, once the last packets are there. */
 async function balanced(t: ExecutionContext, m1: string, guest: Guest): Promise<void> {
-  const here = await linkStats(m1, 't0');
-  const [there] = JSON.parse(await gtp(guest, '-s -j link show t0')) as [{ stats: typeof here }];
-  t.is(there.stats.decap.packets, here.encap.packets);
-  t.is(there.stats.encap.packets, here.decap.packets);
-  t.deepEqual([dropped(here), dropped(there.stats)], [{}, {}]);
+  const both = async (): Promise<[Stats, Stats]> => {
+    const [there] = JSON.parse(await gtp(guest, '-s -j link show t0')) as [{ stats: Stats }];
+    return [await linkStats(m1, 't0'), there.stats];
+  };
+  const pairs = ([here, there]: [Stats, Stats]) => [
+    [here.encap.packets, there.decap.packets],
+    [there.encap.packets, here.decap.packets],
+  ];
+  const [here, there] = await waitFor(both, (stats) => pairs(stats).every(([sent, got]) => sent === got));
+  for (const [sent, got] of pairs([here, there])) t.is(got, sent);
+  t.deepEqual([dropped(here), dropped(there)], [{}, {}]);
 }

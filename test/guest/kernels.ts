@@ -87,10 +87,10 @@ export const kernels: readonly Kernel[] = [
 /** Those that boot in about a second. */
 export const quickKernels = kernels.filter(({ boots }) => boots === 'uml');
 
-/** Those of whose own tunnels all is shown. */
+/** Those that are emulated and run our programs. */
 export const emulatedKernels = kernels.filter(({ boots, tcx }) => boots !== 'uml' && tcx);
 
-/** Those that do not run our programs. */
+/** Those that are emulated and do not. */
 export const oldKernels = kernels.filter(({ boots, tcx }) => boots !== 'uml' && !tcx);
 
 /** What is kept of them (unpack.ts): another number when that changes. */
