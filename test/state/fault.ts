@@ -30,7 +30,7 @@ export async function changesOf(ns: string, words: string): Promise<number[]> {
   return calls.flatMap((_, at) => (isInside(at) ? [] : [at + 1]));
 }
 
-/** How far to go on from a step: every third is tried, and every fifth where many are alike in a row; with STEPS=all each. */
+/** How far to go on from a step: every fifth is tried, and every ninth where many are alike in a row; with STEPS=all each. */
 export function stride(): (call: string) => number {
   let last = '';
   let alike = 0;
@@ -39,7 +39,7 @@ export function stride(): (call: string) => number {
     alike = kind === last ? alike + 1 : 0;
     last = kind;
     if (process.env.STEPS === 'all') return 1;
-    return alike < 2 ? 3 : 5;
+    return alike < 2 ? 5 : 9;
   };
 }
 
