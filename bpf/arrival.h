@@ -34,12 +34,7 @@ struct outer {
 };
 
 /* Of the packet that `underlay` hands over to `tunnel`, so that they need not be read again. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct outer);
-} outers SEC(".maps");
+PER_CPU(outers, struct outer);
 
 /* Sum of the options of an IPv4 header of `len` octets. */
 INLINE __u64 sum_options(struct __sk_buff *skb, __u32 at, __u32 len)

@@ -27,12 +27,7 @@ struct head {
 	__u32 room;			/* octets of all headers, IP included */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct head);
-} heads SEC(".maps");
+PER_CPU(heads, struct head);
 
 /* Octets of the tunnel's own header. */
 INLINE __u32 tunnel_len(const struct tx_config *c, const struct detail *d)

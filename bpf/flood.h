@@ -1,66 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Sessions of a link that carries Ethernet frames: by inner addresses, by MAC address, all of them for broadcast. */
+/* Links that carry Ethernet frames: broadcast to all sessions, and where MAC addresses were seen. */
 #ifndef GTP_FLOOD_H
 #define GTP_FLOOD_H
 
 #include "drop.h"
 #include "maps.h"
 #include "packet.h"
+#include "select.h"
 #include "session.h"
 #include "shim.h"
-
-#define FDB_AGE 280	/* five minutes by now_coarse, as bridges have it */
-#define MAC_SPACE 0xfffe
-#define SLOT_SPACE 0xfffd
-
-INLINE struct tx_session *session_of_pair(struct __sk_buff *skb, __u32 ifindex, const struct inner *in, union select *key)
-{
-	__be32 v4[2];
-
-	key->pair.ifindex = ifindex;
-	if (in->version == 4) {
-		if (peek(skb, ETH_HLEN + 12, v4, sizeof(v4)))
-			return 0;
-		addr_from_v4(key->pair.from, v4[0]);
-		addr_from_v4(key->pair.to, v4[1]);
-	} else if (peek(skb, ETH_HLEN + 8, key->pair.from, 16) || peek(skb, ETH_HLEN + 24, key->pair.to, 16)) {
-		return 0;
-	}
-	return bpf_map_lookup_elem(&tx_pair, &key->pair);
-}
-
-INLINE struct tx_session *session_of_slot(__u32 ifindex, __u32 slot, union select *key)
-{
-	__builtin_memset(&key->tx, 0, sizeof(key->tx));
-	key->tx.ifindex = ifindex;
-	key->tx.addr[8] = SLOT_SPACE >> 8;
-	key->tx.addr[9] = SLOT_SPACE & 0xff;
-	key->tx.addr[15] = slot;
-	return bpf_map_lookup_elem(&tx, &key->tx);
-}
-
-/* The session whose far end has the destination MAC address: as it was given, else as it was learned. */
-INLINE struct tx_session *session_of_mac(struct __sk_buff *skb, __u32 ifindex, union select *key)
-{
-	struct tx_session *s;
-	struct fdb *f;
-
-	__builtin_memset(&key->tx, 0, sizeof(key->tx));
-	key->tx.ifindex = ifindex;
-	key->tx.addr[8] = MAC_SPACE >> 8;
-	key->tx.addr[9] = MAC_SPACE & 0xff;
-	if (peek(skb, 0, key->tx.addr + 10, ETH_ALEN))
-		return 0;
-	s = bpf_map_lookup_elem(&tx, &key->tx);
-	if (s)
-		return s;
-	if (peek(skb, 0, key->fdb.mac, ETH_ALEN))
-		return 0;
-	key->fdb.ifindex = ifindex; /* not where that of `tx` is */
-	key->fdb.pad = 0;
-	f = bpf_map_lookup_elem(&fdb, &key->fdb);
-	return f && now_coarse() - f->seen < FDB_AGE ? session_of_slot(ifindex, f->slot, key) : 0;
-}
 
 INLINE int is_for_many(struct __sk_buff *skb)
 {

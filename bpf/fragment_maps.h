@@ -66,12 +66,7 @@ struct datagrams {
 	struct foreign foreign[FOREIGN_SETS * FOREIGN_WAYS];
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct datagrams);
-} datagrams SEC(".maps");
+ARRAY(datagrams, struct datagrams, 1);
 
 /* What the pieces of the datagram of the same number hold. Twice the longest offset, so that offset and length are in it. */
 struct pieces {
@@ -79,12 +74,7 @@ struct pieces {
 	__u8 octets[32768];
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, DATAGRAMS);
-	__type(key, __u32);
-	__type(value, struct pieces);
-} pieces SEC(".maps");
+ARRAY(pieces, struct pieces, DATAGRAMS);
 
 #define CUT_MAX 4096		/* octets in one outer fragment of ours */
 
@@ -93,19 +83,9 @@ struct cut {
 	__u8 octets[16384 + CUT_MAX];
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct cut);
-} cut SEC(".maps");
+PER_CPU(cut, struct cut);
 
 /* The identification of the next IPv4 datagram that is cut: of all 65536 the one that was used longest ago (X9). */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} next_id SEC(".maps");
+ARRAY(next_id, __u32, 1);
 
 #endif

@@ -1,36 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Packets on their way into a tunnel: which session, which way, encapsulate. All of it stands here twice: for links of GTP that carry IP
+ * Packets on their way into a tunnel: which way, encapsulate, send. All of it stands here twice: for links of GTP that carry IP
  * packets (`any` is 0), and, in a program of its own, for all others.
  */
 #ifndef GTP_LINK_H
 #define GTP_LINK_H
 
-#include "deliver.h"
 #include "drop.h"
 #include "encap.h"
 #include "flood.h"
 #include "fragment.h"
 #include "frame.h"
 #include "gtpu.h"
+#include "hairpin.h"
 #include "icmp.h"
 #include "maps.h"
 #include "outer.h"
 #include "packet.h"
 #include "path.h"
+#include "select.h"
 #include "shim.h"
 #include "tunnel.h"
 #include "vlan.h"
-
-/* Where a packet is on its way. */
-struct trip {
-	__u32 ifindex;		/* of the link */
-	__u32 packets;		/* on the wire */
-	__u64 bytes;		/* inner octets of all of them */
-	__u8 in_shim;
-	__u8 cut;		/* sent in outer fragments */
-	__u8 slot;		/* 1 + the session that this copy of a frame is for, 0: it is none */
-};
 
 /* What `link_any` has no room for on its stack. */
 struct work {
@@ -39,127 +30,7 @@ struct work {
 	__u8 key[sizeof(union select)] __attribute__((aligned(8)));
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct work);
-} works SEC(".maps");
-
-/* The session of an inner address: exact first, prefixes only where the link has some. */
-INLINE struct tx_session *session_of_address(struct __sk_buff *skb, const struct link_state *l, __u32 ifindex,
-					     const struct inner *in, const int any, union select *key)
-{
-	int source = l->config.flags & LINK_SGSN;
-	struct tx_session *s;
-	__be32 v4;
-
-	key->tx.ifindex = ifindex;
-	if (in->version == 4) {
-		if (peek_words(skb, ETH_HLEN + (source ? 12 : 16), &v4, 4))
-			return 0;
-		addr_from_v4(key->tx.addr, v4);
-	} else if (peek_words(skb, ETH_HLEN + (source ? 8 : 24), key->tx.addr, 16)) {
-		return 0;
-	}
-	s = bpf_map_lookup_elem(&tx, &key->tx);
-	if (any && !s && l->config.flags & LINK_PAIR) {
-		s = session_of_pair(skb, ifindex, in, key);
-		if (!s && l->config.flags & LINK_PREFIX) { /* the pair stands where the address stood */
-			if (in->version == 4 ? peek_words(skb, ETH_HLEN + (source ? 12 : 16), &v4, 4) :
-					       peek_words(skb, ETH_HLEN + (source ? 8 : 24), key->tx.addr, 16))
-				return 0;
-			if (in->version == 4)
-				addr_from_v4(key->tx.addr, v4);
-		}
-	}
-	if (s || !(l->config.flags & LINK_PREFIX))
-		return s;
-	key->prefix.prefixlen = 64 + 128;
-	key->prefix.ifindex = ifindex;
-	key->prefix.version = in->version;
-	return bpf_map_lookup_elem(&tx_prefix, &key->prefix);
-}
-
-INLINE struct tx_session *session_of(struct __sk_buff *skb, struct link_state *l, __u32 ifindex, const struct inner *in,
-				     const int any, union select *key)
-{
-	struct tx_session *s = 0;
-
-	if (l->config.flags & (LINK_SELECT | LINK_PAIR) && (!any || in->version))
-		s = session_of_address(skb, l, ifindex, in, any, key);
-	if (any && !s && l->config.slots)
-		s = session_of_mac(skb, ifindex, key);
-	if (!s && l->config.flags & LINK_DEFAULT)
-		s = &l->fallback;
-	return s;
-}
-
-/* What the far end would have read from the PDU Session Container of the session (gtpu_psc). */
-INLINE void hairpin_psc(struct rx_session *r, const __u8 *ext)
-{
-	int downlink = !(ext[1] >> 4);
-	__u8 qfi = ext[2] & 0x3f;
-	__u8 rqi = downlink ? ext[2] >> 6 & 1 : 0;
-	__u8 ppi = downlink && ext[2] & 0x80 ? ext[3] >> 5 : 255;
-
-	if (r->qfi == qfi && r->rqi == rqi && r->ppi == ppi)
-		return;
-	r->qfi = qfi;
-	r->rqi = rqi;
-	r->ppi = ppi;
-}
-
-/* Frames that receipt judges by what is in them, and the short cut does not: broken IP, and with antispoof ARP and what is behind tags. */
-INLINE int must_be_read(struct __sk_buff *skb, const struct rx_config *rc, const struct inner *in)
-{
-	if (in->version && !skb->vlan_present)
-		return 0;
-	if (rc->flags & RX_ANTISPOOF)
-		return 1;
-	return !skb->vlan_present && (skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_IPV6));
-}
-
-/* Both ends are on this machine: no outer header, no cut, straight into the other link. Returns a verdict, or -1
- * when there is no such session here: then the packet goes by lo and meets whoever else has that address. */
-INLINE int hairpin(struct __sk_buff *skb, struct tx_session *s, const struct tx_config *c, const struct inner *in,
-		   const struct trip *t, const int any)
-{
-	struct rx_key key = { .id = tx_remote_id(c), .port = c->dport, .kind = c->kind };
-	const struct rx_config *rc;
-	struct rx_session *r;
-	int why = 0;
-
-	addr_copy(key.local, c->remote);
-	if (any)
-		key.form = tx_form(c);
-	r = any ? session_from(&key, c->local) : live_session(&key);
-	if (!r)
-		return -1;
-	rc = &r->config[r->active & 1];
-	if (any ? !is_short(c, rc, &key) || must_be_read(skb, rc, in) : rc->flags & RX_ETHER)
-		return -1;
-	count(&s->packets, &s->bytes, t->packets, t->bytes);
-	if (!bpf_map_lookup_elem(&devices, &rc->ifindex))
-		why = -DROP_NO_LINK;
-	else if (rc->flags & RX_STRICT && !addr_equal(rc->remote, c->local))
-		why = -DROP_WRONG_PEER;
-	else if (rc->flags & RX_ANTISPOOF)
-		why = antispoof(skb, ETH_HLEN, in->version, rc, &key);
-	if (any && !why && (!in->version || skb->vlan_present) && !(rc->flags & RX_FRAMES))
-		why = -DROP_NOT_IP;
-	if (why)
-		return drop_session(skb, rc->ifindex, &key, -why, t->packets);
-	if (c->ext_len)
-		hairpin_psc(r, c->ext);
-	session_alive(r);
-	count(&r->packets, &r->bytes, t->packets, t->bytes);
-	if (any)
-		return deliver_frame(skb, rc, in->front, in->version && !skb->vlan_present, NO_PROTOCOL);
-	if (rc->flags & RX_HERE) /* the transmit side looks at the address */
-		bpf_skb_store_bytes(skb, 0, rc->dmac, ETH_ALEN, 0);
-	return deliver(rc, 0);
-}
+PER_CPU(works, struct work);
 
 /* Answers a packet that the path does not take. */
 INLINE int too_big(struct __sk_buff *skb, struct link_state *l, const struct tx_config *c, const struct inner *in,

@@ -80,6 +80,23 @@ enum drop_reason {
 		__type(value, value_type);		\
 	} name SEC(".maps")
 
+#define ARRAY(name, value_type, entries)		\
+	struct {					\
+		__uint(type, BPF_MAP_TYPE_ARRAY);	\
+		__uint(max_entries, entries);		\
+		__type(key, __u32);			\
+		__type(value, value_type);		\
+	} name SEC(".maps")
+
+/* One for each CPU: what programs have no room for on their stack, or hand to each other. */
+#define PER_CPU(name, value_type)			\
+	struct {					\
+		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);\
+		__uint(max_entries, 1);			\
+		__type(key, __u32);			\
+		__type(value, value_type);		\
+	} name SEC(".maps")
+
 struct drop_count {
 	__u64 packets;
 	__u64 bytes;
@@ -279,45 +296,17 @@ struct {
 	__type(value, struct drop_count);
 } drops SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct config);
-} config SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, struct pending);
-} pending SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, LIMITS);
-	__type(key, __u32);
-	__type(value, struct bucket);
-} limits SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SWEEP_CAUSES);
-	__type(key, __u32);
-	__type(value, __u32);
-} unswept SEC(".maps");
+ARRAY(config, struct config, 1);
+ARRAY(pending, struct pending, 1024);
+ARRAY(limits, struct bucket, LIMITS);
+ARRAY(unswept, __u32, SWEEP_CAUSES);
 
 /* Octets of a packet that the stack of a program has no room for. */
 struct scratch {
 	__u8 octets[520];
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct scratch);
-} scratch SEC(".maps");
+PER_CPU(scratch, struct scratch);
 
 #include "fragment_maps.h"
 

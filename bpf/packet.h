@@ -65,6 +65,16 @@ struct inner {
 	__u8 front;		/* octets of the inner link header, if that goes into the tunnel as well: 14, 18 with a VLAN tag */
 };
 
+/* Where a packet is on its way. */
+struct trip {
+	__u32 ifindex;		/* of the link */
+	__u32 packets;		/* on the wire */
+	__u64 bytes;		/* inner octets of all of them */
+	__u8 in_shim;
+	__u8 cut;		/* sent in outer fragments */
+	__u8 slot;		/* 1 + the session that this copy of a frame is for, 0: it is none */
+};
+
 /* The keys of the look-ups for a session, one after the other in one place, as the stack is short. The addresses of `tx` and `prefix`
  * are the same octets. */
 union select {

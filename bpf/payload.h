@@ -176,7 +176,7 @@ GLOBAL int payload_receive(struct __sk_buff *skb, struct rx_session *r, const st
 	if (p->is_frame)
 		why = strip_frame(skb, p, o, p->l2 ? ETH_HLEN : 0);
 	else
-		why = strip(skb, &p->ip, o, c, p->l2 ? ETH_HLEN : 0);
+		why = strip(skb, &p->ip, o, p->l2 ? ETH_HLEN : 0);
 	if (why)
 		return why;
 	session_alive(r);

@@ -94,8 +94,9 @@ INLINE int eth_write(struct __sk_buff *skb, const struct rx_config *c)
 	return 0;
 }
 
-/* Takes everything in front of the T-PDU away but an Ethernet header for it. `l2` octets of link header came. */
-INLINE int strip(struct __sk_buff *skb, const struct tpdu *p, const struct outer *o, const struct rx_config *c, __u32 l2)
+/* Takes everything in front of the T-PDU away but an Ethernet header for it, which gets its addresses by eth_write. `l2` octets of link
+ * header came. */
+INLINE int strip(struct __sk_buff *skb, const struct tpdu *p, const struct outer *o, __u32 l2)
 {
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO;
 	struct ethhdr *eth;
@@ -109,8 +110,6 @@ INLINE int strip(struct __sk_buff *skb, const struct tpdu *p, const struct outer
 		return -DROP_NO_ROOM;
 	less = p->at - l2;
 	if (bpf_skb_adjust_room(skb, -less, BPF_ADJ_ROOM_MAC, flags))
-		return -DROP_NO_ROOM;
-	if (eth_write(skb, c))
 		return -DROP_NO_ROOM;
 	eth = data(skb);
 	if ((void *)(eth + 1) > data_end(skb))

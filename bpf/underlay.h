@@ -71,9 +71,11 @@ INLINE int session_receive(struct __sk_buff *skb, struct config *cfg, struct rx_
 		packets = (p.len - p.headers + skb->gso_size - 1) / skb->gso_size;
 		bytes += (__u64)(packets - 1) * p.headers;
 	}
-	why = strip(skb, &p, o, c, l2);
+	why = strip(skb, &p, o, l2);
 	if (why)
 		return why;
+	if (eth_write(skb, c))
+		return -DROP_NO_ROOM;
 	session_seen(r, &seen);
 	count(&r->packets, &r->bytes, packets, bytes);
 	return deliver(c, wants_gro(skb, c, 0, p.protocol));
