@@ -34,6 +34,8 @@ export interface ObjectMap {
 export interface ObjectProgram {
   readonly name: string;
   fd(): number;
+  /** Before load: asks the verifier what it took. What is returned gives its words, after load, whether that failed or not. */
+  statistics(): () => string;
 }
 
 /** Opens an object file from its bytes (ELF). Nothing reaches the kernel before `load`. */
@@ -58,6 +60,9 @@ interface Log {
 // Memory is used only where the kernel writes; logs of rejected programs reach some megabytes.
 const LOG_SIZE = 16 << 20;
 const MESSAGE_SIZE = 4096;
+const STATISTICS_SIZE = 1 << 16;
+// linux/bpf_verifier.h
+const BPF_LOG_STATS = 4;
 // enum libbpf_print_level: what is above is said about every load.
 const LEVEL_WARN = 0;
 // struct bpf_object_open_opts of libbpf 1.0: offsets of kernel_log_buf, kernel_log_size.
@@ -130,7 +135,16 @@ function objectMap(map: bigint): ObjectMap {
 
 function objectProgram(program: bigint): ObjectProgram {
   const name = callAny<string>('bpf_program__name', program);
-  return { name, fd: () => checked(`fd of program ${name}`, call('bpf_program__fd', program)) };
+  return {
+    name,
+    fd: () => checked(`fd of program ${name}`, call('bpf_program__fd', program)),
+    statistics: () => {
+      const log = Buffer.alloc(STATISTICS_SIZE);
+      checked(`log of program ${name}`, call('bpf_program__set_log_level', program, BPF_LOG_STATS));
+      checked(`log of program ${name}`, call('bpf_program__set_log_buf', program, log, BigInt(log.length)));
+      return () => log.toString('latin1', 0, log.indexOf(0));
+    },
+  };
 }
 
 // libbpf prints to stderr what it has to say, through a va_list; here it is kept for the error instead.

@@ -80,6 +80,8 @@ const PROTOTYPES = {
   bpf_map__set_pin_path: 'int bpf_map__set_pin_path(void *map, const void *path)',
   bpf_map__reuse_fd: 'int bpf_map__reuse_fd(void *map, int fd)',
   bpf_program__name: 'const char *bpf_program__name(const void *program)',
+  bpf_program__set_log_level: 'int bpf_program__set_log_level(void *program, uint32_t level)',
+  bpf_program__set_log_buf: 'int bpf_program__set_log_buf(void *program, void *log, size_t size)',
   bpf_program__fd: 'int bpf_program__fd(const void *program)',
   libbpf_num_possible_cpus: 'int libbpf_num_possible_cpus()',
   libbpf_set_print: 'void *libbpf_set_print(void *callback)',

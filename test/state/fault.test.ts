@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { closeFixture, gtpIn, links, using } from '../fixture';
 import type { TwoMachines } from '../topology';
-import { changesOf, faulty, stride } from './fault';
+import { ALL_STEPS, changesOf, faulty, STEPS, stride } from './fault';
 import { machines, removals, type Scenario, scenarios } from './scenarios';
 import { snapshot } from './snapshot';
 
@@ -12,7 +12,7 @@ const inMachines = using(machines);
 
 for (const [what, scenario] of Object.entries(scenarios)) {
   test.serial(
-    `${what}: whichever step is refused, nothing has changed`,
+    `${what}: ${STEPS} refused, and nothing has changed`,
     inMachines(async (t, m) => {
       t.timeout(120_000);
       const { before, command } = scenario;
@@ -20,7 +20,7 @@ for (const [what, scenario] of Object.entries(scenarios)) {
       const was = world(m);
       const step = stride();
       // Not the same steps of each scenario.
-      let n = process.env.STEPS === 'all' ? 1 : 1 + (what.length % 5);
+      let n = ALL_STEPS ? 1 : 1 + (what.length % 5);
       for (let call = await refused(t, m, scenario, n); call !== undefined; call = await refused(t, m, scenario, n)) {
         t.deepEqual(world(m), was, `step ${n} ${call}`);
         n += step(call);
@@ -32,7 +32,7 @@ for (const [what, scenario] of Object.entries(scenarios)) {
 
 for (const [what, scenario] of Object.entries(removals)) {
   test.serial(
-    `${what}: whichever step is refused, the link is there as it was, or what is left of it goes with the next change`,
+    `${what}: ${STEPS} refused, the link is there as it was, or what is left of it goes with the next change`,
     inMachines(async (t, m) => {
       t.timeout(120_000);
       const { before, command } = scenario;

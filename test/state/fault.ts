@@ -30,7 +30,13 @@ export async function changesOf(ns: string, words: string): Promise<number[]> {
   return calls.flatMap((_, at) => (isInside(at) ? [] : [at + 1]));
 }
 
-/** How far to go on from a step: every fifth is tried, and every ninth where many are alike in a row; with STEPS=all each. */
+/** Every step of a command is tried; else a choice, as that takes long. */
+export const ALL_STEPS = process.env.STEPS === 'all';
+
+/** What is tried, for titles. */
+export const STEPS = ALL_STEPS ? 'every step' : 'some of its steps';
+
+/** How far to go on from a step: every fifth is tried, and every ninth where many are alike in a row; with ALL_STEPS each. */
 export function stride(): (call: string) => number {
   let last = '';
   let alike = 0;
@@ -38,7 +44,7 @@ export function stride(): (call: string) => number {
     const [kind = ''] = call.split(' ');
     alike = kind === last ? alike + 1 : 0;
     last = kind;
-    if (process.env.STEPS === 'all') return 1;
+    if (ALL_STEPS) return 1;
     return alike < 2 ? 5 : 9;
   };
 }

@@ -4,7 +4,7 @@ import { activeRx } from '../../src/datapath/sessions';
 import { closeFixture, gtpIn, gtpTry, linkStats, links, sessions, using } from '../fixture';
 import { dropped } from '../records';
 import { ends, inner, join, outer, ping, type TwoMachines, twoMachines } from '../topology';
-import { changesOf, faulty } from './fault';
+import { ALL_STEPS, changesOf, faulty, STEPS } from './fault';
 import { keeper, machines, removals, scenarios } from './scenarios';
 import { indexOf, isLoaded, snapshot, withMaps } from './snapshot';
 
@@ -26,7 +26,7 @@ for (const what of chosen) {
   const before = (m: TwoMachines) => scenario.before(m).filter((words) => words !== keeper(m));
   const { command } = scenario;
   test.serial(
-    `${what}, killed at any step: no later command trips over it, and nothing of it stays behind`,
+    `${what}, killed at ${STEPS}: no later command trips over it, and nothing of it stays behind`,
     inMachines(async (t, m) => {
       t.timeout(120_000);
       const empty = world(m);
@@ -50,7 +50,7 @@ for (const what of chosen) {
 }
 
 test.serial(
-  'the first link add and the last link flush, killed at any step: the same words work, and flush takes all away',
+  `the first link add and the last link flush, killed at ${STEPS}: the same words work, and flush takes all away`,
   inMachines(async (t, m) => {
     t.timeout(240_000);
     const empty = world(m);
@@ -96,9 +96,9 @@ test.serial(
 
 const world = (m: TwoMachines): object => snapshot(m.m1, [m.ue1, m.ue2]);
 
-/** About `count` of them, evenly; with STEPS=all every one. */
+/** About `count` of them, evenly; with ALL_STEPS every one. */
 function some(changes: readonly number[], count: number): number[] {
-  if (process.env.STEPS === 'all') return [...changes];
+  if (ALL_STEPS) return [...changes];
   const step = Math.max(1, Math.round(changes.length / count));
   return changes.filter((_, at) => at % step === 0);
 }
