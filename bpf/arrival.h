@@ -171,7 +171,7 @@ GLOBAL int outer_parse(struct __sk_buff *skb, struct outer *o)
 	return OUTER_UDP;
 }
 
-/* G19: can a host have this outer source address? */
+/* G19: can no host have this outer source address? */
 INLINE int bad_source(const struct outer *o)
 {
 	__u8 first = o->remote[0];

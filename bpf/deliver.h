@@ -60,31 +60,50 @@ GLOBAL int owns_address(const struct rx_key *key, __u32 ifindex, const struct tx
 	return is_session(bpf_map_lookup_elem(&tx_prefix, &prefix), key);
 }
 
+/* Where in an inner header the UE's address stands. */
+INLINE __u32 ue_offset(const struct rx_config *c, __u32 version)
+{
+	if (version == 4)
+		return c->flags & RX_SGSN ? 16 : 12;
+	return c->flags & RX_SGSN ? 24 : 8;
+}
+
+INLINE int owns_v4(const struct rx_config *c, const struct rx_key *key, __be32 v4)
+{
+	struct tx_key addr = { .ifindex = c->ifindex };
+
+	if (c->flags & RX_MANY) {
+		addr_from_v4(addr.addr, v4);
+		return owns_address(key, c->ifindex, &addr);
+	}
+	if (c->ue4_len > 32)
+		return 0;
+	v4 ^= *(const __be32 *)c->ue4;
+	return !c->ue4_len || !(v4 & bpf_htonl(~0U << (32 - c->ue4_len)));
+}
+
+INLINE int owns_v6(const struct rx_config *c, const struct rx_key *key, const struct tx_key *addr)
+{
+	if (c->flags & RX_MANY)
+		return owns_address(key, c->ifindex, addr);
+	return c->ue6_len <= 128 && same_prefix(addr->addr, c->ue6, c->ue6_len);
+}
+
 /* G29: the UE's side of the inner packet at `at` must be an address of this session. */
 INLINE int antispoof(struct __sk_buff *skb, __u32 at, __u32 version, const struct rx_config *c, const struct rx_key *key)
 {
 	struct tx_key addr = { .ifindex = c->ifindex };
 	__be32 v4;
 
+	at += ue_offset(c, version);
 	if (version == 4) {
-		if (peek_words(skb, at + (c->flags & RX_SGSN ? 16 : 12), &v4, 4))
+		if (peek_words(skb, at, &v4, 4))
 			return -DROP_BAD_INNER;
-		if (c->flags & RX_MANY) {
-			addr_from_v4(addr.addr, v4);
-			return owns_address(key, c->ifindex, &addr) ? 0 : -DROP_ANTISPOOF;
-		}
-		if (c->ue4_len > 32)
-			return -DROP_ANTISPOOF;
-		v4 ^= *(const __be32 *)c->ue4;
-		if (c->ue4_len && v4 & bpf_htonl(~0U << (32 - c->ue4_len)))
-			return -DROP_ANTISPOOF;
-		return 0;
+		return owns_v4(c, key, v4) ? 0 : -DROP_ANTISPOOF;
 	}
-	if (peek_words(skb, at + (c->flags & RX_SGSN ? 24 : 8), addr.addr, 16))
+	if (peek_words(skb, at, addr.addr, 16))
 		return -DROP_BAD_INNER;
-	if (c->flags & RX_MANY)
-		return owns_address(key, c->ifindex, &addr) ? 0 : -DROP_ANTISPOOF;
-	return c->ue6_len <= 128 && same_prefix(addr.addr, c->ue6, c->ue6_len) ? 0 : -DROP_ANTISPOOF;
+	return owns_v6(c, key, &addr) ? 0 : -DROP_ANTISPOOF;
 }
 
 /* TCP goes through GRO, which makes few packets of many; the rest straight into the inner end: it gains

@@ -11,6 +11,7 @@
 #include "signal.h"
 #include "tail.h"
 #include "underlay.h"
+#include "underlay_xdp.h"
 
 /* tcx ingress of a link: what its inner end sends. */
 SEC("tc")
@@ -55,15 +56,15 @@ int shim(struct __sk_buff *skb)
 	union select key;
 	struct inner in;
 	__u32 zero = 0;
-	int verdict;
 
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (!cfg)
 		return TC_ACT_SHOT;
 	skb->mark = 0;
 	if (t.ifindex == SHIM_DECAP) {
-		verdict = underlay_receive(skb, ETH_HLEN);
-		return verdict == TC_ACT_UNSPEC ? TC_ACT_SHOT : verdict;
+		bpf_skb_change_type(skb, PACKET_HOST); /* it still has the underlay's MAC address */
+		tail(skb, TAIL_UNDERLAY, ETH_HLEN, ASK_ALL);
+		return TC_ACT_SHOT;
 	}
 	if (t.ifindex == SHIM_PIECE)
 		return piece_leave(skb, cfg->shim_in);
@@ -90,6 +91,13 @@ SEC("tc")
 int underlay_l3(struct __sk_buff *skb)
 {
 	return underlay_receive(skb, 0);
+}
+
+/* Native XDP of an underlay with Ethernet headers, in front of `underlay`. */
+SEC("xdp.frags")
+int underlay_xdp(struct xdp_md *ctx)
+{
+	return xdp_receive(ctx);
 }
 
 /* By a tail call of `underlay`: what came to an address of ours and is no G-PDU of a session. */

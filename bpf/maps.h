@@ -148,6 +148,7 @@ enum link_word {
 	LINK_NO_EXTNOTIFY = 1 << 16,
 	LINK_ERRIND_NONE = 1 << 17,
 	LINK_ERRIND_DEL = 1 << 18,
+	LINK_XDP_ON = 1 << 19,
 };
 
 /* What the user said of a link; never read on the packet path. */
@@ -171,11 +172,15 @@ enum offload {
 	OFFLOAD_TNL = 1 << 0,		/* tx-udp_tnl-segmentation */
 	OFFLOAD_TNL_CSUM = 1 << 1,	/* tx-udp_tnl-csum-segmentation */
 	OFFLOAD_CSUM = 1 << 2,		/* tx-checksum-ip-generic */
+	OFFLOAD_PEER_CSUM = 1 << 3,	/* the same on the other end of a veth pair, for the sake of XDP */
 };
 
 /* A device we listen on, and what was turned off on it, to be given back when the last link on it goes. */
 struct underlay {
 	enum offload off;
+	__u8 mac[6];		/* as it was when XDP was attached: what came to another one is for the stack to judge */
+	__u8 is_veth;		/* frames may come with inner checksums that are still open, and XDP cannot see which */
+	__u8 pad;
 };
 
 /* An endpoint without its address; kind 0: one that is none of ours. Nothing that is known is 0. */

@@ -103,6 +103,7 @@ enum rx_flag {
 	RX_COOKIE = 1 << 12,		/* L2TP: `details` has the cookie that packets must have */
 	RX_L2SPEC = 1 << 13,		/* L2TP: the default sublayer stands in front of the frame */
 	RX_SEQ = 1 << 14,		/* GRE, L2TP: packets must have numbers, and in order */
+	RX_NO_XDP = 1 << 15,		/* `xdp off` */
 	RX_OWN_ANTISPOOF = 1 << 16,	/* given by the user */
 };
 

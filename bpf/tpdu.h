@@ -7,21 +7,30 @@
 #include "maps.h"
 #include "packet.h"
 
+/* X2: the congestion mark that a packet has to have which came with `inner` and `outer`, or -DROP_ECN. */
+INLINE int ecn_after(__u8 inner, __u8 outer)
+{
+	if (!inner)
+		return outer == ECN_CE ? -DROP_ECN : 0;
+	if (outer == ECN_CE)
+		return ECN_CE;
+	return outer == ECN_ECT1 && inner == ECN_ECT0 ? ECN_ECT1 : inner;
+}
+
 /* X2: puts the outer congestion mark into the inner header, or refuses. */
 INLINE int ecn_decap(struct __sk_buff *skb, __u32 at, __u32 version, __u8 outer)
 {
-	__u8 octets[2], ecn, want;
+	__u8 octets[2], ecn;
+	int want;
 
 	if (outer != ECN_CE && outer != ECN_ECT1)
 		return 0;
 	if (bpf_skb_load_bytes(skb, at, octets, 2))
 		return -DROP_BAD_INNER;
 	ecn = version == 4 ? octets[1] & ECN_MASK : octets[1] >> 4 & ECN_MASK;
-	if (!ecn)
-		return outer == ECN_CE ? -DROP_ECN : 0;
-	want = outer == ECN_CE ? ECN_CE : ecn == ECN_ECT0 ? ECN_ECT1 : ecn;
-	if (want == ecn)
-		return 0;
+	want = ecn_after(ecn, outer);
+	if (want < 0 || want == ecn)
+		return want < 0 ? want : 0;
 	if (version == 6) {
 		octets[1] = (octets[1] & ~(ECN_MASK << 4)) | want << 4;
 		return bpf_skb_store_bytes(skb, at + 1, octets + 1, 1, BPF_F_RECOMPUTE_CSUM) ? -DROP_BAD_INNER : 0;

@@ -26,7 +26,7 @@ export interface ProgramInfo {
   readonly name: string;
 }
 
-/** A link; `ifindex` is 0 when the device it was attached to is gone. */
+/** A link; `ifindex` is 0 when the device it was attached to is gone. `attachType` is that of tcx. */
 export interface LinkInfo {
   readonly type: number;
   readonly id: number;
@@ -38,6 +38,10 @@ export interface LinkInfo {
 /** Attach types of linux/bpf.h; libbpf before 1.3 has no tcx call, but bpf_link_create passes these through. */
 export const BPF_TCX_INGRESS = 46;
 export const BPF_TCX_EGRESS = 47;
+export const BPF_XDP = 37;
+
+/** enum bpf_link_type of linux/bpf.h. */
+export const BPF_LINK_TYPE_XDP = 6;
 
 /** The fd of a pinned map, program or link, or undefined if `path` does not exist. */
 export function objGet(path: string): number | undefined {
@@ -50,12 +54,12 @@ export function objPin(fd: number, path: string): void {
   checked(`pin ${path}`, call('bpf_obj_pin', fd, cString(path)));
 }
 
-/** Attaches a program by a link, BPF_TCX_INGRESS or BPF_TCX_EGRESS; the result is the link's fd. */
+/** Attaches a program by a link, BPF_TCX_INGRESS, BPF_TCX_EGRESS or BPF_XDP (native, never generic); the result is the link's fd. */
 export function linkCreate(programFd: number, ifindex: number, attachType: number): number {
-  const fd = call('bpf_link_create', programFd, ifindex, attachType, null);
+  const fd = call('bpf_link_create', programFd, ifindex, attachType, attachType === BPF_XDP ? nativeXdp() : null);
   if (fd >= 0) return fd;
   const tried = `attach program to device ${ifindex}`;
-  if (fd === -errno('EINVAL')) needTcx(tried);
+  if (fd === -errno('EINVAL') && attachType !== BPF_XDP) needTcx(tried);
   throw failure(tried, -fd);
 }
 
@@ -136,7 +140,17 @@ const PROGRAM_INFO_SIZE = 80;
 const LINK_INFO_SIZE = 32;
 const BTF_INFO_SIZE = 32;
 const NAME_LENGTH = 16;
+// struct bpf_link_create_opts of libbpf 1.0: its size, then flags; of linux/if_link.h.
+const LINK_OPTS_SIZE = 16;
+const XDP_FLAGS_DRV_MODE = 4;
 const LOOPBACK = 1;
+
+function nativeXdp(): Buffer {
+  const opts = Buffer.alloc(LINK_OPTS_SIZE);
+  opts.writeBigUInt64LE(BigInt(LINK_OPTS_SIZE), 0);
+  opts.writeUInt32LE(XDP_FLAGS_DRV_MODE, 8);
+  return opts;
+}
 
 function infoByFd(fd: number, size: number, info = Buffer.alloc(size)): Buffer {
   const length = Buffer.alloc(4);

@@ -7,12 +7,14 @@ import { getLink, IFF_UP } from '../netlink/link';
 import { innerMtu, mtuArithmetic } from '../tunnels/mtu';
 import { address, mac } from '../values';
 import { type LiveLink, linkPin } from '../wiring/links';
+import { offloadsOff } from '../wiring/offloads';
 import { readPeer } from '../wiring/pair';
 import { leastParts } from '../wiring/refresh';
 import { SHIM_IN } from '../wiring/shim';
 import type { State } from '../wiring/state';
 import { linkStats } from '../wiring/stats';
-import { offloadsOff, underlayPin } from '../wiring/underlay';
+import { underlayPin } from '../wiring/underlay';
+import { xdpPin } from '../wiring/xdp';
 import type { Extent } from './session-record';
 
 /** Links as `link show` answers them. */
@@ -76,7 +78,10 @@ function hooksOf(state: State, { device, link }: LiveLink): string[] {
   const wanted = new Map([
     [linkPin(device.index), `link@${device.name}`],
     [`shim-${shim}`, `shim@${SHIM_IN}`],
-    ...link.dev.map((index) => [underlayPin(index), `underlay@${nameOf(state, index)}`] as const),
+    ...link.dev.flatMap((index) => [
+      [underlayPin(index), `underlay@${nameOf(state, index)}`] as const,
+      ...(link.xdp === 'off' ? [] : [[xdpPin(index), `underlay_xdp@${nameOf(state, index)}`] as const]),
+    ]),
   ]);
   return [...wanted].filter(([pin]) => state.isAttached(pin)).map(([, told]) => told);
 }

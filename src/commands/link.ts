@@ -24,6 +24,7 @@ import { ensureShim, removeLostShim } from '../wiring/shim';
 import { changeState, type State, sweepNamespaces, viewState } from '../wiring/state';
 import { forgetLinks, sweep, sweepOrRetire } from '../wiring/sweep';
 import { listenOn, sweepHooks, underlaysOf } from '../wiring/underlay';
+import { refuseNoXdp } from '../wiring/xdp';
 import { linkRecords } from './link-record';
 import { setLink } from './link-set';
 import { addSessionTo } from './session';
@@ -104,6 +105,7 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   const { maps } = state;
   const local = localOf(state, words);
   const dev = underlaysOf(state, words.dev, local);
+  refuseNoXdp(dev, words.xdp);
   if (dev.length > MAX_UNDERLAYS)
     throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
   ensureShim(state, undo);
@@ -118,7 +120,7 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   const flags = linkFlags(device, link) | ipv6Flag(words.address);
   const live: LiveLink = { device, link, config: { flags, mtu: 0, slots: 0n } };
   register(state, live, undo);
-  for (const index of dev) listenOn(state, index, link.gso === 'keep', undo);
+  for (const index of dev) listenOn(state, index, link, undo);
   state.attach('link', live.device.index, 'ingress', linkPin(live.device.index));
   undo(() => state.detach(linkPin(live.device.index)));
   const session = sessionOf(words);

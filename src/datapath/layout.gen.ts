@@ -105,6 +105,7 @@ export const rx_flag = {
   cookie: 4096,
   l2spec: 8192,
   seq: 16384,
+  no_xdp: 32768,
   own_antispoof: 65536,
 } as const;
 
@@ -157,6 +158,7 @@ export const link_word = {
   no_extnotify: 65536,
   errind_none: 131072,
   errind_del: 262144,
+  xdp_on: 524288,
 } as const;
 
 export const endpoint_flag = {
@@ -170,6 +172,7 @@ export const offload = {
   tnl: 1,
   tnl_csum: 2,
   csum: 4,
+  peer_csum: 8,
 } as const;
 
 export const kind = {
@@ -511,6 +514,8 @@ export interface peer {
 
 export interface underlay {
   readonly off: number;
+  readonly mac: Uint8Array;
+  readonly is_veth: number;
 }
 
 export interface pending {
@@ -1021,9 +1026,12 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     },
   },
   underlay: {
-    size: 4,
+    size: 12,
     fields: {
       off: [0, 'u32'],
+      mac: [4, 'u8[6]'],
+      is_veth: [10, 'u8'],
+      pad: [11, 'u8'],
     },
   },
   pending: {

@@ -11,7 +11,8 @@ import { differences, wrongLayout } from './layout';
 import { maps as definitions } from './layout.gen';
 import { list, makeDir, removeDir, told, unpin } from './pins';
 
-export type Side = 'ingress' | 'egress';
+/** Where in a device: tcx, or native XDP. */
+export type Side = 'ingress' | 'egress' | 'xdp';
 
 /** A hook: a pinned link between a program and a device. */
 export interface Attachment {
@@ -101,8 +102,7 @@ export function attached(dir: string): Attachment[] {
   const programs = new Map(list(programsPath(dir)).map((name) => [programId(dir, name), name]));
   return list(join(dir, HOOKS)).map((pin) => {
     const info = withPin(join(dir, HOOKS, pin), bpf.linkInfo);
-    const side = info.attachType === SIDES.egress ? 'egress' : 'ingress';
-    return { pin, ifindex: info.ifindex, side, program: programs.get(info.programId) };
+    return { pin, ifindex: info.ifindex, side: sideOf(info), program: programs.get(info.programId) };
   });
 }
 
@@ -120,7 +120,12 @@ export function isAttached(dir: string, pin: string): boolean {
 const NAME = 'gtp.bpf.o';
 const HOOKS = 'hooks';
 const NEXT = 'programs-next';
-const SIDES = { ingress: bpf.BPF_TCX_INGRESS, egress: bpf.BPF_TCX_EGRESS } as const;
+const SIDES = { ingress: bpf.BPF_TCX_INGRESS, egress: bpf.BPF_TCX_EGRESS, xdp: bpf.BPF_XDP } as const;
+
+function sideOf({ type, attachType }: bpf.LinkInfo): Side {
+  if (type === bpf.BPF_LINK_TYPE_XDP) return 'xdp';
+  return attachType === SIDES.egress ? 'egress' : 'ingress';
+}
 
 // Pins maps and programs of our object. The programs' directory gets its name last, so that it is there only when whole.
 function pinNew(dir: string, path: string, undo: Undo): string {

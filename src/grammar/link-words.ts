@@ -66,7 +66,11 @@ export const linkSettings = {
   gso: { kind: choice(['auto', 'split', 'keep']), default: 'auto', help: 'when to cut super-packets' },
   deliver: { kind: choice(['auto', 'bulk', 'small']), default: 'auto', help: 'through GRO (bulk) or straight (small)' },
   hairpin: { kind: onOff, default: 'on', help: 'short cut between two links of this machine' },
-  xdp: { kind: choice(['auto', 'off'], { later: ['on'] }), default: 'auto', help: 'native XDP on underlays that can' },
+  xdp: {
+    kind: choice(['auto', 'on', 'off']),
+    default: 'auto',
+    help: 'receive by native XDP: on real NICs whose drivers can, on every underlay, or on none',
+  },
   lladdr: { kind: mac, help: 'MAC of the end that stays here' },
   echo: {
     kind: onOff,

@@ -59,6 +59,9 @@ export const IFF_UP = 0x1;
 export const IFF_LOOPBACK = 0x8;
 export const IFF_NOARP = 0x80;
 
+/** The index of lo in every network namespace. */
+export const LOOPBACK = 1;
+
 /** The value of IFLA_AF_SPEC for IN6_ADDR_GEN_MODE_NONE. */
 export const addrGenNone = { inet6: { addrGenMode: 1 } } as const;
 

@@ -6,7 +6,7 @@ import { addrGenNone, decodeLink, encodeEnd, encodeLink, type LinkInfo, linkName
 import { openRouteAt } from './nsid';
 import { NLM_F_CREATE, NLM_F_EXCL, openRoute, type RouteSocket } from './socket';
 
-export { IFF_LOOPBACK, IFF_NOARP, IFF_UP, type LinkInfo, type VethEnd } from './link-message';
+export { IFF_LOOPBACK, IFF_NOARP, IFF_UP, type LinkInfo, LOOPBACK, type VethEnd } from './link-message';
 
 /** A device in errors and requests: its index, or better what getLink gave, whose name makes errors readable. */
 export type LinkRef = number | { readonly index: number; readonly name: string };

@@ -7,7 +7,6 @@ import type { LinkWords, Role, SourcePort, TunnelType } from './words';
 
 /** What a link remembers of its words besides those its sessions need. */
 export type LinkExtras = {
-  readonly xdp: 'auto' | 'off';
   /** undefined: computed from the sessions. */
   readonly mtu: number | undefined;
   readonly echo: boolean;
@@ -45,6 +44,7 @@ export function storeLink(link: Link): Structs['link_words'] {
       on(link.deliver === 'bulk', link_word.deliver_bulk) |
       on(link.deliver === 'small', link_word.deliver_small) |
       on(link.xdp === 'off', link_word.xdp_off) |
+      on(link.xdp === 'on', link_word.xdp_on) |
       on(!link.echo, link_word.no_echo) |
       on(!link.errind, link_word.no_errind) |
       on(!link.extnotify, link_word.no_extnotify) |
@@ -113,40 +113,18 @@ function fixedPort(type: TunnelType): number {
 
 const TYPES = Object.keys(tunnels) as TunnelType[];
 
+// What each bit of the words stands for; without one it is the last.
 function choices(words: number): Pick<Link, 'df' | 'gso' | 'deliver' | 'xdp' | 'errind_action'> {
+  const { df_set, df_inherit, gso_split, gso_keep, deliver_bulk, deliver_small } = link_word;
+  const { xdp_off, xdp_on, errind_none, errind_del } = link_word;
+  const choose = <T>(one: Bit<T>, other: Bit<T>, rest: T): T => pick<T>(words, [one, other], rest);
   return {
-    df: pick<Link['df']>(
-      words,
-      [
-        [link_word.df_set, 'set'],
-        [link_word.df_inherit, 'inherit'],
-      ],
-      'unset',
-    ),
-    gso: pick<Link['gso']>(
-      words,
-      [
-        [link_word.gso_split, 'split'],
-        [link_word.gso_keep, 'keep'],
-      ],
-      'auto',
-    ),
-    deliver: pick<Link['deliver']>(
-      words,
-      [
-        [link_word.deliver_bulk, 'bulk'],
-        [link_word.deliver_small, 'small'],
-      ],
-      'auto',
-    ),
-    xdp: pick<Link['xdp']>(words, [[link_word.xdp_off, 'off']], 'auto'),
-    errind_action: pick<Link['errind_action']>(
-      words,
-      [
-        [link_word.errind_none, 'none'],
-        [link_word.errind_del, 'del'],
-      ],
-      'mark',
-    ),
+    df: choose<Link['df']>([df_set, 'set'], [df_inherit, 'inherit'], 'unset'),
+    gso: choose<Link['gso']>([gso_split, 'split'], [gso_keep, 'keep'], 'auto'),
+    deliver: choose<Link['deliver']>([deliver_bulk, 'bulk'], [deliver_small, 'small'], 'auto'),
+    xdp: choose<Link['xdp']>([xdp_off, 'off'], [xdp_on, 'on'], 'auto'),
+    errind_action: choose<Link['errind_action']>([errind_none, 'none'], [errind_del, 'del'], 'mark'),
   };
 }
+
+type Bit<T> = readonly [bit: number, means: T];

@@ -72,6 +72,7 @@ export type LinkWords = {
   readonly df: 'set' | 'unset' | 'inherit';
   readonly gso: 'auto' | 'split' | 'keep';
   readonly deliver: 'auto' | 'bulk' | 'small';
+  readonly xdp: 'auto' | 'on' | 'off';
   readonly hairpin: boolean;
   readonly errind_action: 'none' | 'mark' | 'del';
   /** Devices to listen on, lo included; sessions of type vlan use the first. */

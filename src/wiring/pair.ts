@@ -88,8 +88,9 @@ export function configureInner(state: State, live: LiveLink, words: InnerWords, 
     const route = openRoute();
     try {
       const inner = { index: device.peerIndex as number, name: words.inner };
-      setFeatures(generic, inner, { 'rx-gro': true });
       setLink(route, inner, { up: true });
+      // While it is up: only then the kernel lets XDP redirect to the other end.
+      setFeatures(generic, inner, { 'rx-gro': true });
       // With the device goes what it has.
       giveAddresses(route, inner, words, () => undefined);
     } finally {

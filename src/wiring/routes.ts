@@ -2,14 +2,14 @@
 import { peerText } from '../datapath/outline';
 import { activeTx, sendHalves } from '../datapath/places';
 import { errno, isErrno, KernelError } from '../errors';
-import { getLink, IFF_UP } from '../netlink/link';
+import { getLink, IFF_UP, LOOPBACK } from '../netlink/link';
 import { neighbour } from '../netlink/neighbour';
 import { type RouteQuery, type RouteResult, routeTo } from '../netlink/route';
 import { hex, isNobody, toMapped } from '../tunnels/address';
 import { type Address, address as addressKind } from '../values';
 import type { LiveLink } from './links';
 import type { State } from './state';
-import { holderOf, LOOPBACK } from './underlay';
+import { holderOf } from './underlay';
 
 /** The way to a peer as it is now. */
 export type Way = {

@@ -213,7 +213,7 @@ function prepare(state: State, live: LiveLink, wanted: Wanted, undo: Undo): void
   if (isOwnEndpoint(live, wanted)) return;
   if (key.kind !== kind.vlan && hex(key.local) !== hex(toMapped(live.link.local))) {
     const devices = underlaysOf(state, undefined, fromMapped(key.local));
-    for (const index of devices) listenOn(state, index, live.link.gso === 'keep', undo);
+    for (const index of devices) listenOn(state, index, live.link, undo);
   }
 }
 

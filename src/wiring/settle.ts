@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { endpoint_flag, kind, type Structs } from '../datapath/layout.gen';
 import { type Receiver, usesOf } from '../datapath/tally';
+import { LOOPBACK } from '../netlink/link';
 import { fromMapped, hex, toMapped } from '../tunnels/address';
 import { on } from '../tunnels/flags';
 import { type Link, loadLink } from '../tunnels/link';
@@ -10,7 +11,8 @@ import { type Endpoint, setEndpoints } from './endpoints';
 import { liveWords } from './links';
 import { removeShim } from './shim';
 import type { State } from './state';
-import { holderOf, LOOPBACK, stopListening } from './underlay';
+import { holderOf, stopListening } from './underlay';
+import { strongerXdp, type XdpWord } from './xdp';
 
 type Links = ReadonlyMap<number, Structs['link_words']>;
 
@@ -20,10 +22,20 @@ export function settle(state: State, undo: Undo): void {
   const { receivers, localDevs } = usesOf(state.maps);
   const endpoints = [...links.values()].flatMap((stored) => endpointsOf(loadLink(stored, NO_CONFIG)));
   setEndpoints(state, [...endpoints, ...sessionEndpoints(links, receivers)], undo);
-  const underlays = [...links.values()].flatMap(({ dev, underlays: count }) => dev.slice(0, count));
-  const own = ownLocals(links, receivers);
-  const holders = own.flatMap((local) => [holderOf(state, fromMapped(local)) ?? LOOPBACK, LOOPBACK]);
-  stopListening(state, new Set([...underlays, ...holders]), localDevs, undo);
+  stopListening(state, underlaysOf(state, links, receivers), localDevs, undo);
+}
+
+// Every device that is listened on, and what its links want of XDP there.
+function underlaysOf(state: State, links: Links, receivers: readonly Receiver[]): Map<number, XdpWord> {
+  const words = new Map<number, XdpWord>();
+  const add = (stored: Structs['link_words'], devices: readonly number[]): void => {
+    const { xdp } = loadLink(stored, NO_CONFIG);
+    for (const index of devices) words.set(index, strongerXdp(words.get(index) ?? 'off', xdp));
+  };
+  for (const stored of links.values()) add(stored, stored.dev.slice(0, stored.underlays));
+  for (const { stored, local } of ownLocals(links, receivers))
+    add(stored, [holderOf(state, fromMapped(local)) ?? LOOPBACK, LOOPBACK]);
+  return words;
 }
 
 /** Removes everything when no link is left; call it when that is settled. */
@@ -63,10 +75,14 @@ function sessionEndpoints(links: Links, receivers: readonly Receiver[]): Endpoin
   });
 }
 
-function ownLocals(links: Links, receivers: readonly Receiver[]): Uint8Array[] {
+// Sessions that receive at another address than their link.
+function ownLocals(
+  links: Links,
+  receivers: readonly Receiver[],
+): { readonly stored: Structs['link_words']; readonly local: Uint8Array }[] {
   return receivers.flatMap(({ ifindex, local, kind: of }) => {
     const stored = links.get(ifindex);
     const isElsewhere = stored !== undefined && of !== kind.vlan && hex(stored.local) !== hex(local);
-    return isElsewhere ? [local] : [];
+    return isElsewhere ? [{ stored, local }] : [];
   });
 }

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { offload } from '../datapath/layout.gen';
 import type { Attachment, Side } from '../datapath/object';
-import { isErrno, KernelError } from '../errors';
+import { KernelError } from '../errors';
 import { listAddresses } from '../netlink/address';
-import { getFeatures, setFeatures } from '../netlink/ethtool';
-import { getLink, IFF_LOOPBACK, type LinkInfo } from '../netlink/link';
+import { getLink, LOOPBACK } from '../netlink/link';
+import type { Link } from '../tunnels/link';
 import type { Undo } from '../undo';
 import { type Address, address as addressKind, sameAddress } from '../values';
+import { arrangeOffloads, giveBack, noteUnderlay } from './offloads';
 import type { State } from './state';
-
-/** lo in every network namespace. */
-export const LOOPBACK = 1;
+import { arrangeXdp, settleXdp, type XdpWord } from './xdp';
 
 /** The device that holds an address: lo for 127.0.0.0/8 and ::1; undefined if none does. */
 export function holderOf(state: State, address: Address): number | undefined {
@@ -32,26 +30,28 @@ export function underlaysOf(state: State, names: readonly string[] | undefined, 
   return [...new Set([holder, LOOPBACK])];
 }
 
-/** Attaches the receiving program to an underlay, unless it is, and sees to its offloads. */
-export function listenOn(state: State, index: number, keepsGso: boolean, undo: Undo): void {
+/** Attaches the receiving programs to an underlay, unless they are, and sees to its offloads. */
+export function listenOn(state: State, index: number, link: Pick<Link, 'gso' | 'xdp'>, undo: Undo): void {
   const pin = underlayPin(index);
   const device = getLink(state.route, { index });
   if (device === undefined) throw new KernelError(`find underlay #${index}`, { said: 'No such device' });
   hook(state, device.address.length === 0 ? 'underlay_l3' : 'underlay', index, 'ingress', pin, undo);
-  if (state.maps.underlays.get(index) === undefined) {
-    undo(() => void state.maps.underlays.delete(index));
-    state.maps.underlays.put(index, { off: 0 });
-  }
-  if (!keepsGso) arrangeOffloads(state, device, undo);
+  noteUnderlay(state, device, undo);
+  if (link.gso !== 'keep') arrangeOffloads(state, device, undo);
+  arrangeXdp(state, device, link.xdp, undo);
 }
 
-/** Takes the hooks off every underlay that `needed` does not name, and gives its offloads back. */
+/**
+ * Takes the hooks off every underlay that `needed` does not name, and gives its offloads back; XDP also where its word there does not
+ * ask for it.
+ */
 export function stopListening(
   state: State,
-  needed: ReadonlySet<number>,
+  needed: ReadonlyMap<number, XdpWord>,
   neededOut: ReadonlySet<number>,
   undo: Undo,
 ): void {
+  settleXdp(state, needed, undo);
   // Offloads first: a hook that is half gone looks like one whose device has gone, and those are not given anything back.
   for (const [index] of state.maps.underlays.entries()) if (!needed.has(index)) giveBack(state, index, undo);
   for (const hook of state.attached()) {
@@ -82,18 +82,6 @@ export function underlayPin(index: number): string {
   return `underlay-${index}`;
 }
 
-/** What is turned off on an underlay, by the kernel's names. */
-export function offloadsOff(state: State, index: number): string[] {
-  const off = state.maps.underlays.get(index)?.off ?? 0;
-  return OFFLOADS.filter(([, bit]) => off & bit).map(([name]) => name);
-}
-
-const OFFLOADS = [
-  ['tx-udp_tnl-segmentation', offload.tnl],
-  ['tx-udp_tnl-csum-segmentation', offload.tnl_csum],
-  ['tx-checksum-ip-generic', offload.csum],
-] as const;
-
 function isLoopback(address: Address): boolean {
   if (address.family === 4) return address.bytes[0] === 127;
   return address.bytes.every((octet, at) => octet === (at === 15 ? 1 : 0));
@@ -103,49 +91,6 @@ function findUnderlay(state: State, name: string): number {
   const device = getLink(state.route, { name });
   if (device !== undefined) return device.index;
   throw new KernelError(`find underlay ${name}`, { said: 'No such device', hint: 'ip link shows the devices' });
-}
-
-// A virtual device would hand uncut super-packets with the length of one segment, and unfilled checksums, to a peer that
-// reads them as they are. So the cut and the sums happen here. Real NICs do both in hardware or in the stack.
-function arrangeOffloads(state: State, device: LinkInfo, undo: Undo): void {
-  if (device.parentDev !== undefined || device.flags & IFF_LOOPBACK) return;
-  const features = getFeatures(state.generic(), device);
-  const active = OFFLOADS.filter(([name]) => features.get(name)?.active && features.get(name)?.changeable);
-  if (active.length === 0) return;
-  const was = state.maps.underlays.get(device.index);
-  const off = active.reduce((bits, [, bit]) => bits | bit, was?.off ?? 0);
-  undo(() => {
-    switchOffloads(state, device.index, active, true);
-    if (was === undefined) state.maps.underlays.delete(device.index);
-    else state.maps.underlays.put(device.index, was);
-  });
-  state.maps.underlays.put(device.index, { off });
-  switchOffloads(state, device.index, active, false);
-  const names = active.map(([name]) => name).join(', ');
-  state.note(`turned off on ${device.name}: ${names}; given back with the last link on it`);
-}
-
-function giveBack(state: State, index: number, undo: Undo): void {
-  const was = state.maps.underlays.get(index);
-  if (was === undefined) return;
-  const off = OFFLOADS.filter(([, bit]) => was.off & bit);
-  undo(() => {
-    state.maps.underlays.put(index, was);
-    switchOffloads(state, index, off, false);
-  });
-  switchOffloads(state, index, off, true);
-  state.maps.underlays.delete(index);
-}
-
-// Nothing to do on a device that has gone, perhaps at this moment.
-function switchOffloads(state: State, index: number, which: readonly (typeof OFFLOADS)[number][], on: boolean): void {
-  const device = getLink(state.route, { index });
-  if (device === undefined || which.length === 0) return;
-  try {
-    setFeatures(state.generic(), device, Object.fromEntries(which.map(([name]) => [name, on])));
-  } catch (error) {
-    if (!isErrno(error, 'ENODEV')) throw error;
-  }
 }
 
 function hook(state: State, program: string, index: number, side: Side, pin: string, undo: Undo): void {

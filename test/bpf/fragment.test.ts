@@ -63,7 +63,7 @@ async function machine(): Promise<Machine> {
   const world = inNetns(`/run/netns/${ns}`, makeWorld);
   const { gtp0, shim0, shim1, ul } = index;
   world.maps.config.put(0, { ...zero('config'), shim_out: shim0, shim_in: shim1, ports: portBits(PORT) });
-  world.maps.underlays.put(ul, { off: 0 });
+  world.maps.underlays.put(ul, zero('underlay'));
   const hooks = inNetns(`/run/netns/${ns}`, () => [
     linkCreate(world.fd('link'), gtp0, BPF_TCX_INGRESS),
     linkCreate(world.fd('shim'), shim1, BPF_TCX_INGRESS),

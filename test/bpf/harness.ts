@@ -43,6 +43,8 @@ export interface Programs {
    * program as the stack calls it: the outermost VLAN tag of the frame stands beside it.
    */
   run(program: string, frame: Buffer | Packet, skb?: Skb, repeat?: number): Run;
+  /** Sends one frame through `underlay_xdp`, as the driver of lo would. */
+  runXdp(frame: Buffer | Packet): Pick<Run, 'verdict' | 'frame' | 'duration'>;
   fd(program: string): number;
   close(): void;
 }
@@ -64,6 +66,7 @@ export function loadPrograms(path = objectPath(), { entries = 1024 }: { entries?
   return {
     maps: mapsBy((name) => object.maps.find((map) => map.name === name)?.fd() ?? absent('map', name)),
     run: (program, frame, skb, repeat) => run(fd(program), frame, skb, repeat),
+    runXdp: (frame) => runXdp(fd('underlay_xdp'), frame),
     fd,
     close: () => {
       for (const each of [object, ...stacks.values()]) each.close();
@@ -90,6 +93,7 @@ export function sameFrame(t: ExecutionContext, got: Buffer, wanted: Buffer | Pac
 }
 
 const VERDICTS = ['ok', 'reclassify', 'shot', 'pipe', 'stolen', 'queued', 'repeat', 'redirect', 'trap'];
+const XDP_VERDICTS = ['aborted', 'drop', 'pass', 'tx', 'redirect'];
 const UNSPEC = 0xffffffff;
 const LO = 1;
 // What a program may add: headers, or what other frames have brought.
@@ -130,6 +134,13 @@ function run(fd: number, frame: Buffer | Packet, skb: Skb = {}, repeat = 1): Run
     duration: result.duration,
     skb: { ...after, cb: [0, 1, 2, 3, 4].map((i) => context.readUInt32LE(CB + i * 4)) },
   };
+}
+
+function runXdp(fd: number, frame: Buffer | Packet): ReturnType<Programs['runXdp']> {
+  const data = bytesOf(frame);
+  const result = testRun(fd, { data, room: data.length + ROOM, repeat: 1 });
+  const verdict = XDP_VERDICTS[result.value] ?? String(result.value);
+  return { verdict, frame: Buffer.from(result.data), duration: result.duration };
 }
 
 function bytesOf(frame: Buffer | Packet): Buffer {

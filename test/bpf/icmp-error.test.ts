@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ICMP errors about packets that we sent (X7): believed when they quote a packet of a session, and left to the stack always.
 import test, { type ExecutionContext } from 'ava';
+import { zero } from '../../src/datapath/codec';
 import { kind, tx_flag } from '../../src/datapath/layout.gen';
 import { type Family, ours, theirs } from './gtp';
 import { sameFrame } from './harness';
@@ -18,7 +19,7 @@ test.beforeEach(() => {
   const config = world.maps.config.get(0);
   if (config !== undefined)
     world.maps.config.put(0, { ...config, shim_in: net.dev('shim1'), ports: portBits(PORT, PORT0) });
-  world.maps.underlays.put(net.dev('ul'), { off: 0 });
+  world.maps.underlays.put(net.dev('ul'), zero('underlay'));
   for (const family of families) {
     const [local, remote] = [ours[family], theirs[family]];
     world.endpoint(local);

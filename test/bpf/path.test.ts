@@ -25,7 +25,7 @@ function configure(epoch: number): void {
     shim_in: dev('shim1'),
     ports: portBits(PORT),
   });
-  if (dev('ul') > 0) world.maps.underlays.put(dev('ul'), { off: 0 });
+  if (dev('ul') > 0) world.maps.underlays.put(dev('ul'), zero('underlay'));
 }
 
 const inner = eth({ type: etherType[4] }).payload(plain[4]).bytes();

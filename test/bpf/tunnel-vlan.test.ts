@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import test from 'ava';
+import { zero } from '../../src/datapath/codec';
 import { kind, rx_flag, tx_flag } from '../../src/datapath/layout.gen';
 import { FAR, frame, NEAR, userFrames } from './frames';
 import { delivered } from './gtp';
@@ -116,7 +117,7 @@ for (const protocol of [Q, AD]) {
 
   test.serial(`${is}: frames go out with the tag, and their own one behind it`, (t) => {
     linkOf(world, 'frames');
-    world.maps.underlays.put(LINK, { off: 0 });
+    world.maps.underlays.put(LINK, zero('underlay'));
     for (const one of userFrames) {
       world.fallback(words(protocol));
       const run = world.send(t, 'stack link', one.bytes);
@@ -132,7 +133,7 @@ for (const protocol of [Q, AD]) {
 
   test.serial(`${is}: packets of a link of packets get the addresses of the session`, (t) => {
     linkOf(world, 'packets');
-    world.maps.underlays.put(LINK, { off: 0 });
+    world.maps.underlays.put(LINK, zero('underlay'));
     world.fallback(words(protocol, tx_flag.detail));
     putDetail(world, at(protocol), { macs: Buffer.concat([FAR, NEAR]) });
     const run = world.send(t, 'link', eth({ type: 0x0800 }).payload(plain[4]));

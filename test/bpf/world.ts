@@ -34,6 +34,7 @@ import {
   type TxWords,
   txSession,
 } from './session';
+import { underlayBothWays } from './xdp';
 
 /** A run, and which counters it raised: packets and octets of where the frame went (`tx 0xa0b0c0d0: 1 84`,
  * `bad_length session 0x1001: 1 94`), and what is told beside (`sent_echo 192.0.2.2: 1`). */
@@ -62,8 +63,13 @@ export interface World {
   remote(at: RemoteAt, own: number | bigint): void;
   /** When the next answer of a kind may go out at the earliest, in nanoseconds from now; a second ahead none may. */
   limit(what: keyof typeof LIMITS, next: bigint): void;
-  /** Sends a frame, and asserts that it raised so many counters: one, but for frames that are not ours and hairpins. */
+  /**
+   * Sends a frame, and asserts that it raised so many counters: one, but for frames that are not ours and hairpins. What goes to
+   * `underlay` goes by XDP, too, with the same outcome.
+   */
   send(t: ExecutionContext, program: string, frame: Buffer | Packet, skb?: Skb, counters?: number): Counted;
+  /** What XDP makes of a frame, uncounted: `redirect`, or `pass` to leave it to tc. */
+  xdp(frame: Buffer | Packet): string;
   /** Runs a program again on what came out, uncounted. */
   repeat(program: string, frame: Buffer | Packet, times: number, skb?: Skb): Run;
   /** What is raised while something is done. */
@@ -106,6 +112,7 @@ export function makeWorld(): World {
       maps.datagrams.put(0, zero('datagrams'));
       maps.config.put(0, { ...zero('config'), shim_out: LINK, shim_in: LINK, ports: portBits(PORT) });
       maps.devices.put(LINK, LINK);
+      maps.underlays.put(LINK, zero('underlay'));
       setFlags(0);
     },
     link: setFlags,
@@ -161,11 +168,15 @@ export function makeWorld(): World {
     remote: (at, own) => maps.remotes.put(remoteKey(at), { id: BigInt(own), others: 0 }),
     limit: (what, next) => maps.limits.put(LIMITS[what], { next: process.hrtime.bigint() + next }),
     send: (t, program, frame, skb = {}, wanted = 1) => {
-      const run = counters.around(() => programs.run(program, frame, skb));
+      const run =
+        program === 'underlay'
+          ? underlayBothWays(t, { programs, counters }, frame, skb)
+          : counters.around(() => programs.run(program, frame, skb));
       isShimUsed ||= program === 'shim' || run.skb.mark !== 0;
       if (run.counted.length !== wanted) t.fail(`counted ${run.counted.length} times: ${run.counted.join(', ')}`);
       return run;
     },
+    xdp: (frame) => programs.runXdp(frame).verdict,
     repeat: (program, frame, times, skb = {}) => programs.run(program, frame, skb, times),
     watch: counters.around,
     control: (what, words = {}) => {
@@ -182,6 +193,7 @@ const EMPTIED = [
   'tx_pair',
   'tx_prefix',
   'rx',
+  'underlays',
   'details',
   'fdb',
   'endpoints',

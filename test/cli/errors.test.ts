@@ -52,7 +52,7 @@ const MISTAKES = [
   'link add ue1 vni 5 remote 10.0.0.2',
   'link add ue1 type l2tp session_id 5',
   'link add ue1 datapath kernel',
-  'link add ue1 xdp on',
+  'link add ue1 xdp maybe',
   'link add ue1 leader 1',
   'link add ue1 vrf blue',
   'link add ue1 srcport 0',

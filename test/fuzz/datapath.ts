@@ -19,6 +19,8 @@ export interface Made {
 export interface Datapath {
   /** Runs a frame; undefined when the kernel does not run a program with so short a one. */
   run(frame: Buffer): Made | undefined;
+  /** Whether `underlay_xdp` sees frames first, and only what it passes gets to `underlay`. */
+  setXdp(isFirst: boolean): void;
   counters(): Counts;
   /** Fills the token buckets or takes everything out of them. */
   setTokens(areThere: boolean): void;
@@ -29,8 +31,22 @@ export interface Datapath {
 export function openDatapath(): Datapath {
   const programs = loadPrograms();
   fill(programs);
+  const stack = runner('underlay', programs.fd('stack underlay'), TC_VERDICTS);
+  const xdp = runner('underlay_xdp', programs.fd('underlay_xdp'), XDP_VERDICTS);
+  let hasXdp = false;
   return {
-    run: runner(programs.fd('stack underlay')),
+    run: (frame) => {
+      const first = hasXdp ? xdp(frame) : undefined;
+      if (first?.verdict === 'redirect') return first;
+      if (first !== undefined && (first.verdict !== 'pass' || !first.frame.equals(frame)))
+        throw new Error(
+          `underlay_xdp: verdict ${first.verdict}, ${frame.toString('hex')} -> ${first.frame.toString('hex')}`,
+        );
+      return stack(frame);
+    },
+    setXdp: (isFirst) => {
+      hasXdp = isFirst;
+    },
     counters: counterReader(programs.maps),
     setTokens: tokenSetter(programs),
     close: () => programs.close(),
@@ -60,7 +76,9 @@ function tokenSetter({ maps }: Programs): Datapath['setTokens'] {
 }
 
 const EINVAL = -22;
-const VERDICTS: Readonly<Record<number, Made['verdict']>> = { 4294967295: 'pass', 2: 'drop', 7: 'redirect' };
+type Verdicts = Readonly<Record<number, Made['verdict']>>;
+const TC_VERDICTS: Verdicts = { 4294967295: 'pass', 2: 'drop', 7: 'redirect' };
+const XDP_VERDICTS: Verdicts = { 2: 'pass', 1: 'drop', 4: 'redirect' };
 const LONGEST = 65536;
 
 // struct bpf_test_run_opts of libbpf 1.0.
@@ -68,7 +86,7 @@ const OPTS_SIZE = 80;
 const OPTS = { size: 0, dataIn: 8, dataOut: 16, dataInSize: 24, dataOutSize: 28, value: 56, repeat: 60 } as const;
 
 /** As testRun of src/bindings, but with the same buffers every time: several times as fast. */
-function runner(fd: number): Datapath['run'] {
+function runner(name: string, fd: number, verdicts: Verdicts): Datapath['run'] {
   const [into, out, opts] = [Buffer.alloc(LONGEST), Buffer.alloc(LONGEST), Buffer.alloc(OPTS_SIZE)];
   opts.writeBigUInt64LE(BigInt(OPTS_SIZE), OPTS.size);
   opts.writeBigUInt64LE(koffi().address(into), OPTS.dataIn);
@@ -80,8 +98,8 @@ function runner(fd: number): Datapath['run'] {
     opts.writeUInt32LE(out.length, OPTS.dataOutSize);
     const result = call('bpf_prog_test_run_opts', fd, opts);
     if (result === EINVAL) return undefined;
-    checked('run program underlay', result);
+    checked(`run program ${name}`, result);
     const value = opts.readUInt32LE(OPTS.value);
-    return { verdict: VERDICTS[value] ?? value, frame: out.subarray(0, opts.readUInt32LE(OPTS.dataOutSize)) };
+    return { verdict: verdicts[value] ?? value, frame: out.subarray(0, opts.readUInt32LE(OPTS.dataOutSize)) };
   };
 }

@@ -20,6 +20,8 @@ export function fill({ maps }: Programs): void {
     kinds: (1 << kind.gre) | (1 << kind.l2tp_ip) | (1 << kind.vlan),
   });
   maps.devices.put(LINK, LINK);
+  // The driver that frames come by in a test run is that of lo.
+  maps.underlays.put(LINK, zero('underlay'));
   maps.links.put(LINK, {
     ...zero('link_state'),
     config: { flags: link_flag.select | link_flag.prefix, mtu: 1500, slots: 0n },

@@ -27,12 +27,12 @@ const ENOUGH_OF_AN_OUTCOME = 2;
 
 /** Throws so many frames at both. The same seed makes the same frames. */
 export function fuzz(datapath: Datapath, seed: number, count: number): Result {
-  return throwAll(datapath, randomFrames(seed, count));
+  return throwAll(datapath, randomFrames(seed, count), seed);
 }
 
 /** Throws frames of every kind, cut at each octet and with each bit turned. */
 export function sweep(datapath: Datapath, seed: number): Result {
-  return throwAll(datapath, allVariants(seed));
+  return throwAll(datapath, allVariants(seed), seed);
 }
 
 function* randomFrames(seed: number, count: number): Generator<Buffer> {
@@ -43,14 +43,16 @@ function* allVariants(seed: number): Generator<Buffer> {
   for (const frame of usedFrames(seed)) yield* variants(frame);
 }
 
-/** Findings of one kind are reported once, shrunk; a run with very many kinds ends early. */
-function throwAll(datapath: Datapath, source: Generator<Buffer>): Result {
+/** Every second batch comes by XDP. Findings of one kind are reported once, shrunk; a run with very many kinds ends early. */
+function throwAll(datapath: Datapath, source: Generator<Buffer>, seed: number): Result {
   const start = performance.now();
   const reached = new Map<string, number>();
   const findings = new Map<string, Finding>();
   let [frames, bad] = [0, 0];
   for (let isMore = true; isMore && findings.size < ENOUGH_FINDINGS && bad < ENOUGH_BAD_BATCHES; ) {
-    const batch = startBatch(datapath, Math.floor(frames / BATCH) % DRY !== DRY - 1);
+    const number = Math.floor(frames / BATCH) + seed;
+    datapath.setXdp(number % 2 === 1);
+    const batch = startBatch(datapath, number % DRY !== DRY - 1);
     const count = fillBatch(batch, source, reached);
     isMore = count === BATCH;
     frames += count;

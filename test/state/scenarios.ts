@@ -56,7 +56,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'link add on another underlay': {
     before: (m) => [one(m)],
-    command: (m) => `link add gtp1 local 2001:db8:9::1 dev other netns ${m.ue2}`,
+    command: (m) => `link add gtp1 local 2001:db8:9::1 dev other netns ${m.ue2} xdp on`,
   },
   'link set local and port': {
     before: (m) => [one(m), three],

@@ -28,6 +28,7 @@ const link: LinkWords = {
   df: 'set',
   gso: 'auto',
   deliver: 'auto',
+  xdp: 'auto',
   hairpin: true,
   errind_action: 'mark',
 };

@@ -36,7 +36,7 @@ function linkOf(type: TunnelType): LinkWords {
       port: PORTS[type as keyof typeof PORTS] ?? 0,
     },
     ...{ role: 'ggsn', srcport: 'fixed', ttl: 64, tos: 0, udpcsum: undefined, df: 'set', gso: 'auto' },
-    ...{ deliver: 'auto', hairpin: true, errind_action: 'mark' },
+    ...{ deliver: 'auto', xdp: 'auto', hairpin: true, errind_action: 'mark' },
   };
 }
 
