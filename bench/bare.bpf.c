@@ -163,4 +163,11 @@ int session_decap(struct __sk_buff *skb)
 	return s ? decap(skb, s->mac) : TC_ACT_SHOT;
 }
 
+/* What XDP is attached with where nothing shall become of it. */
+SEC("xdp")
+int xdp_pass(struct xdp_md *ctx)
+{
+	return ctx->data < ctx->data_end ? XDP_PASS : XDP_DROP;
+}
+
 char _license[] SEC("license") = "GPL";

@@ -93,6 +93,7 @@ const NEEDS: Readonly<Record<Part, readonly VariantName[]>> = {
     ...(['vxlan', 'greKept', 'gretapKept', 'geneveKept', 'vxlanKept', 'l2tpKept'] as const),
     ...(['hairpin', 'greHairpin', 'gretapHairpin', 'geneveHairpin', 'vxlanHairpin', 'l2tpHairpin'] as const),
   ],
+  hooks: ['raw', 'rawSeen', 'vxlanWire', 'wire', 'wireXdp'],
   flood: [],
   testrun: [],
   command: [],

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 
 /** What can be measured by itself; `kernel` is what needs nothing of ours: bare veth pairs and VXLAN. */
-export const PARTS = ['kernel', 'hairpin', 'wire', 'tunnels', 'flood', 'testrun', 'command'] as const;
+export const PARTS = ['kernel', 'hairpin', 'wire', 'tunnels', 'hooks', 'flood', 'testrun', 'command'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {

@@ -16,6 +16,7 @@ export const SERVER = '10.255.0.1';
 /** Gives the product's maps a link and `count` sessions by address; with 0 a single one that takes everything. */
 export function fillOurs({ maps }: Programs, count: number): void {
   maps.devices.put(LO, LO);
+  maps.underlays.put(LO, zero('underlay'));
   maps.config.put(0, { ...zero('config'), ports: portWords(PORT) });
   const flags = count === 0 ? link_flag.default : link_flag.select;
   maps.links.put(LO, { config: { flags, mtu: 1464, slots: 0n }, icmp_sent: 0n, fallback: txSession(FIRST_TEID) });

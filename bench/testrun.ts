@@ -57,6 +57,7 @@ const BLOCKS = 40;
 const CALLS = 500;
 const OK = 0;
 const REDIRECT = 7;
+const XDP_REDIRECT = 4;
 // Frame octets in front of the inner destination, and of the TEID.
 const INNER_DESTINATION = 14 + 16;
 const TEID = 14 + 20 + 8 + 4;
@@ -65,6 +66,7 @@ const PAIRS: readonly (readonly [title: string, ours: string, bare: string, with
   ['encapsulation, only session', 'encap only', 'bare encap', 'session encap'],
   ['encapsulation, by ue', 'encap one', 'bare encap', 'session encap'],
   ['decapsulation', 'decap one', 'bare decap', 'session decap'],
+  ['decapsulation by XDP', 'decap xdp', 'bare decap', 'session decap'],
   ['encapsulation, 100,000 sessions', 'encap many', 'sessions encap'],
   ['decapsulation, 100,000 sessions', 'decap many', 'sessions decap'],
 ];
@@ -115,6 +117,7 @@ function listCases(bare: BpfObject, ours: Record<'one' | 'only' | 'many', Progra
     encap('encap one', ours.one.fd('link')),
     decap('bare decap', named(bare.programs, 'bare_decap')),
     decap('decap one', ours.one.fd('underlay')),
+    { ...decap('decap xdp', ours.one.fd('underlay_xdp')), verdict: XDP_REDIRECT },
     encap('session encap', named(bare.programs, 'session_encap')),
     decap('session decap', named(bare.programs, 'session_decap')),
     encap('sessions encap', named(bare.programs, 'session_encap'), MANY),

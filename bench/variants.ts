@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { must, within } from '../test/run';
+import { bareObject } from './tools';
 import { ethtool, gtp, ip, namespace, veth } from './world';
 
 /** Two users' namespaces that reach each other, by whatever lies between. */
@@ -29,11 +30,13 @@ export interface Variant {
 export const variants = {
   raw: { title: 'raw veth', make: () => rawVeth('raw', 'on') },
   rawCut: { title: 'raw veth, TSO off', make: () => rawVeth('cut', 'off') },
+  rawSeen: { title: 'raw veth, XDP looks on', make: rawSeen },
   vxlan: { title: 'kernel VXLAN, GSO kept', make: () => vxlan('vxl') },
   vxlanWire: { title: 'kernel VXLAN, wire-like', make: () => vxlan('vxw', ...CUT) },
   vxlanSummed: { title: 'kernel VXLAN, summed', make: () => vxlan('vxs', ...CUT, 'tx') },
   hairpin: { title: 'ours, hairpin', make: () => hairpin('gtp') },
   wire: { title: 'ours, wire', make: () => wire('gtp') },
+  wireXdp: { title: 'ours, wire, XDP', make: () => wire('gtp', 'xdp on') },
   greWire: { title: 'ours, GRE wire', make: () => wire('gre') },
   gretapWire: { title: 'ours, gretap wire', make: () => wire('gretap') },
   geneveWire: { title: 'ours, Geneve wire', make: () => wire('geneve') },
@@ -67,6 +70,15 @@ async function rawVeth(label: string, tso: 'on' | 'off'): Promise<Ends> {
   await veth({ ns: client, dev: 'eth0', address: '10.9.0.1/24' }, { ns: server, dev: 'eth0', address: '10.9.0.2/24' });
   for (const ns of [client, server]) await ethtool(ns, 'eth0', 'tso', tso);
   return { client, server, address: '10.9.0.2' };
+}
+
+// What an XDP program at a link's end would begin with that encapsulates what the user sends: it passes all, and the checksums that it could
+// not fill in are filled in by the sender.
+async function rawSeen(): Promise<Ends> {
+  const ends = await rawVeth('seen', 'on');
+  await ethtool(ends.client, 'eth0', 'tx', 'off');
+  await must(within(ends.server, 'ip', 'link', 'set', 'eth0', 'xdpdrv', 'obj', bareObject, 'sec', 'xdp'));
+  return ends;
 }
 
 async function machines(label: string): Promise<[string, string]> {
@@ -112,7 +124,7 @@ async function hairpin(kind: Kind): Promise<Ends> {
 }
 
 async function wire(kind: Kind, words = ''): Promise<Ends> {
-  const label = words === '' ? `w-${kind}` : `k-${kind}`;
+  const label = `${words.charAt(0) || 'w'}-${kind}`;
   const [[client, server], [m1, m2]] = [await users(label), await machines(label)];
   await gtp(m1, `${linkAdd(1, client, kind)} ${words}`.trim());
   await gtp(m2, `${linkAdd(2, server, kind)} ${words}`.trim());
