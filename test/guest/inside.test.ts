@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { mirrored } from '../agent';
-import { closeFixture, gtpIn, linkStats } from '../fixture';
+import { closeFixture, gtpIn, linkStats, links } from '../fixture';
 import { dropped, type Stats } from '../records';
 import { waitFor } from '../run';
 import { outer } from '../topology';
@@ -26,9 +26,11 @@ for (const [at, kernel] of emulatedKernels.entries()) {
     const [ours, theirs] = outer[family];
     await verify(t, kernel, guest);
     const far = `local-teid 1 remote-teid 2 remote ${theirs}`;
-    await gtpIn(m1, `link add t0 local ${ours} netns ${ue1} address ${users[4][0]}/24 ${far}`);
+    await gtpIn(m1, `link add t0 local ${ours} netns ${ue1} address ${users[4][0]}/24 ${far} xdp on`);
     await prepare(guest);
-    await gtp(guest, `link add t0 role sgsn local ${theirs} netns ue2 address ${users[4][1]}/24`);
+    await gtp(guest, `link add t0 role sgsn local ${theirs} dev ul dev eth0 netns ue2 address ${users[4][1]}/24`);
+    t.true((await links(m1))[0]?.hook.includes('underlay_xdp@ul'), 'XDP on a tap device, because it is asked for');
+    t.regex(await gtp(guest, '-j link show'), /"underlay_xdp@eth0"/, 'XDP on virtio-net by itself');
     await gtp(guest, `session add dev t0 local-teid 2 remote-teid 1 remote ${ours}`);
     t.true(await answers(ue1, users[4][1]), 'pings');
     await guest.must(`nsenter --net=/run/netns/ue2 /usr/bin/python3 -IS '${host('test/guest/mirror.py')}'`);
