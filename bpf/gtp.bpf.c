@@ -27,8 +27,7 @@ int link(struct __sk_buff *skb)
 	return cfg ? link_send(skb, cfg, &t, &in, &key, 0) : TC_ACT_SHOT;
 }
 
-/* By a tail call of `link` and `shim`, for links of other kinds than GTP with IP packets. cb[1] tells that the frame came by the shim,
- * cb[2] and cb[3] the link and the slot. */
+/* By a tail call (tail_link_any) of `link` for links of other kinds than GTP with IP packets, of `shim` for all. */
 SEC("tc")
 int link_any(struct __sk_buff *skb)
 {
@@ -47,33 +46,28 @@ int link_any(struct __sk_buff *skb)
 	return link_send(skb, cfg, &w->trip, &w->inner, (union select *)w->key, 1);
 }
 
-/* tcx ingress of the shim's far end: packets that the stack has cut and summed. */
+/* tcx ingress of the shim's far end: packets that the stack has cut and summed. What has to be done with them others do already. */
 SEC("tc")
 int shim(struct __sk_buff *skb)
 {
-	struct trip t = { .ifindex = skb->mark, .in_shim = 1 };
+	__u32 mark = skb->mark, zero = 0;
 	struct config *cfg;
-	union select key;
-	struct inner in;
-	__u32 zero = 0;
 
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (!cfg)
 		return TC_ACT_SHOT;
 	skb->mark = 0;
-	if (t.ifindex == SHIM_DECAP) {
+	if (mark == SHIM_DECAP) {
 		bpf_skb_change_type(skb, PACKET_HOST); /* it still has the underlay's MAC address */
 		tail(skb, TAIL_UNDERLAY, ETH_HLEN, ASK_ALL);
 		return TC_ACT_SHOT;
 	}
-	if (t.ifindex == SHIM_PIECE)
+	if (mark == SHIM_PIECE)
 		return piece_leave(skb, cfg->shim_in);
-	t.slot = t.ifindex >> SHIM_SLOT_SHIFT;
-	if (t.slot)
-		t.ifindex &= (1U << SHIM_SLOT_SHIFT) - 1;
-	else
-		pending_done(skb, t.ifindex);
-	return link_send(skb, cfg, &t, &in, &key, 0);
+	if (!(mark >> SHIM_SLOT_SHIFT))
+		pending_done(skb, mark);
+	tail_link_any(skb, mark & ((1U << SHIM_SLOT_SHIFT) - 1), mark >> SHIM_SLOT_SHIFT, 1);
+	return TC_ACT_SHOT;
 }
 
 /* tcx ingress of an underlay with Ethernet headers, and of lo. A frame that was overheard, or sent to everybody, is not ours:

@@ -184,6 +184,14 @@ GLOBAL int session_send_any(struct __sk_buff *skb, struct tx_session *s, struct 
 	return l && cfg ? session_send(skb, cfg, l, s, in, t, 1) : TC_ACT_SHOT;
 }
 
+/* To `link_any`: a frame of a link, that came by the shim or not; `slot` is as in struct trip. */
+INLINE void tail_link_any(struct __sk_buff *skb, __u32 ifindex, __u32 slot, int in_shim)
+{
+	skb->cb[2] = ifindex;
+	skb->cb[3] = slot;
+	tail(skb, TAIL_LINK_ANY, ETH_HLEN, in_shim);
+}
+
 /* Sends what link `t->ifindex` got from its inner end. */
 INLINE int link_send(struct __sk_buff *skb, struct config *cfg, struct trip *t, struct inner *in, union select *key, const int any)
 {
@@ -195,9 +203,7 @@ INLINE int link_send(struct __sk_buff *skb, struct config *cfg, struct trip *t, 
 	if (!l)
 		return TC_ACT_SHOT; /* half made or half gone: nothing to count it on */
 	if (!any && l->config.flags & (LINK_ANY | LINK_PAIR)) {
-		skb->cb[2] = t->ifindex;
-		skb->cb[3] = t->slot;
-		tail(skb, TAIL_LINK_ANY, ETH_HLEN, t->in_shim);
+		tail_link_any(skb, t->ifindex, 0, 0);
 		return TC_ACT_SHOT;
 	}
 	linear(skb, ETH_HLEN + (skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));

@@ -193,8 +193,11 @@ test.serial('a packet of such a train comes out of the shim and is delivered', (
   t.deepEqual(run.counted, [`rx ${hex(LOCAL_TEID)}: 1 ${plain[4].length}`]);
 });
 
-test.serial('the shim passes nothing on that is of no session', (t) => {
-  world.rx({});
-  const run = world.send(t, 'shim', arriving(4, gtp(plain[4]), { dport: 53 }), { mark: SHIM_DECAP }, 0);
-  t.is(run.verdict, 'shot');
-});
+test.serial(
+  'what comes out of such a train and is none of ours is left to the stack, as if it had come by itself',
+  (t) => {
+    world.rx({});
+    const run = world.send(t, 'shim', arriving(4, gtp(plain[4]), { dport: 53 }), { mark: SHIM_DECAP }, 0);
+    t.is(run.verdict, 'unspec');
+  },
+);
