@@ -172,14 +172,19 @@ enum offload {
 	OFFLOAD_TNL = 1 << 0,		/* tx-udp_tnl-segmentation */
 	OFFLOAD_TNL_CSUM = 1 << 1,	/* tx-udp_tnl-csum-segmentation */
 	OFFLOAD_CSUM = 1 << 2,		/* tx-checksum-ip-generic */
-	OFFLOAD_PEER_CSUM = 1 << 3,	/* the same on the other end of a veth pair, for the sake of XDP */
+	/* for the sake of XDP, which sees neither tags beside the octets nor which checksums are open */
+	OFFLOAD_VLAN = 1 << 3,		/* rx-vlan-hw-parse */
+	OFFLOAD_STAG = 1 << 4,		/* rx-vlan-stag-hw-parse */
+	OFFLOAD_PEER_CSUM = 1 << 5,	/* on the other end of a veth pair: tx-checksum-ip-generic, */
+	OFFLOAD_PEER_VLAN = 1 << 6,	/* tx-vlan-hw-insert, */
+	OFFLOAD_PEER_STAG = 1 << 7,	/* tx-vlan-stag-hw-insert */
 };
 
 /* A device we listen on, and what was turned off on it, to be given back when the last link on it goes. */
 struct underlay {
 	enum offload off;
 	__u8 mac[6];		/* as it was when XDP was attached: what came to another one is for the stack to judge */
-	__u8 is_veth;		/* frames may come with inner checksums that are still open, and XDP cannot see which */
+	__u8 is_virtual;	/* no device of a bus: frames may come with checksums that are still open */
 	__u8 pad;
 };
 

@@ -210,26 +210,30 @@ INLINE __u64 sum_words(const void *p, int words)
 	return sum;
 }
 
-/* Sum of `len` octets at `offset` of a packet of any length: slow, for the few that LCO cannot
- * serve. An odd last octet counts as the high half of a word, as RFC 1071 wants. */
-GLOBAL __u32 sum_packet(struct __sk_buff *skb, __u32 offset, __u32 len)
-{
-	__u32 sum = 0, zero = 0, n = len & (SUM_BLOCK - 1);
-	struct scratch *block;
-
-	block = bpf_map_lookup_elem(&scratch, &zero);
-	if (!block)
-		return 0;
-	for (__u32 i = 0; i < 65536 / SUM_BLOCK && i < len / SUM_BLOCK; i++) {
-		if (bpf_skb_load_bytes(skb, offset + i * SUM_BLOCK, block->octets, SUM_BLOCK))
-			return sum;
-		sum = bpf_csum_diff(0, 0, (__be32 *)block->octets, SUM_BLOCK, sum);
+/* Sums `len` octets at `offset` of a packet up, however it lies in memory; `load` copies octets of it. Slow. An odd last octet
+ * counts as the high half of a word, as RFC 1071 wants. */
+#define SUM_OF(name, context, load)								\
+	GLOBAL __u32 name(struct context *ctx, __u32 offset, __u32 len)				\
+	{											\
+		__u32 sum = 0, zero = 0, n = len & (SUM_BLOCK - 1);				\
+		struct scratch *block;								\
+												\
+		block = bpf_map_lookup_elem(&scratch, &zero);					\
+		if (!block)									\
+			return 0;								\
+		for (__u32 i = 0; i < 65536 / SUM_BLOCK && i < len / SUM_BLOCK; i++) {		\
+			if (load(ctx, offset + i * SUM_BLOCK, block->octets, SUM_BLOCK))	\
+				return sum;							\
+			sum = bpf_csum_diff(0, 0, (__be32 *)block->octets, SUM_BLOCK, sum);	\
+		}										\
+		if (!n || load(ctx, offset + len - n, block->octets, n))			\
+			return sum;								\
+		__builtin_memset(&block->octets[n], 0, 4);					\
+		return bpf_csum_diff(0, 0, (__be32 *)block->octets, (n + 3) & ~3U, sum);	\
 	}
-	if (!n || bpf_skb_load_bytes(skb, offset + len - n, block->octets, n))
-		return sum;
-	__builtin_memset(&block->octets[n], 0, 4);
-	return bpf_csum_diff(0, 0, (__be32 *)block->octets, (n + 3) & ~3U, sum);
-}
+
+/* For the few that LCO cannot serve. */
+SUM_OF(sum_packet, __sk_buff, bpf_skb_load_bytes)
 
 INLINE void inner_l4(struct __sk_buff *skb, __u32 at, struct inner *in)
 {

@@ -105,6 +105,7 @@ enum rx_flag {
 	RX_SEQ = 1 << 14,		/* GRE, L2TP: packets must have numbers, and in order */
 	RX_NO_XDP = 1 << 15,		/* `xdp off` */
 	RX_OWN_ANTISPOOF = 1 << 16,	/* given by the user */
+	RX_XDP_ON = 1 << 17,		/* `xdp on`: by virtual devices, too */
 };
 
 struct rx_config {

@@ -31,7 +31,7 @@ struct hit {
 	__u8 ecn;		/* the mark that the inner packet came with */
 };
 
-/* `len` octets at `at`, or 0 if they are not all in the first buffer. */
+/* `len` octets at `at`, or 0 if they are not all in the first buffer. Headers end long before 1024, which the verifier wants to hear. */
 INLINE void *xdp_at(struct xdp_md *ctx, __u32 at, const __u32 len)
 {
 	void *from = (void *)(long)ctx->data;
@@ -42,26 +42,9 @@ INLINE void *xdp_at(struct xdp_md *ctx, __u32 at, const __u32 len)
 	return from + len > (void *)(long)ctx->data_end ? 0 : from;
 }
 
-/* Sum of `len` octets, which may lie in several buffers. */
-GLOBAL __u32 xdp_sum(struct xdp_md *ctx, __u32 offset, __u32 len)
-{
-	__u32 sum = 0, zero = 0, n = len & (SUM_BLOCK - 1);
-	struct scratch *block;
+SUM_OF(xdp_sum, xdp_md, bpf_xdp_load_bytes)
 
-	block = bpf_map_lookup_elem(&scratch, &zero);
-	if (!block)
-		return 0;
-	for (__u32 i = 0; i < 65536 / SUM_BLOCK && i < len / SUM_BLOCK; i++) {
-		if (bpf_xdp_load_bytes(ctx, offset + i * SUM_BLOCK, block->octets, SUM_BLOCK))
-			return sum;
-		sum = bpf_csum_diff(0, 0, (__be32 *)block->octets, SUM_BLOCK, sum);
-	}
-	if (!n || bpf_xdp_load_bytes(ctx, offset + len - n, block->octets, n))
-		return sum;
-	__builtin_memset(&block->octets[n], 0, 4);
-	return bpf_csum_diff(0, 0, (__be32 *)block->octets, (n + 3) & ~3U, sum);
-}
-
+/* Without options, not a fragment, with the right checksum. */
 INLINE int xdp_outer_v4(struct xdp_md *ctx, struct outer *o)
 {
 	struct iphdr *ip = xdp_at(ctx, ETH_HLEN, sizeof(*ip));
@@ -78,6 +61,7 @@ INLINE int xdp_outer_v4(struct xdp_md *ctx, struct outer *o)
 	return 0;
 }
 
+/* Without extension headers. */
 INLINE int xdp_outer_v6(struct xdp_md *ctx, struct outer *o)
 {
 	struct ipv6hdr *ip = xdp_at(ctx, ETH_HLEN, sizeof(*ip));
@@ -181,21 +165,26 @@ INLINE int xdp_gpdu(struct xdp_md *ctx, struct hit *h)
 	return 0;
 }
 
-/* Is the checksum of a packet that came by a veth pair still open? Its field has the pseudo header's sum then. What is neither TCP, UDP
- * nor ICMP may hold another open checksum inside. */
+/* May a packet that came by a virtual device have a checksum that is still open? That of TCP is the pseudo header's sum then. UDP may hold
+ * another tunnel whose innermost checksum is open, and its own one complete only once that is (LCO): it has to be right as it stands.
+ * Other protocols than ICMP may hold anything. */
 INLINE int xdp_is_open(struct xdp_md *ctx, const struct hit *h, __u8 protocol, __u64 addresses, __u32 l4)
 {
-	__u32 len = h->len - l4;
+	__u32 len = h->len - l4, at = h->at + l4;
 	__sum16 *check;
 
+	addresses += bpf_htons(protocol) + bpf_htons(len);
 	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
 		return 0;
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
 		return 1;
-	check = xdp_at(ctx, h->at + l4 + (protocol == IPPROTO_TCP ? 16 : 6), sizeof(*check));
-	return !check || *check == fold(addresses + bpf_htons(protocol) + bpf_htons(len)) || (protocol == IPPROTO_UDP && !*check);
+	check = xdp_at(ctx, at + (protocol == IPPROTO_TCP ? 16 : 6), sizeof(*check));
+	if (!check || protocol == IPPROTO_TCP)
+		return !check || *check == fold(addresses);
+	return !*check || fold(addresses + xdp_sum(ctx, at, len)) != 0xffff;
 }
 
+/* An IPv4 packet that the session takes; `h->len` becomes its own length. */
 INLINE int xdp_inner_v4(struct xdp_md *ctx, const struct underlay *u, const struct rx_config *c, struct hit *h)
 {
 	struct iphdr *ip = xdp_at(ctx, h->at, sizeof(*ip));
@@ -211,10 +200,11 @@ INLINE int xdp_inner_v4(struct xdp_md *ctx, const struct underlay *u, const stru
 	h->ecn = ip->tos & ECN_MASK;
 	if (c->flags & RX_ANTISPOOF && !owns_v4(c, &h->key, c->flags & RX_SGSN ? ip->daddr : ip->saddr))
 		return NO_MORE;
-	return u->is_veth && !(ip->frag_off & IP_MF_OR_OFFSET) &&
+	return u->is_virtual && !(ip->frag_off & IP_MF_OR_OFFSET) &&
 	       xdp_is_open(ctx, h, ip->protocol, (__u64)ip->saddr + ip->daddr, sizeof(*ip)) ? NO_MORE : 0;
 }
 
+/* An IPv6 packet, likewise. */
 INLINE int xdp_inner_v6(struct xdp_md *ctx, const struct underlay *u, const struct rx_config *c, struct hit *h)
 {
 	struct ipv6hdr *ip = xdp_at(ctx, h->at, sizeof(*ip));
@@ -232,10 +222,10 @@ INLINE int xdp_inner_v6(struct xdp_md *ctx, const struct underlay *u, const stru
 	addr_copy(addr.addr, c->flags & RX_SGSN ? &ip->daddr : &ip->saddr);
 	if (c->flags & RX_ANTISPOOF && !owns_v6(c, &h->key, &addr))
 		return NO_MORE;
-	return u->is_veth && xdp_is_open(ctx, h, ip->nexthdr, sum_words(&ip->saddr, 8), sizeof(*ip)) ? NO_MORE : 0;
+	return u->is_virtual && xdp_is_open(ctx, h, ip->nexthdr, sum_words(&ip->saddr, 8), sizeof(*ip)) ? NO_MORE : 0;
 }
 
-/* X11, X10. */
+/* Is the outer UDP checksum right (X11), or rightly absent (X10)? */
 INLINE int xdp_checksum(struct xdp_md *ctx, const struct rx_config *c, const struct outer *o)
 {
 	__u32 len = o->end - o->udp;
@@ -245,6 +235,12 @@ INLINE int xdp_checksum(struct xdp_md *ctx, const struct rx_config *c, const str
 	return fold(arrival_pseudo(o, len) + xdp_sum(ctx, o->udp, len)) == 0xffff ? 0 : NO_MORE;
 }
 
+/* Does the session's link want its packets to come this way? `deliver small` is what tc alone can do. */
+INLINE int xdp_is_wanted(const struct underlay *u, const struct rx_config *c)
+{
+	return !(c->flags & (RX_ETHER | RX_SMALL | RX_NO_XDP)) && (!u->is_virtual || c->flags & RX_XDP_ON);
+}
+
 /* Does the session take the packet? Nothing has been changed yet. */
 INLINE int xdp_session(struct xdp_md *ctx, const struct underlay *u, const struct rx_config *c, struct hit *h)
 {
@@ -252,7 +248,7 @@ INLINE int xdp_session(struct xdp_md *ctx, const struct underlay *u, const struc
 	__u8 *first = xdp_at(ctx, h->at, 1);
 	int why;
 
-	if (!first || c->flags & (RX_ETHER | RX_NO_XDP) || (c->flags & RX_STRICT && !addr_equal(c->remote, h->o.remote)))
+	if (!first || !xdp_is_wanted(u, c) || (c->flags & RX_STRICT && !addr_equal(c->remote, h->o.remote)))
 		return NO_MORE;
 	why = *first >> 4 == 4 ? xdp_inner_v4(ctx, u, c, h) : *first >> 4 == 6 ? xdp_inner_v6(ctx, u, c, h) : NO_MORE;
 	if (why || xdp_checksum(ctx, c, &h->o) || ecn_after(h->ecn, h->o.ecn) < 0)
@@ -261,7 +257,7 @@ INLINE int xdp_session(struct xdp_md *ctx, const struct underlay *u, const struc
 	return l && h->len <= l->config.mtu ? 0 : NO_MORE; /* a veth drops what is longer without a word */
 }
 
-/* X2 */
+/* Puts the outer congestion mark into the inner header, where xdp_session has found that it may stand (X2). */
 INLINE void xdp_ecn(void *ip, const struct hit *h)
 {
 	int want = ecn_after(h->ecn, h->o.ecn);
@@ -279,15 +275,14 @@ INLINE void xdp_ecn(void *ip, const struct hit *h)
 	v4->tos = (v4->tos & ~ECN_MASK) | want;
 }
 
-/* Takes everything off that is not the inner packet, and puts the link's MAC addresses in front. */
+/* Takes everything off that is not the inner packet, and puts the link's MAC addresses in front. Both steps make the frame shorter, to
+ * no less than Ethernet and IP headers, which the kernel does not refuse. */
 INLINE int xdp_strip(struct xdp_md *ctx, const struct rx_config *c, const struct hit *h)
 {
 	__u32 surplus = h->total - h->at - h->len;
 	struct ethhdr *eth;
 
-	if (surplus && bpf_xdp_adjust_tail(ctx, -(int)surplus))
-		return NO_MORE;
-	if (bpf_xdp_adjust_head(ctx, (int)h->at - ETH_HLEN))
+	if (bpf_xdp_adjust_head(ctx, (int)h->at - ETH_HLEN) || (surplus && bpf_xdp_adjust_tail(ctx, -(int)surplus)))
 		return NO_MORE;
 	eth = xdp_at(ctx, 0, sizeof(*eth) + sizeof(struct iphdr));
 	if (!eth)

@@ -63,6 +63,13 @@ export function linkCreate(programFd: number, ifindex: number, attachType: numbe
   throw failure(tried, -fd);
 }
 
+/** How many programs are attached to a device at an attach type; 0 where the kernel does not know that one. */
+export function programsAt(ifindex: number, attachType: number): number {
+  const count = Buffer.alloc(4);
+  const result = call('bpf_prog_query', ifindex, attachType, 0, null, null, count);
+  return result < 0 && result !== -errno('ENOSPC') ? 0 : count.readUInt32LE(0);
+}
+
 /** Throws KernelError if this kernel has no tcx, which all our programs are attached by; `cause` is what failed for want of it. */
 export function needTcx(tried: string, cause?: unknown): void {
   if (call('bpf_prog_query', LOOPBACK, BPF_TCX_INGRESS, 0, null, null, Buffer.alloc(4)) !== -errno('EINVAL')) return;

@@ -4,6 +4,7 @@ import { link_flag } from '../datapath/layout.gen';
 import { countSessions, type Tally, tallyLinks } from '../datapath/tally';
 import { checksumOf, PORTS, SOURCE_PORTS } from '../grammar';
 import { getLink, IFF_UP } from '../netlink/link';
+import type { Link } from '../tunnels/link';
 import { innerMtu, mtuArithmetic } from '../tunnels/mtu';
 import { address, mac } from '../values';
 import { type LiveLink, linkPin } from '../wiring/links';
@@ -14,7 +15,7 @@ import { SHIM_IN } from '../wiring/shim';
 import type { State } from '../wiring/state';
 import { linkStats } from '../wiring/stats';
 import { underlayPin } from '../wiring/underlay';
-import { xdpPin } from '../wiring/xdp';
+import { isXdpWanted, xdpPin, xdpWordOf } from '../wiring/xdp';
 import type { Extent } from './session-record';
 
 /** Links as `link show` answers them. */
@@ -80,10 +81,16 @@ function hooksOf(state: State, { device, link }: LiveLink): string[] {
     [`shim-${shim}`, `shim@${SHIM_IN}`],
     ...link.dev.flatMap((index) => [
       [underlayPin(index), `underlay@${nameOf(state, index)}`] as const,
-      ...(link.xdp === 'off' ? [] : [[xdpPin(index), `underlay_xdp@${nameOf(state, index)}`] as const]),
+      ...(isServedByXdp(state, index, link) ? [[xdpPin(index), `underlay_xdp@${nameOf(state, index)}`] as const] : []),
     ]),
   ]);
   return [...wanted].filter(([pin]) => state.isAttached(pin)).map(([, told]) => told);
+}
+
+// The hook may be there for another link.
+function isServedByXdp(state: State, index: number, link: Link): boolean {
+  const device = getLink(state.route, { index });
+  return device !== undefined && isXdpWanted(device, xdpWordOf(link));
 }
 
 function details(state: State, live: LiveLink, alive: readonly number[]): OutputRecord {

@@ -27,7 +27,7 @@ import { configs, rewriteSession, wordsOf } from '../wiring/sessions';
 import { endpointsOf, settle } from '../wiring/settle';
 import type { State } from '../wiring/state';
 import { holderOf, listenOn, underlayPin, underlaysOf } from '../wiring/underlay';
-import { refuseNoXdp, takeFromXdp } from '../wiring/xdp';
+import { checkXdp, takeFromXdp } from '../wiring/xdp';
 
 type Set = Request<'link', 'set'>;
 
@@ -36,10 +36,12 @@ export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): v
   checkLinkWords(words, { name: live.device.name, type: live.link.type });
   const link = changed(state, live, words);
   const next: LiveLink = { ...live, link };
+  checkXdp(state, link, words.xdp);
+  if (words.xdp === 'on') takeFromXdp(state, live.device, undo);
   // One that has gone is not listened on again: its index may be somebody else's by now.
-  refuseNoXdp(link.dev, words.xdp);
   const gone = new Set(live.link.dev.filter((index) => !state.isAttached(underlayPin(index))));
-  for (const index of link.dev.filter((each) => !gone.has(each))) listenOn(state, index, link, undo);
+  const heard = { ...link, xdp: words.xdp ?? (words.dev === undefined ? 'off' : link.xdp) }; // what was said before holds
+  for (const index of link.dev.filter((each) => !gone.has(each))) listenOn(state, index, heard, undo);
   addEndpoints(state, endpointsOf(link), undo);
   setConfig(state, live, next, ipv6Flag(words.address), undo);
   noteInnerEnd(state, live.device, undo);
@@ -49,7 +51,6 @@ export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): v
   if (words.mtu !== undefined) setMtu(state, next, words.mtu, undo);
   else if (link.mtu === undefined) refresh(state, next, undo);
   setEnds(state, next, words, undo);
-  if (words.xdp === 'on') takeFromXdp(state, next.device);
   if (words.address !== undefined || words.route !== undefined) refuseLoops(state, live, next, sessions);
   // Last, so that the same command can be given again when this one is killed before.
   storeWords(state, live, next, undo);

@@ -24,7 +24,7 @@ import { ensureShim, removeLostShim } from '../wiring/shim';
 import { changeState, type State, sweepNamespaces, viewState } from '../wiring/state';
 import { forgetLinks, sweep, sweepOrRetire } from '../wiring/sweep';
 import { listenOn, sweepHooks, underlaysOf } from '../wiring/underlay';
-import { refuseNoXdp } from '../wiring/xdp';
+import { checkXdp } from '../wiring/xdp';
 import { linkRecords } from './link-record';
 import { setLink } from './link-set';
 import { addSessionTo } from './session';
@@ -105,7 +105,6 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   const { maps } = state;
   const local = localOf(state, words);
   const dev = underlaysOf(state, words.dev, local);
-  refuseNoXdp(dev, words.xdp);
   if (dev.length > MAX_UNDERLAYS)
     throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
   ensureShim(state, undo);
@@ -114,6 +113,7 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   const plan = planPair(pair);
   const { netns, dmac, smac } = plan;
   const link: Link = { ...settings, local, dev, netns, dmac, smac };
+  checkXdp(state, link, words.xdp);
   undo(() => void maps.link_words.delete(BEING_MADE));
   maps.link_words.put(BEING_MADE, storeLink(link));
   const device = makePair(state, pair, plan, undo);

@@ -107,6 +107,7 @@ export const rx_flag = {
   seq: 16384,
   no_xdp: 32768,
   own_antispoof: 65536,
+  xdp_on: 131072,
 } as const;
 
 export const session_state = {
@@ -172,7 +173,11 @@ export const offload = {
   tnl: 1,
   tnl_csum: 2,
   csum: 4,
-  peer_csum: 8,
+  vlan: 8,
+  stag: 16,
+  peer_csum: 32,
+  peer_vlan: 64,
+  peer_stag: 128,
 } as const;
 
 export const kind = {
@@ -515,7 +520,7 @@ export interface peer {
 export interface underlay {
   readonly off: number;
   readonly mac: Uint8Array;
-  readonly is_veth: number;
+  readonly is_virtual: number;
 }
 
 export interface pending {
@@ -1030,7 +1035,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     fields: {
       off: [0, 'u32'],
       mac: [4, 'u8[6]'],
-      is_veth: [10, 'u8'],
+      is_virtual: [10, 'u8'],
       pad: [11, 'u8'],
     },
   },

@@ -117,6 +117,11 @@ export function isAttached(dir: string, pin: string): boolean {
   }
 }
 
+/** How many programs are attached to a device's tcx ingress; 0 where the kernel has no tcx. */
+export function programsAt(ifindex: number): number {
+  return bpf.programsAt(ifindex, SIDES.ingress);
+}
+
 const NAME = 'gtp.bpf.o';
 const HOOKS = 'hooks';
 const NEXT = 'programs-next';

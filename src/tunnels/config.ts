@@ -74,6 +74,7 @@ export function rxConfig(link: LinkWords, words: SessionWords, target: Target): 
       on(link.deliver === 'bulk', rx_flag.bulk) |
       on(link.deliver === 'small', rx_flag.small) |
       on(link.xdp === 'off', rx_flag.no_xdp) |
+      on(link.xdp === 'on', rx_flag.xdp_on) |
       on(target.here, rx_flag.here) |
       on(zeroTaken, rx_flag.zero_csum) |
       on(link.errind_action === 'none', rx_flag.errind_none) |

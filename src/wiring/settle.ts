@@ -12,7 +12,7 @@ import { liveWords } from './links';
 import { removeShim } from './shim';
 import type { State } from './state';
 import { holderOf, stopListening } from './underlay';
-import { strongerXdp, type XdpWord } from './xdp';
+import { strongerXdp, type XdpWord, xdpWordOf } from './xdp';
 
 type Links = ReadonlyMap<number, Structs['link_words']>;
 
@@ -29,7 +29,7 @@ export function settle(state: State, undo: Undo): void {
 function underlaysOf(state: State, links: Links, receivers: readonly Receiver[]): Map<number, XdpWord> {
   const words = new Map<number, XdpWord>();
   const add = (stored: Structs['link_words'], devices: readonly number[]): void => {
-    const { xdp } = loadLink(stored, NO_CONFIG);
+    const xdp = xdpWordOf(loadLink(stored, NO_CONFIG));
     for (const index of devices) words.set(index, strongerXdp(words.get(index) ?? 'off', xdp));
   };
   for (const stored of links.values()) add(stored, stored.dev.slice(0, stored.underlays));

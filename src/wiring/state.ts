@@ -12,6 +12,7 @@ import {
   ensureLoaded,
   isAttached,
   openProgram,
+  programsAt,
   type Side,
 } from '../datapath/object';
 import { told } from '../datapath/pins';
@@ -36,6 +37,8 @@ export type State = {
   detach(pin: string): void;
   isAttached(pin: string): boolean;
   attached(): readonly Attachment[];
+  /** How many programs, ours and others', are attached to a device's tcx ingress; 0 where the kernel has no tcx. */
+  programsAt(ifindex: number): number;
   /** Says that a command is at work, until it has ended or undone what it did. */
   begin(): void;
   /** Removes maps, programs and their directory. Call it when no link is left. */
@@ -164,6 +167,7 @@ function stateIn(dir: string, note: Note): Changing {
     detach: (pin) => void detach(dir, pin),
     isAttached: (pin) => isAttached(dir, pin),
     attached: () => attached(dir),
+    programsAt,
     begin: () => {
       isAtWork = true;
       maps.unswept.put(sweep_cause.command, 1);

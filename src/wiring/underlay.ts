@@ -8,7 +8,7 @@ import type { Undo } from '../undo';
 import { type Address, address as addressKind, sameAddress } from '../values';
 import { arrangeOffloads, giveBack, noteUnderlay } from './offloads';
 import type { State } from './state';
-import { arrangeXdp, settleXdp, type XdpWord } from './xdp';
+import { arrangeXdp, settleXdp, type XdpWord, xdpWordOf } from './xdp';
 
 /** The device that holds an address: lo for 127.0.0.0/8 and ::1; undefined if none does. */
 export function holderOf(state: State, address: Address): number | undefined {
@@ -31,14 +31,19 @@ export function underlaysOf(state: State, names: readonly string[] | undefined, 
 }
 
 /** Attaches the receiving programs to an underlay, unless they are, and sees to its offloads. */
-export function listenOn(state: State, index: number, link: Pick<Link, 'gso' | 'xdp'>, undo: Undo): void {
+export function listenOn(
+  state: State,
+  index: number,
+  link: Pick<Link, 'gso' | 'xdp' | 'type' | 'frames'>,
+  undo: Undo,
+): void {
   const pin = underlayPin(index);
   const device = getLink(state.route, { index });
   if (device === undefined) throw new KernelError(`find underlay #${index}`, { said: 'No such device' });
   hook(state, device.address.length === 0 ? 'underlay_l3' : 'underlay', index, 'ingress', pin, undo);
   noteUnderlay(state, device, undo);
   if (link.gso !== 'keep') arrangeOffloads(state, device, undo);
-  arrangeXdp(state, device, link.xdp, undo);
+  arrangeXdp(state, device, xdpWordOf(link), undo);
 }
 
 /**

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { errno, KernelError, UsageError } from '../errors';
-import { setFeatures } from '../netlink/ethtool';
+import { getFeatures, setFeatures } from '../netlink/ethtool';
 import { getLink, IFF_LOOPBACK, type LinkInfo, LOOPBACK } from '../netlink/link';
+import type { Link } from '../tunnels/link';
 import type { Undo } from '../undo';
-import { arrangePeerChecksum, givePeerBack, peerOf } from './offloads';
+import { arrangeXdpOffloads, giveXdpBack, isOffForXdp, peerOf } from './offloads';
 import type { State } from './state';
 
 /** What links want of native XDP on an underlay. */
@@ -14,53 +15,85 @@ export function xdpPin(index: number): string {
   return `xdp-${index}`;
 }
 
-/**
- * Attaches the XDP program to an underlay that has the tc one, unless it is: `auto` where a real NIC's driver takes it, `on` wherever a
- * driver does, with what a veth pair needs. A program of somebody else stays, and tc serves. Throws KernelError where `on` cannot be.
- */
-export function arrangeXdp(state: State, device: LinkInfo, word: XdpWord, undo: Undo): void {
-  if (!isWanted(device, word) || device.flags & IFF_LOOPBACK || state.isAttached(xdpPin(device.index))) return;
-  if (word === 'on' && device.address.length === 0)
-    throw refused(device, 'it has no Ethernet header, which XDP programs of gtp need');
-  state.detach(xdpPin(device.index)); // of an earlier device with this index
-  try {
-    state.attach('underlay_xdp', device.index, 'xdp', xdpPin(device.index));
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
-    if (TAKEN.some((name) => error.errno === errno(name))) {
-      state.note(`${device.name} has an XDP program of somebody else, which stays; tc serves there`);
-      return;
-    }
-    if (word === 'auto') return;
-    throw refused(device, error.said, error);
-  }
-  undo(() => state.detach(xdpPin(device.index)));
-  if (device.kind === 'veth') arrangePeerChecksum(state, device, undo);
+/** The word of a link that has something for XDP to take: GTP-U with IP packets. */
+export function xdpWordOf({ type, frames, xdp }: Pick<Link, 'type' | 'frames' | 'xdp'>): XdpWord {
+  return type === 'gtp' && !frames ? xdp : 'off';
 }
 
-/** Throws UsageError where `xdp on` is said of lo alone: its driver has none. */
-export function refuseNoXdp(devices: readonly number[], word: XdpWord | undefined): void {
-  if (word !== 'on' || devices.some((index) => index !== LOOPBACK)) return;
+/** Whether a word asks for XDP on this device: `auto` does on devices of a bus, whose drivers have no skb yet. */
+export function isXdpWanted({ parentDev, flags }: LinkInfo, word: XdpWord): boolean {
+  if (flags & IFF_LOOPBACK) return false;
+  return word === 'on' || (word === 'auto' && parentDev !== undefined);
+}
+
+/**
+ * Attaches the XDP program to an underlay that has the tc one, unless it is, with what its driver or the other end of a veth pair has
+ * to do for it. Programs of somebody else stay, and tc serves: one of XDP always, one of tcx where nobody said `on`, as it would
+ * not see any more what XDP takes. Throws KernelError where `on` cannot be.
+ */
+export function arrangeXdp(state: State, device: LinkInfo, word: XdpWord, undo: Undo): void {
+  const { index, name } = device;
+  if (!isXdpWanted(device, word) || state.isAttached(xdpPin(index))) return;
+  if (device.address.length === 0) throw refused(device, 'it has no Ethernet header');
+  if (state.programsAt(index) > 1) {
+    const seen = 'tcx programs of others do not see what XDP takes';
+    state.note(word === 'on' ? `${name}: ${seen}` : `${name}: tc serves there, as ${seen}; xdp on has it all the same`);
+    if (word === 'auto') return;
+  }
+  // First, for to switch offloads may restart a NIC, which has a driver without XDP perhaps.
+  if (!attachXdp(state, device, word, undo)) return;
+  const why = arrangeXdpOffloads(state, device, undo);
+  if (why === undefined) return;
+  if (word === 'on') throw refused(device, why);
+  removeXdp(state, xdpPin(index), undo);
+}
+
+/** Throws UsageError where `xdp on` is said of lo alone, whose driver has none; notes where it is for nothing. */
+export function checkXdp(state: State, link: Link, word: XdpWord | undefined): void {
+  if (word !== 'on') return;
+  if (xdpWordOf(link) === 'off')
+    state.note('xdp on: XDP takes GTP-U with IP packets, and what this link carries goes by tc');
+  if (link.dev.some((index) => index !== LOOPBACK)) return;
   throw new UsageError('"xdp on": lo has no native XDP', { hint: 'leave it out: packets of this machine go by tc' });
 }
 
-/** Has the inner end of a link take what XDP hands over: a veth does so only where it polls, as for GRO. */
-export function takeFromXdp(state: State, device: LinkInfo): void {
+/**
+ * Has the inner end of a link take what XDP hands over: a veth does so only while it polls, as it does for GRO. Throws KernelError where
+ * that end cannot be reached.
+ */
+export function takeFromXdp(state: State, device: LinkInfo, undo: Undo): void {
   const inner = peerOf(state, device);
-  inner?.use((generic) => setFeatures(generic, inner.device, { 'rx-gro': true }));
+  if (inner === undefined) {
+    throw new KernelError(`turn on ${GRO} at the inner end of ${device.name}`, {
+      said: 'it is in a network namespace that has neither a name nor a process',
+      hint: 'give it a name with: ip netns attach',
+    });
+  }
+  const isOn = inner.within((generic) => getFeatures(generic, inner.device).get(GRO)?.active);
+  if (isOn) return;
+  const set = (on: boolean): void =>
+    void inner.within((generic) => void setFeatures(generic, inner.device, { [GRO]: on }));
+  undo(() => set(false));
+  set(true);
+  state.note(`turned on at ${inner.device.name}, the inner end of ${device.name}: ${GRO}, which XDP needs`);
 }
 
 /** Takes XDP off every underlay where no link wants it any more. `words` has the word of each underlay that links listen on. */
 export function settleXdp(state: State, words: ReadonlyMap<number, XdpWord>, undo: Undo): void {
-  for (const { pin, ifindex } of state.attached()) {
-    const index = Number(/^xdp-(\d+)$/.exec(pin)?.[1] ?? 0);
-    if (index === 0) continue;
+  const hooks = state.attached().filter(({ pin }) => XDP_PIN.test(pin));
+  const served = hooks.filter(({ pin, ifindex }) => {
+    const index = indexOf(pin);
     const device = ifindex === 0 ? undefined : getLink(state.route, { index });
-    if (device !== undefined && isWanted(device, words.get(index) ?? 'off')) continue;
-    if (device !== undefined) undo(() => state.attach('underlay_xdp', index, 'xdp', pin));
-    state.detach(pin);
-    givePeerBack(state, index, undo);
+    return device !== undefined && isXdpWanted(device, words.get(index) ?? 'off');
+  });
+  for (const { pin, ifindex } of hooks.filter((hook) => !served.includes(hook))) {
+    if (ifindex !== 0) removeXdp(state, pin, undo);
+    else state.detach(pin);
   }
+  // Of a command that was killed.
+  const still = new Set(served.map(({ pin }) => indexOf(pin)));
+  for (const [index, { off }] of state.maps.underlays.entries())
+    if (isOffForXdp(off) && !still.has(index) && state.isAttached(`underlay-${index}`)) giveXdpBack(state, index, undo);
 }
 
 /** The stronger of two words about one underlay. */
@@ -69,19 +102,60 @@ export function strongerXdp(a: XdpWord, b: XdpWord): XdpWord {
   return a === 'auto' || b === 'auto' ? 'auto' : 'off';
 }
 
-// What the kernel says of a native program that is there, and of a generic one.
-const TAKEN = ['EBUSY', 'EEXIST'] as const;
+const GRO = 'rx-gro';
+const XDP_PIN = /^xdp-(\d+)$/;
 
-// A veth or a tap has made an skb already, or would lose what it leaves to be done.
-function isWanted(device: LinkInfo, word: XdpWord): boolean {
-  return word === 'on' || (word === 'auto' && device.parentDev !== undefined);
+function indexOf(pin: string): number {
+  return Number(XDP_PIN.exec(pin)?.[1] ?? 0);
 }
 
-function refused({ name }: LinkInfo, said: string, cause?: KernelError): KernelError {
-  return new KernelError(`attach XDP to ${name}`, {
-    ...(cause?.errno === undefined ? {} : { errno: cause.errno }),
-    said,
-    hint: `its driver may not have native XDP, or not with this MTU; xdp auto takes it where it can be had`,
-    cause,
+// Offloads first, as in stopListening.
+function removeXdp(state: State, pin: string, undo: Undo): void {
+  const index = indexOf(pin);
+  giveXdpBack(state, index, undo);
+  undo(() => {
+    if (!state.isAttached(pin)) state.attach('underlay_xdp', index, 'xdp', pin);
   });
+  state.detach(pin);
+}
+
+// What the kernel says of a native program that is there, and of a generic one or one on a device above.
+const TAKEN = ['EBUSY', 'EEXIST'];
+// What drivers say that have no XDP, or not like this.
+const CANNOT: Readonly<Record<string, string>> = {
+  EOPNOTSUPP: 'its driver has no native XDP; xdp auto takes it where it can be had',
+  ENOTSUPP: 'its driver has no native XDP; xdp auto takes it where it can be had',
+  EINVAL: 'its driver takes no such program as it is set up now; see dmesg',
+  ERANGE: 'its MTU, or that of its other end, is too large for XDP',
+  ENOSPC: 'it has fewer queues to receive by than its other end sends by',
+  E2BIG: 'its MTU is too large for XDP',
+};
+
+// Returns whether it is attached.
+function attachXdp(state: State, device: LinkInfo, word: XdpWord, undo: Undo): boolean {
+  const pin = xdpPin(device.index);
+  state.detach(pin); // of an earlier device with this index
+  try {
+    state.attach('underlay_xdp', device.index, 'xdp', pin);
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    const isOne = (name: string): boolean => error.errno === errno(name);
+    const hint = Object.entries(CANNOT).find(([name]) => isOne(name))?.[1];
+    const isTaken = TAKEN.some(isOne);
+    if (!isTaken && (hint === undefined || word === 'on')) throw refused(device, error.said, hint, error);
+    if (isTaken) state.note(`${device.name} has another XDP program already, which stays; tc serves there`);
+    return false;
+  }
+  undo(() => state.detach(pin));
+  return true;
+}
+
+function refused(
+  { name }: LinkInfo,
+  said: string,
+  hint = 'xdp auto takes it where it can be had',
+  cause?: KernelError,
+): KernelError {
+  const number = cause?.errno === undefined ? {} : { errno: cause.errno };
+  return new KernelError(`attach XDP to ${name}`, { ...number, said, hint, cause });
 }

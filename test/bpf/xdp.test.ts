@@ -84,15 +84,26 @@ test.serial('XDP leaves to tc what came to another MAC address, or by a device t
   t.is(world.xdp(frame), 'pass');
 });
 
-test.serial('XDP leaves sessions alone whose link says xdp off, whose link has gone, or that carry frames', (t) => {
-  const frame = arriving(4, gtp(plain[4]));
-  for (const flags of [rx_flag.no_xdp, rx_flag.ether]) {
-    start({ flags });
+test.serial(
+  'XDP leaves sessions alone whose link says xdp off or deliver small, whose link has gone, or that carry frames',
+  (t) => {
+    const frame = arriving(4, gtp(plain[4]));
+    for (const flags of [rx_flag.no_xdp, rx_flag.ether, rx_flag.small]) {
+      start({ flags });
+      t.is(world.xdp(frame), 'pass');
+    }
+    start();
+    world.maps.devices.delete(LINK);
     t.is(world.xdp(frame), 'pass');
-  }
-  start();
-  world.maps.devices.delete(LINK);
+  },
+);
+
+test.serial('of a virtual device XDP takes nothing but sessions whose link says xdp on', (t) => {
+  const frame = arriving(4, gtp(plain[4]));
+  start({}, { is_virtual: 1 });
   t.is(world.xdp(frame), 'pass');
+  start({ flags: rx_flag.xdp_on }, { is_virtual: 1 });
+  t.is(world.xdp(frame), 'redirect');
 });
 
 test.serial('peer strict and antispoof hold: what they refuse is left to tc', (t) => {
@@ -106,16 +117,16 @@ test.serial('peer strict and antispoof hold: what they refuse is left to tc', (t
 });
 
 for (const { name, bytes } of inners)
-  test.serial(`from a veth pair: ${name} is delivered the same by XDP and tc`, (t) => {
-    start({}, { is_veth: 1 });
+  test.serial(`from a virtual device: ${name} is delivered the same by XDP and tc`, (t) => {
+    start({ flags: rx_flag.xdp_on }, { is_virtual: 1 });
     delivers(t, arriving(4, gtp(bytes)), bytes);
   });
 
-test.serial('from a veth pair: a checksum that is still open, or may hide another one, goes by tc', (t) => {
+test.serial('from a virtual device: a checksum that is still open, or may hide another one, goes by tc', (t) => {
   const ip = bare().ip4(UE, SERVER);
   const tcp = ip.tcp(1000, 80).payload(100).bytes();
   const open = openChecksum(tcp);
-  for (const [packet, onVeth, onNic] of [
+  for (const [packet, onVirtual, onNic] of [
     [tcp, 'redirect', 'redirect'],
     [open, 'pass', 'redirect'],
     [ip.udp(1, 2, { checksum: 0 }).payload(8).bytes(), 'pass', 'redirect'],
@@ -123,8 +134,8 @@ test.serial('from a veth pair: a checksum that is still open, or may hide anothe
     [ip.icmp().payload(56).bytes(), 'redirect', 'redirect'],
   ] as const) {
     const frame = arriving(4, gtp(packet), { udp: { checksum: 0 } });
-    start({}, { is_veth: 1 });
-    t.is(world.xdp(frame), onVeth);
+    start({ flags: rx_flag.xdp_on }, { is_virtual: 1 });
+    t.is(world.xdp(frame), onVirtual);
     start();
     t.is(world.xdp(frame), onNic);
   }

@@ -62,7 +62,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     before: (m) => [one(m), three],
     command: () => 'link set gtp0 local 192.0.2.11 port 2153',
   },
-  'link set dev': { before: (m) => [one(m)], command: () => 'link set gtp0 dev other' },
+  'link set dev and xdp': { before: (m) => [one(m)], command: () => 'link set gtp0 dev other xdp on' },
+  'link set xdp off': {
+    before: (m) => [one(m), 'link set gtp0 dev other xdp on'],
+    command: () => 'link set gtp0 xdp off',
+  },
   'link set role, ttl, tos and echo': {
     before: (m) => [one(m), three],
     command: () => 'link set gtp0 role sgsn ttl 9 tos 8 echo off deliver bulk',

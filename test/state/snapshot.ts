@@ -13,9 +13,14 @@ import { interfaceAddress } from '../../src/values';
 import { bpffs, pins } from '../fixture';
 
 /** Everything that a command could change: devices, addresses, routes, queues, offloads, pins, hooks, map entries. */
-export function snapshot(machine: string, users: readonly string[], underlay = 'ul'): object {
+export function snapshot(machine: string, users: readonly string[], underlays = ['ul', 'other', 'far']): object {
   const devices = [machine, ...users].map(devicesOf);
-  return { devices, offloads: offloadsOf(machine, underlay), pins: pins(), state: stateOf(machine) };
+  return {
+    devices,
+    offloads: underlays.map((each) => offloadsOf(machine, each)),
+    pins: pins(),
+    state: stateOf(machine),
+  };
 }
 
 /** The state directory of a namespace, in the tests' bpffs unless said otherwise. */
