@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+import { KernelError } from '../errors';
+import { findKernelLink, type KernelLink } from '../kernel/links';
+
+/**
+ * Does something to the link of a name, by what moves its packets: our programs, or the kernel's gtp driver. The driver is asked
+ * only where ours has no such link, so that those of ours pay nothing for it.
+ */
+export function onEither<T>(
+  name: string,
+  { bpf, kernel }: { readonly bpf: () => T; readonly kernel: (link: KernelLink) => T },
+): T {
+  try {
+    return bpf();
+  } catch (error) {
+    // A device of the driver is no link of ours, whatever the reason was; and one of ours is none of the driver.
+    const link = error instanceof KernelError ? findKernelLink(name) : undefined;
+    if (link === undefined) throw error;
+    return kernel(link);
+  }
+}
