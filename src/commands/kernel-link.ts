@@ -25,8 +25,7 @@ export function addKernelLink(words: Add, { options }: Context, undo: Undo): Out
   const given = sessionOf(words);
   // Before anything is made: `auto` stands for any TEID.
   if (given !== undefined) planned({ name, local }, given, given.local_teid === 'auto' ? 1 : undefined);
-  const link = makeKernelLink({ name, role, hsize, restartCount, netns, local }, undo);
-  configureDevice(link, words);
+  const link = configureDevice(makeKernelLink({ name, role, hsize, restartCount, netns, local }, undo), words);
   const session = given === undefined ? undefined : addKernelSession(link, given, undo);
   const local_teid = session?.id.version === 1 ? session.id.local_teid : null;
   if (!options.json) return local_teid === null ? {} : { local_teid };

@@ -57,10 +57,15 @@ function chooseSession(link: KernelLink, { local_teid, tid }: Words): KernelSess
   });
 }
 
-function sourceOf({ local, outer }: KernelLink, given: Address | undefined, peer: Address): Address {
+function sourceOf({ device, local, home, outer }: KernelLink, given: Address | undefined, peer: Address): Address {
   const own = local === undefined || isNobody(local) ? undefined : local;
   if (given !== undefined && own !== undefined && !sameAddress(given, own)) {
     throw cannot(`local ${address.format(given)}`, `its sockets are bound to ${address.format(own)}`);
+  }
+  if (own === undefined && given === undefined && home === 'elsewhere') {
+    throw new UsageError(`"local" is missing: the sockets of ${device.name} are in another network namespace`, {
+      hint: 'give an address of that one to send from, or ask from there',
+    });
   }
   return own ?? given ?? sourceTowards({ route: outer }, peer);
 }

@@ -40,24 +40,38 @@ export const checkWords = {
       always: { ...SESSION_ALWAYS, ...LINK_ALWAYS, echo: 'on', inner: words.ifname },
     }),
   linkSet: (words: object) =>
-    refuse(grammar.link.commands.set, words, { takes: [...DEVICE, 'up', 'down'], always: LINK_ALWAYS }),
+    refuse(grammar.link.commands.set, words, {
+      takes: [...DEVICE, 'up', 'down'],
+      always: LINK_ALWAYS,
+      keeps: ['local', 'role', 'restart_count'],
+    }),
   session: (words: object) =>
     refuse(grammar.session.commands.add, words, { takes: [...SESSION, 'dev', 'local'], always: SESSION_ALWAYS }),
   sessionDel: (words: object) =>
     refuse(grammar.session.commands.del, words, { takes: [...ID, 'dev', 'local'], always: SESSION_ALWAYS }),
 };
 
-type Able = { readonly takes: readonly string[]; readonly always: { readonly [key: string]: unknown } };
+type Able = {
+  readonly takes: readonly string[];
+  readonly always: { readonly [key: string]: unknown };
+  /** Words that a link has from `add` for as long as it lives. */
+  readonly keeps?: readonly string[];
+};
 
-function refuse(spec: CommandSpec, words: object, { takes, always }: Able): void {
+function refuse(spec: CommandSpec, words: object, { takes, always, keeps = [] }: Able): void {
   const values = new Map<string, unknown>(Object.entries(words));
   for (const [word, text] of textsOf(spec, words)) {
     const key = keyOf(word);
     if (takes.includes(key) || always[key] === values.get(key)) continue;
     const typed = spec.words[word] !== undefined && 'flag' in spec.words[word] ? text : `${word} ${text}`;
+    if (keeps.includes(key)) {
+      throw new UsageError(`the kernel's gtp driver cannot change "${word}"`, {
+        hint: 'a link has it from link add: remove the link and make it anew',
+      });
+    }
     const has = key in always ? `: it always has ${held(word, always[key])}` : '';
     throw new UsageError(`the kernel's gtp driver cannot do "${typed}"${has}`, {
-      hint: `leave it out, or use a link of datapath bpf`,
+      hint: 'leave it out, or use a link of datapath bpf',
     });
   }
 }

@@ -40,7 +40,8 @@ export function findKernelLink(name: string): KernelLink | undefined {
   const here = openPlace(undefined);
   const found = getLink(here.route, { name });
   if (found !== undefined) {
-    const device = found.kind === 'gtp' ? getGtp(here.route, name) : undefined;
+    // It may go by an alternative name.
+    const device = found.kind === 'gtp' ? getGtp(here.route, found.name) : undefined;
     return device === undefined ? undefined : linkOf(device, here, here.route);
   }
   return hasDriver(here.generic()) ? linksElsewhere(here.route, name)[0] : undefined;

@@ -35,17 +35,20 @@ export function makeKernelLink(words: NewKernelLink, undo: Undo): KernelLink {
   const place = openPlace(words.netns === undefined ? undefined : resolveNetns(words.netns.text));
   const device = makeDevice(outer, place, words);
   undo(() => deleteLink(place.route, device));
-  checkBound(words);
+  // At once: by the alias it is found if this command is killed.
   setAlias(place.route, device, aliasOf(words.local));
+  checkBound(words);
   return linkOf(find(place, words.name), place, outer);
 }
 
-/** Gives the device of a new link its MTU, addresses and routes, and brings it up. */
-export function configureDevice({ device, place: { route } }: KernelLink, words: DeviceWords): void {
+/** Gives the device of a new link its MTU, addresses and routes, and brings it up. Returns the link as it is then. */
+export function configureDevice({ device, place, outer }: KernelLink, words: DeviceWords): KernelLink {
+  const { route } = place;
   if (words.mtu !== undefined) setLink(route, device, { mtu: words.mtu });
   finishEnd(route, device, { inet6AddrGenNone: true, up: true });
   // With the device goes what it has.
   giveAddresses(route, device, words, () => undefined);
+  return linkOf(find(place, device.name), place, outer);
 }
 
 function makeDevice(outer: RouteSocket, place: Place, { netns: _, local, ...words }: NewKernelLink): GtpDevice {

@@ -49,9 +49,12 @@ interface Joint {
   readonly byGtp?: true;
 }
 
-/** Runs one of the programs in this folder that are for guests. */
-export const tool = (guest: Guest, name: string, words = ''): Promise<string> =>
-  guest.must(`/usr/bin/python3 -IS '${host(`test/guest/${name}`)}' ${words}`);
+/** The words that run one of the programs in this folder that are for guests. */
+export const toolWords = (name: string, words: string): string =>
+  `/usr/bin/python3 -IS '${host(`test/guest/${name}`)}' ${words}`;
+
+/** Runs it. */
+export const tool = (guest: Guest, name: string, words = ''): Promise<string> => guest.must(toolWords(name, words));
 
 /** Makes the driver's device `gtp0` in the guest, with the guest's user on it; over IPv4 iproute2 of this machine can. */
 export async function theirDevice(guest: Guest, role: Role, family: Family = 4, words = ''): Promise<void> {

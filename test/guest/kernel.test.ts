@@ -5,8 +5,8 @@ import { closeFixture, gtpIn, machineStats } from '../fixture';
 import { type LinkRecord, linkKeys, packets, type SessionRecord, sessionKeys } from '../records';
 import type { Guest } from './boot';
 import { commandIn } from './command';
-import { exchange, joinGuest, teids, theirStats, tid, tool } from './driver';
-import { type Kernel, quickKernels } from './kernels';
+import { exchange, joinGuest, teids, theirStats, tid, tool, toolWords } from './driver';
+import { emulatedKernels, type Kernel, quickKernels } from './kernels';
 import { answers, beside } from './topology';
 
 test.after.always(closeFixture);
@@ -71,6 +71,18 @@ for (const kernel of quickKernels) {
     },
   );
 }
+
+const newest = emulatedKernels.at(-1) as Kernel;
+
+beside(newest, 'the newest driver takes the words of gtp', async (t, { guest }) => {
+  await guest.must('ip netns add x');
+  const session = 'local-teid 5 remote-teid 6 remote 2001:db8:2::1 ue 10.46.0.1 ue fd46:0:0:1::/64';
+  await gtp(guest, `link add g0 datapath kernel netns x local :: ${WORDS} ${session}`);
+  const [device] = JSON.parse(await guest.must('ip -n x -d -j link show g0')) as [Device];
+  t.deepEqual(device.linkinfo.info_data, { role: 'sgsn', hsize: 77, restart_count: 3 });
+  const contexts = await guest.must(`nsenter --net=/run/netns/x ${toolWords('gtpctl.py', 'list g0')}`);
+  t.is(contexts, '1 0x5 0x6 10.46.0.1 2001:db8:2::1\n1 0x5 0x6 fd46:0:0:1:: 2001:db8:2::1\n');
+});
 
 const gtp = (guest: Guest, words: string): Promise<string> => guest.must(commandIn(words));
 
@@ -189,7 +201,8 @@ async function elsewhere(
     );
     t.notRegex(await guest.must('ip -n x -o link show'), /k0/, 'nothing is left');
   }
-  await gtp(guest, `${add} ${kernel.ipv6 ? 'local 192.0.2.2' : ''}`);
+  const made = await json(guest, `${add} ${kernel.ipv6 ? 'local 192.0.2.2' : ''}`.trim());
+  t.like(made, [{ ifname: 'k0', netns: 'x', state: 'up', role: 'sgsn', sessions: 0 }]);
   await gtp(guest, `session add dev k0 local-teid 2 remote-teid 1 ${PEER} ue 10.45.0.2`);
   t.like(await json(guest, 'link show netns x'), [
     { ifname: 'k0', netns: 'x', sessions: 1, local: kernel.ipv6 ? '192.0.2.2' : '0.0.0.0' },
