@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { Context, OutputRecord } from '../cli/command';
 import { KernelError } from '../errors';
 import { findKernelLink, type KernelLink } from '../kernel/links';
 
@@ -17,5 +18,20 @@ export function onEither<T>(
     const link = error instanceof KernelError ? findKernelLink(name) : undefined;
     if (link === undefined) throw error;
     return kernel(link);
+  }
+}
+
+/** The records of both. Where ours cannot be looked at (no bpffs, no BPF), those of the driver are told, and that they are not all. */
+export function ofBoth(
+  { note }: Pick<Context, 'note'>,
+  { bpf, kernel }: { readonly bpf: () => readonly OutputRecord[]; readonly kernel: () => readonly OutputRecord[] },
+): OutputRecord[] {
+  const others = kernel();
+  try {
+    return [...bpf(), ...others];
+  } catch (error) {
+    if (!(error instanceof KernelError) || others.length === 0) throw error;
+    note(`this is of datapath kernel alone: ${error.message}`);
+    return [...others];
   }
 }

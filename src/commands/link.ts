@@ -25,7 +25,7 @@ import { ensureShim, removeLostShim } from '../wiring/shim';
 import { changeState, type State, sweepNamespaces, viewState } from '../wiring/state';
 import { forgetLinks, sweep, sweepOrRetire } from '../wiring/sweep';
 import { listenOn, sweepHooks, underlaysOf } from '../wiring/underlay';
-import { onEither } from './either';
+import { ofBoth, onEither } from './either';
 import { addKernelLink, deleteKernelLink, refuseKernelWords, setKernelLink } from './kernel-link';
 import { chooseKernelLinks, kernelLinkRecords } from './kernel-record';
 import { linkRecords } from './link-record';
@@ -89,8 +89,11 @@ export const commands: Commands<'link'> = {
   show: (filter, context) => {
     const { ifname } = filter;
     if (ifname === undefined) {
-      const others = kernelLinkRecords(chooseKernelLinks(filter), context.options);
-      return [...showLinks(filter, context), ...others].sort(byName);
+      const all = ofBoth(context, {
+        bpf: () => showLinks(filter, context),
+        kernel: () => kernelLinkRecords(chooseKernelLinks(filter), context.options),
+      });
+      return all.sort(byName);
     }
     return onEither(ifname, {
       bpf: () => showLinks(filter, context),

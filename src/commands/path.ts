@@ -12,15 +12,23 @@ import { endedSessions } from '../wiring/mend';
 import { peerState } from '../wiring/routes';
 import { type State, viewState } from '../wiring/state';
 import { endpointStats, peerStats } from '../wiring/stats';
+import { ofBoth } from './either';
 import { kernelPathRecords } from './kernel-path';
 
 export const commands: Commands<'path'> = {
   show: (filter, { options, note }) => {
     const statistics = options.statistics > 0;
-    const ours = viewState(note, (state) =>
-      state === undefined ? [] : [...endpointRecords(state, statistics), ...peerRecords(state, statistics)],
+    const all = ofBoth(
+      { note },
+      {
+        bpf: () =>
+          viewState(note, (state) =>
+            state === undefined ? [] : [...endpointRecords(state, statistics), ...peerRecords(state, statistics)],
+          ),
+        kernel: () => kernelPathRecords(options),
+      },
     );
-    return [...ours, ...kernelPathRecords(options)].filter((record) => isWanted(record, filter)).sort(byAddress);
+    return all.filter((record) => isWanted(record, filter)).sort(byAddress);
   },
 };
 

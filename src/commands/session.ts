@@ -16,7 +16,7 @@ import { findLink, type LiveLink, listLinks } from '../wiring/links';
 import { createSession, deleteSessions, forgetHalf, updateSession, wordsOf } from '../wiring/sessions';
 import { changeState, type State, viewState } from '../wiring/state';
 import { sweepOrRetire } from '../wiring/sweep';
-import { onEither } from './either';
+import { ofBoth, onEither } from './either';
 import { kernelRecordOf, kernelSessionRecord, showKernelSessions } from './kernel-record';
 import {
   addKernelSession,
@@ -102,11 +102,10 @@ export const commands: Commands<'session'> = {
     }),
 
   show: (words, context) => {
-    if (words.dev === undefined) return [...showSessions(words, context), ...showKernelSessions(words, context)];
-    return onEither(words.dev, {
-      bpf: () => showSessions(words, context),
-      kernel: (link) => showKernelSessions(words, context, [link]),
-    });
+    const bpf = () => showSessions(words, context);
+    return words.dev === undefined
+      ? ofBoth(context, { bpf, kernel: () => showKernelSessions(words, context) })
+      : onEither(words.dev, { bpf, kernel: (link) => showKernelSessions(words, context, [link]) });
   },
 
   flush: (words, context) => {
