@@ -7,7 +7,8 @@ import { dirname, join, relative } from 'node:path';
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'commands', 'netns'],
   cli: [],
-  commands: ['wiring', 'tunnels', 'netlink', 'datapath', 'udp', 'netns', 'undo', 'cli'],
+  commands: ['kernel', 'wiring', 'tunnels', 'netlink', 'datapath', 'udp', 'netns', 'undo', 'cli'],
+  kernel: ['wiring', 'tunnels', 'netlink', 'udp', 'netns', 'undo'],
   wiring: ['tunnels', 'netlink', 'datapath', 'udp', 'netns', 'sysctl', 'undo'],
   tunnels: [],
   netlink: ['netns', 'sysctl', 'bindings'],

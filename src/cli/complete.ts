@@ -62,7 +62,8 @@ function given({ given: all }: Reading, word: string): boolean {
 }
 
 // The words as they could have been typed.
-function textsOf(spec: CommandSpec, words: object): ReadonlyMap<string, string> {
+/** The words of a request as they are typed; of a word that was given several times, the last. */
+export function textsOf(spec: CommandSpec, words: object): ReadonlyMap<string, string> {
   const values = new Map(Object.entries(words));
   return new Map(
     rowsOf(spec).flatMap(([word, row]): [string, string][] => {

@@ -89,7 +89,7 @@ const TRAFFIC = ['encap', 'decap'];
 function countLine(key: string, value: OutputValue, options: GlobalOptions): string {
   const all = options.statistics > 1 || TRAFFIC.includes(key);
   const parts = typeof value === 'object' ? entries(value) : [['', value] as const];
-  const told = parts.filter(([, count]) => all || Number(count) !== 0);
+  const told = parts.filter(([, count]) => count !== null && (all || Number(count) !== 0));
   if (told.length === 0) return '';
   return [key, ...told.flatMap(([name, count]) => [name, countText(count, options)])]
     .filter((part) => part !== '')

@@ -64,6 +64,7 @@ function linkRecord(state: State, live: LiveLink, sessions: number, extent: Exte
     extnotify: link.extnotify ? 'on' : 'off',
     errind_action: link.errind_action,
     restart_count: link.restart_count,
+    hsize: null,
     state: device.flags & IFF_UP ? 'up' : 'down',
     ...(extent.details ? { details: details(state, live, alive) } : {}),
   };

@@ -6,13 +6,14 @@ import { kind } from '../datapath/layout.gen';
 import { readSession, type Stored } from '../datapath/sessions';
 import { UsageError } from '../errors';
 import { PAYLOADS, PORTS, type Request, SOURCE_PORTS } from '../grammar';
+import { listKernelLinks } from '../kernel/links';
 import { deleteLink } from '../netlink/link';
 import { openRoute } from '../netlink/socket';
 import { resolveNetns } from '../netns';
 import { NOBODY } from '../tunnels/address';
 import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { TunnelType } from '../tunnels/words';
-import type { Undo } from '../undo';
+import { type Undo, withUndo } from '../undo';
 import type { Address } from '../values';
 import { addEndpoints } from '../wiring/endpoints';
 import { BEING_MADE, findLink, ipv6Flag, type LiveLink, linkFlags, linkPin, listLinks } from '../wiring/links';
@@ -25,6 +26,9 @@ import { changeState, type State, sweepNamespaces, viewState } from '../wiring/s
 import { forgetLinks, sweep, sweepOrRetire } from '../wiring/sweep';
 import { listenOn, sweepHooks, underlaysOf } from '../wiring/underlay';
 import { checkXdp } from '../wiring/xdp';
+import { ofBoth, onEither } from './either';
+import { addKernelLink, deleteKernelLink, refuseKernelWords, setKernelLink } from './kernel-link';
+import { chooseKernelLinks, kernelLinkRecords } from './kernel-record';
 import { linkRecords } from './link-record';
 import { setLink } from './link-set';
 import { addSessionTo } from './session';
@@ -36,6 +40,8 @@ type NewLink = Add & { readonly inner: string; readonly type: TunnelType };
 
 export const commands: Commands<'link'> = {
   add: (words, context) => {
+    if (words.datapath === 'kernel') return withUndo((undo) => [addKernelLink(words, context, undo)]);
+    refuseKernelWords(words);
     const inner = innerName(words);
     sweepNamespaces();
     return changeState(
@@ -51,35 +57,54 @@ export const commands: Commands<'link'> = {
   },
 
   set: (words, context) =>
-    changeState(context.note, (state, undo) => {
-      if (state !== undefined) sweepAll(state);
-      const live = findLink(state, words.ifname);
-      if (state !== undefined) setLink(state, live, words, undo);
-      return [];
+    onEither(words.ifname, {
+      bpf: () =>
+        changeState(context.note, (state, undo) => {
+          if (state !== undefined) sweepAll(state);
+          const live = findLink(state, words.ifname);
+          if (state !== undefined) setLink(state, live, words, undo);
+          return [];
+        }),
+      kernel: (link) =>
+        withUndo((undo) => {
+          setKernelLink(link, words, undo);
+          return [];
+        }),
     }),
 
   del: ({ ifname }, context) =>
-    changeState(context.note, (state) => {
-      if (state !== undefined) sweepAll(state);
-      const live = findLink(state, ifname);
-      if (state !== undefined) removeLinks(state, [live]);
-      return [];
+    onEither(ifname, {
+      bpf: () =>
+        changeState(context.note, (state) => {
+          if (state !== undefined) sweepAll(state);
+          const live = findLink(state, ifname);
+          if (state !== undefined) removeLinks(state, [live]);
+          return [];
+        }),
+      kernel: (link) => {
+        deleteKernelLink(link);
+        return [];
+      },
     }),
 
-  show: ({ ifname, netns, type }, { options, note }) =>
-    viewState(note, (state) => {
-      if (ifname !== undefined) findLink(state, ifname);
-      const wanted = netns === undefined ? undefined : statSync(resolveNetns(netns.text).path).ino;
-      if (state === undefined) return [];
-      const links = listLinks(state)
-        .filter(({ device }) => ifname === undefined || device.name === ifname)
-        .filter(({ link }) => type === undefined || link.type === type)
-        .filter(({ link }) => wanted === undefined || isNetns(link.netns, wanted));
-      return linkRecords(state, links, options);
-    }),
+  show: (filter, context) => {
+    const { ifname } = filter;
+    if (ifname === undefined) {
+      const all = ofBoth(context, {
+        bpf: () => showLinks(filter, context),
+        kernel: () => kernelLinkRecords(chooseKernelLinks(filter), context.options),
+      });
+      return all.sort(byName);
+    }
+    return onEither(ifname, {
+      bpf: () => showLinks(filter, context),
+      kernel: (link) => kernelLinkRecords([link], context.options),
+    });
+  },
 
   flush: (_, context) => {
     sweepNamespaces();
+    for (const link of listKernelLinks()) if (link.home === 'here') deleteKernelLink(link);
     return changeState(context.note, (state) => {
       if (state === undefined) {
         removeLostShim(openRoute());
@@ -92,6 +117,23 @@ export const commands: Commands<'link'> = {
     });
   },
 };
+
+function showLinks({ ifname, netns, type }: Request<'link', 'show'>, { options, note }: Context): OutputRecord[] {
+  return viewState(note, (state) => {
+    if (ifname !== undefined) findLink(state, ifname);
+    const wanted = netns === undefined ? undefined : statSync(resolveNetns(netns.text).path).ino;
+    if (state === undefined) return [];
+    const links = listLinks(state)
+      .filter(({ device }) => ifname === undefined || device.name === ifname)
+      .filter(({ link }) => type === undefined || link.type === type)
+      .filter(({ link }) => wanted === undefined || isNetns(link.netns, wanted));
+    return linkRecords(state, links, options);
+  });
+}
+
+function byName(a: OutputRecord, b: OutputRecord): number {
+  return String(a['ifname']) < String(b['ifname']) ? -1 : 1;
+}
 
 // Hooks first: an underlay that has gone may not be taken for another with its index.
 function sweepAll(state: State): void {

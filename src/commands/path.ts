@@ -12,16 +12,24 @@ import { endedSessions } from '../wiring/mend';
 import { peerState } from '../wiring/routes';
 import { type State, viewState } from '../wiring/state';
 import { endpointStats, peerStats } from '../wiring/stats';
+import { ofBoth } from './either';
+import { kernelPathRecords } from './kernel-path';
 
 export const commands: Commands<'path'> = {
-  show: (filter, { options, note }) =>
-    viewState(note, (state) => {
-      if (state === undefined) return [];
-      const statistics = options.statistics > 0;
-      return [...endpointRecords(state, statistics), ...peerRecords(state, statistics)]
-        .filter((record) => isWanted(record, filter))
-        .sort(byAddress);
-    }),
+  show: (filter, { options, note }) => {
+    const statistics = options.statistics > 0;
+    const all = ofBoth(
+      { note },
+      {
+        bpf: () =>
+          viewState(note, (state) =>
+            state === undefined ? [] : [...endpointRecords(state, statistics), ...peerRecords(state, statistics)],
+          ),
+        kernel: () => kernelPathRecords(options),
+      },
+    );
+    return all.filter((record) => isWanted(record, filter)).sort(byAddress);
+  },
 };
 
 // What came to a local address and belongs to no session is counted here, so the counters of it all add up.

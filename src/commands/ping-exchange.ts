@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { echoRequest, quotedSequence, type Recovery, readEchoResponse, type Version } from '../tunnels/echo';
+import {
+  type EchoResponse,
+  echoRequest,
+  quotedSequence,
+  type Recovery,
+  readEchoResponse,
+  type Version,
+} from '../tunnels/echo';
 import type { IcmpError } from '../udp/errors';
-import type { Datagram, Talk } from '../udp/talk';
+import type { Datagram, Sign, Talk } from '../udp/talk';
 
 /** What to do; times in milliseconds. */
 export type Plan = {
@@ -19,7 +26,8 @@ export type Plan = {
 /** An answer; `rtt` in milliseconds. Late: after the timeout. Duplicate: the request was answered before. */
 export type Reply = {
   readonly sequence: number;
-  readonly bytes: number;
+  /** null: nobody told. */
+  readonly bytes: number | null;
   readonly rtt: number;
   readonly recovery: Recovery;
   readonly late: boolean;
@@ -61,8 +69,8 @@ export async function exchange(talk: Talk, plan: Plan, stop: AbortSignal, listen
     const next = nextEvent(course, due);
     if (next === Number.POSITIVE_INFINITY) break;
     for (const arrival of talk.hear(Math.max(0, Math.min(next - performance.now(), LONGEST_WAIT)))) {
-      if ('bytes' in arrival) takeAnswer(course, arrival);
-      else takeError(course, arrival);
+      if ('errno' in arrival) takeError(course, arrival);
+      else takeAnswer(course, arrival);
     }
     giveUp(course, performance.now());
     await signals();
@@ -104,6 +112,8 @@ type Course = {
 // Never 0: that is what the kernel's driver answers with.
 const SEQUENCES = 65535;
 
+const UNTOLD: EchoResponse = { sequence: 0, recovery: 'untold' };
+
 function emptyTally(): Tally {
   const rtt = { min: Number.POSITIVE_INFINITY, max: 0, sum: 0, squares: 0 };
   const counts = { transmitted: 0, received: 0, late: 0, duplicates: 0, errors: 0 };
@@ -134,9 +144,11 @@ function refuse(course: Course, refusal: Refusal): void {
   course.listener.error(refusal);
 }
 
-function takeAnswer(course: Course, { at, bytes }: Datagram): void {
+function takeAnswer(course: Course, arrival: Datagram | Sign): void {
   const { plan, tally, sent, waiting, listener } = course;
-  const response = readEchoResponse(plan.version, bytes);
+  const { at } = arrival;
+  const bytes = 'bytes' in arrival ? arrival.bytes : undefined;
+  const response = bytes === undefined ? UNTOLD : readEchoResponse(plan.version, bytes);
   if (response === undefined) return;
   const [oldest = course.last] = waiting.keys();
   const sequence = plan.oldest && response.sequence === 0 ? oldest : response.sequence;
@@ -147,7 +159,7 @@ function takeAnswer(course: Course, { at, bytes }: Datagram): void {
   const late = !duplicate && rtt > plan.timeout;
   request.answered = true;
   waiting.delete(sequence);
-  const reply = { sequence, bytes: bytes.length, rtt, recovery: response.recovery, late, duplicate };
+  const reply = { sequence, bytes: bytes?.length ?? null, rtt, recovery: response.recovery, late, duplicate };
   count(tally, reply);
   if (plan.keep) tally.replies.push(reply);
   listener.reply(reply);

@@ -6,17 +6,20 @@ import type { UdpSocket } from '../udp/socket';
 import { address } from '../values';
 import type { Refusal, Reply, Tally } from './ping-exchange';
 
+/** The two ends of a ping. */
+export type Ends = Pick<UdpSocket, 'peer' | 'local'>;
+
 /** What is asked, of whom, from where. */
-export function headLine({ peer, local }: UdpSocket, version: Version): string {
+export function headLine({ peer, local }: Ends, version: Version): string {
   const [to, from] = [peer, local].map((end) => `${address.format(end.address)} port ${end.port}`);
   return `PING ${to} from ${from}: GTP-U version ${version}\n`;
 }
 
 /** An answer as ping(8) tells it. */
-export function replyLine({ peer }: UdpSocket, { sequence, bytes, rtt, recovery, late, duplicate }: Reply): string {
+export function replyLine({ peer }: Ends, { sequence, bytes, rtt, recovery, late, duplicate }: Reply): string {
   const words = [
-    `${bytes} bytes from ${address.format(peer.address)}: seq=${sequence}`,
-    typeof recovery === 'number' ? `restart_count=${recovery}` : `(${recovery} Recovery)`,
+    `${bytes === null ? '' : `${bytes} bytes `}from ${address.format(peer.address)}: seq=${sequence}`,
+    ...recoveryText(recovery),
     `time=${milliseconds(rtt)} ms`,
     ...(late ? ['(late)'] : []),
     ...(duplicate ? ['(DUP!)'] : []),
@@ -24,15 +27,20 @@ export function replyLine({ peer }: UdpSocket, { sequence, bytes, rtt, recovery,
   return `${words.join(' ')}\n`;
 }
 
+function recoveryText(recovery: Recovery): string[] {
+  if (recovery === 'untold') return [];
+  return [typeof recovery === 'number' ? `restart_count=${recovery}` : `(${recovery} Recovery)`];
+}
+
 /** A refusal, in the words of the kernel. */
-export function errorLine({ peer, local }: UdpSocket, { errno, from, sequence, sending }: Refusal): string {
+export function errorLine({ peer, local }: Ends, { errno, from, sequence, sending }: Refusal): string {
   const who = sending ? local.address : (from ?? peer.address);
   const which = sequence === undefined ? '' : ` seq=${sequence}`;
   return `From ${address.format(who)}${which}: ${strerror(errno)}\n`;
 }
 
 /** The last lines: two, or one and no times when nothing came back in time. */
-export function summary({ peer }: UdpSocket, tally: Tally): string {
+export function summary({ peer }: Ends, tally: Tally): string {
   const { transmitted, received, duplicates, late, errors } = tally;
   const more = Object.entries({ duplicates, late, errors }).filter(([, times]) => times > 0);
   const parts = [
@@ -54,7 +62,7 @@ export function summary({ peer }: UdpSocket, tally: Tally): string {
 }
 
 /** The record of -j; times in milliseconds, loss in percent. */
-export function pingRecord({ peer, local }: UdpSocket, version: Version, tally: Tally): OutputRecord {
+export function pingRecord({ peer, local }: Ends, version: Version, tally: Tally): OutputRecord {
   const { transmitted, received, late, duplicates, errors, recovery } = tally;
   return {
     peer: address.format(peer.address),

@@ -14,6 +14,8 @@ import { type Address, address, sameAddress } from '../values';
 import { findSession } from '../wiring/find';
 import { findLink, type LiveLink } from '../wiring/links';
 import { type Note, type State, viewState } from '../wiring/state';
+import { onEither } from './either';
+import { type PingSubject, pingByDriver } from './kernel-ping';
 import { exchange, type Listener } from './ping-exchange';
 import { errorLine, headLine, pingRecord, replyLine, summary } from './ping-text';
 
@@ -25,9 +27,8 @@ const SILENT: Listener = { reply: () => undefined, error: () => undefined };
 
 export const commands: Commands<'ping'> = {
   run: (words, { options, note }) => {
-    const target = words.dev === undefined ? targetOf(words, words.version ?? 1) : targetOfLink(words.dev, words, note);
-    const { version } = target;
-    const socket = connectUdp({ address: target.peer, port: target.port }, target.local);
+    const subject = words.dev === undefined ? pingAddress(words) : pingLink(words.dev, words, note);
+    const { ends, version } = subject;
     const plan = {
       version,
       count: words.count ?? Number.POSITIVE_INFINITY,
@@ -35,27 +36,44 @@ export const commands: Commands<'ping'> = {
       timeout: (words.timeout ?? 1) * 1000,
       keep: options.json,
       // The driver of the kernel answers to that port alone, and version 1 with the sequence number 0.
-      oldest: version === 1 && socket.local.port === ECHO_PORT[version],
+      oldest: subject.isDriver || (version === 1 && ends.local.port === ECHO_PORT[version]),
     };
     return async ({ print, stop }) => {
       const tell = options.brief ? () => undefined : print;
-      tell(headLine(socket, version));
+      tell(headLine(ends, version));
       await exchange(rehearsal(), { ...plan, count: REHEARSED, interval: 0 }, stop, SILENT);
-      const talking = talk(socket);
+      const talking = subject.talk();
       try {
         const tally = await exchange(talking, plan, stop, {
-          reply: (reply) => tell(replyLine(socket, reply)),
-          error: (error) => tell(errorLine(socket, error)),
+          reply: (reply) => tell(replyLine(ends, reply)),
+          error: (error) => tell(errorLine(ends, error)),
         });
-        print(summary(socket, tally));
+        print(summary(ends, tally));
         const isAnswered = tally.received + tally.late > 0;
-        return { records: [pingRecord(socket, version, tally)], failed: !isAnswered };
+        return { records: [pingRecord(ends, version, tally)], failed: !isAnswered };
       } finally {
         talking.close();
       }
     };
   },
 };
+
+function pingAddress(words: Words): PingSubject {
+  return overSocket(targetOf(words, words.version ?? 1));
+}
+
+// The driver has the port that a socket of ours would need.
+function pingLink(dev: string, words: Words, note: Note): PingSubject {
+  return onEither(dev, {
+    bpf: () => overSocket(targetOfLink(dev, words, note)),
+    kernel: (link) => pingByDriver(link, words),
+  });
+}
+
+function overSocket({ version, peer, port, local }: Target): PingSubject {
+  const socket = connectUdp({ address: peer, port }, local);
+  return { version, ends: socket, isDriver: false, talk: () => talk(socket) };
+}
 
 type Target = {
   readonly version: Version;

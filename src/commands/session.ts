@@ -4,82 +4,120 @@ import { keyOf, keyText } from '../datapath/key';
 import { readSession, readSessions, type Stored } from '../datapath/sessions';
 import { UsageError } from '../errors';
 import type { Request } from '../grammar';
+import type { KernelLink } from '../kernel/links';
 import { txConfig } from '../tunnels/config';
 import { typeOf } from '../tunnels/tunnels';
 import type { ReceiveId, SessionWords } from '../tunnels/words';
-import type { Undo } from '../undo';
-import { type Address, type Prefix, sameAddress } from '../values';
+import { type Undo, withUndo } from '../undo';
+import { type Address, containsAddress, sameAddress } from '../values';
 import { sendEndMarker } from '../wiring/endmarker';
 import { findSession, freeTeid, gtpKey } from '../wiring/find';
 import { findLink, type LiveLink, listLinks } from '../wiring/links';
 import { createSession, deleteSessions, forgetHalf, updateSession, wordsOf } from '../wiring/sessions';
 import { changeState, type State, viewState } from '../wiring/state';
 import { sweepOrRetire } from '../wiring/sweep';
+import { ofBoth, onEither } from './either';
+import { kernelRecordOf, kernelSessionRecord, showKernelSessions } from './kernel-record';
+import {
+  addKernelSession,
+  changeKernelSession,
+  flushKernelSessions,
+  namedSession,
+  refuseEndMarker,
+  removeKernelSession,
+  replaceKernelSession,
+} from './kernel-session';
 import { sessionRecord } from './session-record';
 import { fresh, type Home, merged, type NewSession, receiveId } from './session-words';
 
 export const commands: Commands<'session'> = {
-  add: (words, context) => onLink(context, words.dev, (state, live, undo) => [add(state, live, words, undo, context)]),
+  add: (words, context) =>
+    onLink(context, words.dev, {
+      bpf: (state, live, undo) => [add(state, live, words, undo, context)],
+      kernel: (link, undo) => [kernelRecordOf(link, addKernelSession(link, words, undo), context)],
+    }),
 
   change: (words, context) =>
-    onLink(context, words.dev, (state, live, undo) => {
-      const id = receiveId(words, homeOf(live), 'change');
-      const stored = findSession(state, live, id, words, 'preference');
-      const next = merged(wordsOf(stored), words, homeOf(live));
-      return [alter(state, live, stored, next, words.name, undo, context)];
+    onLink(context, words.dev, {
+      bpf: (state, live, undo) => {
+        const id = receiveId(words, homeOf(live), 'change');
+        const stored = findSession(state, live, id, words, 'preference');
+        const next = merged(wordsOf(stored), words, homeOf(live));
+        return [alter(state, live, stored, next, words.name, undo, context)];
+      },
+      kernel: (link, undo) => [kernelRecordOf(link, changeKernelSession(link, words, undo), context)],
     }),
 
   replace: (words, context) =>
-    onLink(context, words.dev, (state, live, undo) => {
-      if (words.local_teid === 'auto') return [add(state, live, words, undo, context)];
-      const next = fresh(words, homeOf(live), undefined, 'replace');
-      const stored = readSession(state.maps, keyOf(txConfig(live.link, next)));
-      if (stored === undefined || stored.rxConfig.ifindex !== live.device.index) {
-        return [add(state, live, words, undo, context)];
-      }
-      return [alter(state, live, stored, next, words.name ?? null, undo, context)];
+    onLink(context, words.dev, {
+      bpf: (state, live, undo) => {
+        if (words.local_teid === 'auto') return [add(state, live, words, undo, context)];
+        const next = fresh(words, homeOf(live), undefined, 'replace');
+        const stored = readSession(state.maps, keyOf(txConfig(live.link, next)));
+        if (stored === undefined || stored.rxConfig.ifindex !== live.device.index) {
+          return [add(state, live, words, undo, context)];
+        }
+        return [alter(state, live, stored, next, words.name ?? null, undo, context)];
+      },
+      kernel: (link, undo) => [kernelRecordOf(link, replaceKernelSession(link, words, undo), context)],
     }),
 
   del: (words, context) =>
-    onLink(context, words.dev, (state, live, undo) => {
-      const id = receiveId(words, homeOf(live), 'del');
-      const last = words.endmarker ? endMarkerOf(id) : undefined;
-      const isHalf = last === undefined && isHalfGtp(state, live, id, words.local);
-      if (!isHalf) deleteSessions(state, live, [findSession(state, live, id, words)], undo, last);
-      return [];
+    onLink(context, words.dev, {
+      bpf: (state, live, undo) => {
+        const id = receiveId(words, homeOf(live), 'del');
+        const last = words.endmarker ? endMarkerOf(id) : undefined;
+        const isHalf = last === undefined && isHalfGtp(state, live, id, words.local);
+        if (!isHalf) deleteSessions(state, live, [findSession(state, live, id, words)], undo, last);
+        return [];
+      },
+      kernel: (link, undo) => {
+        removeKernelSession(link, words, undo);
+        return [];
+      },
     }),
 
   endmarker: (words, { note }) =>
-    viewState(note, (state) => {
-      const live = findLink(state, words.dev);
-      const id = receiveId(words, homeOf(live), 'endmarker');
-      const send = endMarkerOf(id);
-      if (state !== undefined) send(findSession(state, live, id, words));
-      return [];
+    onEither(words.dev, {
+      bpf: () =>
+        viewState(note, (state) => {
+          const live = findLink(state, words.dev);
+          const id = receiveId(words, homeOf(live), 'endmarker');
+          const send = endMarkerOf(id);
+          if (state !== undefined) send(findSession(state, live, id, words));
+          return [];
+        }),
+      kernel: refuseEndMarker,
     }),
 
   get: (words, { options, note }) =>
-    viewState(note, (state) => {
-      const live = findLink(state, words.dev);
-      const id = receiveId(words, homeOf(live), 'get');
-      return state === undefined ? [] : [sessionRecord(state, live, findSession(state, live, id, words), options)];
+    onEither(words.dev, {
+      bpf: () =>
+        viewState(note, (state) => {
+          const live = findLink(state, words.dev);
+          const id = receiveId(words, homeOf(live), 'get');
+          return state === undefined ? [] : [sessionRecord(state, live, findSession(state, live, id, words), options)];
+        }),
+      kernel: (link) => [kernelSessionRecord(link, namedSession(link, words, 'get'), options)],
     }),
 
-  show: (words, { options, note }) =>
-    viewState(note, (state) => {
-      const chosen = select(state, words);
-      return state === undefined
-        ? []
-        : chosen.flatMap(([live, list]) => list.map((stored) => sessionRecord(state, live, stored, options)));
-    }),
+  show: (words, context) => {
+    const bpf = () => showSessions(words, context);
+    return words.dev === undefined
+      ? ofBoth(context, { bpf, kernel: () => showKernelSessions(words, context) })
+      : onEither(words.dev, { bpf, kernel: (link) => showKernelSessions(words, context, [link]) });
+  },
 
-  flush: (words, context) =>
-    changeState(context.note, (state, undo) => {
-      if (state !== undefined) sweepOrRetire(state);
-      const chosen = select(state, words);
-      if (state !== undefined) for (const [live, list] of chosen) deleteSessions(state, live, list, undo);
-      return [];
-    }),
+  flush: (words, context) => {
+    if (words.dev === undefined) {
+      flushKernelSessions(words);
+      return flushSessions(words, context);
+    }
+    return onEither(words.dev, {
+      bpf: () => flushSessions(words, context),
+      kernel: (link) => flushKernelSessions(words, [link]),
+    });
+  },
 };
 
 /** Adds a session to a link; `local-teid auto` takes a free one. Returns its receive key. */
@@ -138,12 +176,19 @@ function recordOf(state: State, live: LiveLink, key: Stored['key'], { options }:
 function onLink(
   context: Context,
   name: string,
-  act: (state: State, live: LiveLink, undo: Undo) => readonly OutputRecord[],
+  act: {
+    readonly bpf: (state: State, live: LiveLink, undo: Undo) => readonly OutputRecord[];
+    readonly kernel: (link: KernelLink, undo: Undo) => readonly OutputRecord[];
+  },
 ): readonly OutputRecord[] {
-  return changeState(context.note, (state, undo) => {
-    if (state !== undefined) sweepOrRetire(state);
-    const live = findLink(state, name);
-    return state === undefined ? [] : act(state, live, undo);
+  return onEither(name, {
+    bpf: () =>
+      changeState(context.note, (state, undo) => {
+        if (state !== undefined) sweepOrRetire(state);
+        const live = findLink(state, name);
+        return state === undefined ? [] : act.bpf(state, live, undo);
+      }),
+    kernel: (link) => withUndo((undo) => act.kernel(link, undo)),
   });
 }
 
@@ -157,6 +202,24 @@ function setLabel(state: State, key: Stored['key'], name: string | null | undefi
 }
 
 type Filter = Request<'session', 'show'>;
+
+function showSessions(filter: Filter, { options, note }: Context): OutputRecord[] {
+  return viewState(note, (state) => {
+    const chosen = select(state, filter);
+    return state === undefined
+      ? []
+      : chosen.flatMap(([live, list]) => list.map((stored) => sessionRecord(state, live, stored, options)));
+  });
+}
+
+function flushSessions(filter: Filter, { note }: Context): readonly OutputRecord[] {
+  return changeState(note, (state, undo) => {
+    if (state !== undefined) sweepOrRetire(state);
+    const chosen = select(state, filter);
+    if (state !== undefined) for (const [live, list] of chosen) deleteSessions(state, live, list, undo);
+    return [];
+  });
+}
 
 // The sessions of each link that the filter wants, in a stable order.
 function select(state: State | undefined, filter: Filter): [LiveLink, Stored[]][] {
@@ -187,11 +250,5 @@ function matches(stored: Stored, { remote, ue, type }: Filter): boolean {
   if (remote === undefined && ue === undefined) return true;
   const words = wordsOf(stored);
   if (remote !== undefined && !sameAddress(words.remote, remote)) return false;
-  return ue === undefined || words.ue.some((each) => contains(each, ue));
-}
-
-function contains(outer: Prefix, address: Address): boolean {
-  if (outer.address.family !== address.family) return false;
-  const bits = (bytes: Uint8Array): string => [...bytes].map((octet) => octet.toString(2).padStart(8, '0')).join('');
-  return bits(address.bytes).startsWith(bits(outer.address.bytes).slice(0, outer.length));
+  return ue === undefined || words.ue.some((each) => containsAddress(each, ue));
 }

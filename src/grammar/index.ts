@@ -5,6 +5,7 @@ import {
   address,
   choice,
   count,
+  hashSize,
   ifname,
   type Kind,
   linkName,
@@ -50,9 +51,17 @@ export const grammar = {
           netns: { kind: netns, help: 'network namespace of the inner end; else it stays here' },
           inner: { kind: ifname, help: 'name of the inner end: eth0, or NAME followed by i if it stays here' },
           ...linkSettings,
-          datapath: { kind: choice(['bpf'], { later: ['kernel'] }), default: 'bpf', help: 'what moves the packets' },
+          datapath: {
+            kind: choice(['bpf', 'kernel']),
+            default: 'bpf',
+            help: "what moves the packets: our programs, or the kernel's own gtp driver",
+          },
+          hsize: {
+            kind: hashSize,
+            with: 'datapath',
+            help: "buckets of the driver's hash tables; else 1024",
+          },
           leader: later,
-          hsize: later,
           payload: { ...sessionWords.payload, help: 'what the link carries: IP packets, or whole Ethernet frames' },
           ...grouped(
             'SESSION-WORDS',

@@ -139,9 +139,15 @@ function finishPeer(sock: RouteSocket, link: LinkRef, peer: NewVeth['peer']): vo
   }
 }
 
-// IFLA_AF_SPEC is refused while a link is made (EAFNOSUPPORT: it has no inet6_dev yet), and the kernel acts on it after
-// IFF_UP within one request, so it needs a request of its own in between.
-function finishEnd(sock: RouteSocket, link: LinkRef, end: VethEnd): void {
+/**
+ * Gives a device that was just made what it cannot be made with. IFLA_AF_SPEC is refused while a link is made (EAFNOSUPPORT: it
+ * has no inet6_dev yet), and the kernel acts on it after IFF_UP within one request, so it needs a request of its own in between.
+ */
+export function finishEnd(
+  sock: RouteSocket,
+  link: LinkRef,
+  end: { readonly inet6AddrGenNone?: boolean; readonly up?: boolean },
+): void {
   if (end.inet6AddrGenNone) {
     try {
       setLink(sock, link, { inet6AddrGenNone: true });

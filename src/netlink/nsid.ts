@@ -17,6 +17,22 @@ export function netnsidOf(sock: RouteSocket, fd: number): number | undefined {
   return nsid === undefined || nsid < 0 ? undefined : nsid;
 }
 
+/** As netnsidOf, but a namespace without a number gets one. */
+export function giveNetnsid(sock: RouteSocket, fd: number): number {
+  const known = netnsidOf(sock, fd);
+  if (known !== undefined) return known;
+  const body = Buffer.concat([rtgenmsg.encode({}), encodeAttributes(nsidAttributes, { nsid: ANY_NUMBER, fd })]);
+  sock.request('number a network namespace', RTM_NEWNSID, body);
+  return netnsidOf(sock, fd) as number;
+}
+
+/** The numbers that the socket's namespace has for others. */
+export function listNetnsids(sock: RouteSocket): number[] {
+  return sock
+    .dump('list numbers of network namespaces', RTM_GETNSID, rtgenmsg.encode({}))
+    .flatMap(({ data }) => decodeAttributes(nsidAttributes, rtgenmsg.decode(data).rest).nsid ?? []);
+}
+
 /**
  * A path to the namespace that has this number here: its name under /run/netns, else a process in it. Returns undefined
  * when neither leads there; the kernel offers no way from a number to a descriptor.
@@ -39,7 +55,9 @@ export function openRouteAt(sock: RouteSocket, netnsid: number): RouteSocket {
   });
 }
 
+const RTM_NEWNSID = 88;
 const RTM_GETNSID = 90;
+const ANY_NUMBER = -1;
 
 const rtgenmsg = struct({ family: 1, _pad1: 1, _pad2: 2 });
 const nsidAttributes = { nsid: [1, s32], fd: [3, u32] } as const;

@@ -11,7 +11,7 @@ export type Version = keyof typeof ECHO_PORT;
 export type EchoResponse = { readonly sequence: number; readonly recovery: Recovery };
 
 /** A restart counter, or why there is none. */
-export type Recovery = number | 'missing' | 'malformed';
+export type Recovery = number | 'missing' | 'malformed' | 'untold';
 
 /** An Echo Request, sequence number 0-65535. */
 export function echoRequest(version: Version, sequence: number): Buffer {

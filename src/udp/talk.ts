@@ -7,6 +7,9 @@ import type { UdpSocket } from './socket';
 /** A datagram of the peer. `at`: when the thread woke up for it, in milliseconds on the clock of performance.now. */
 export type Datagram = { readonly at: number; readonly bytes: Buffer };
 
+/** An answer of the peer of which no more is known than that it came; `at` as in Datagram. */
+export type Sign = { readonly at: number };
+
 /** What became of sending. `at`: right before, on the same clock. `errno`: 0, or why the kernel refused. */
 export type Sent = { readonly at: number; readonly errno: number };
 
@@ -14,7 +17,7 @@ export type Sent = { readonly at: number; readonly errno: number };
 export type Talk = {
   send(bytes: Uint8Array): Sent;
   /** Waits at most so many milliseconds, less when a signal comes, until something is there. Returns what is, in order. */
-  hear(milliseconds: number): readonly (Datagram | IcmpError)[];
+  hear(milliseconds: number): readonly (Datagram | Sign | IcmpError)[];
   close(): void;
 };
 

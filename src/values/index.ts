@@ -114,6 +114,8 @@ export const ppi = number(0, 7);
 /** A flow label of GTP version 0. */
 export const flow = number(0, 65535);
 export const restartCount = number(0, 255);
+/** Buckets of a hash table of the kernel's gtp driver, as `ip link` takes them. */
+export const hashSize = number(1, 131071);
 /** How the outer UDP source port is chosen. */
 export const srcport = numberOr(['fixed', 'hash'], 'N', 'a port 1-65535', 1, 65535);
 export const ttl = numberOr(['inherit'], 'N', 'a number 1-255', 1, 255);
@@ -170,6 +172,11 @@ export function maskPrefix<P extends Prefix | undefined>(value: P): P | Prefix {
 /** Whether two addresses are the same. */
 export function sameAddress(a: Address, b: Address): boolean {
   return a.family === b.family && a.bytes.every((octet, at) => octet === b.bytes[at]);
+}
+
+/** Whether a prefix holds an address. */
+export function containsAddress({ address: network, length }: Prefix, host: Address): boolean {
+  return network.family === host.family && sameAddress(maskPrefix({ address: host, length }).address, network);
 }
 
 const CONTROL = /\p{Cc}/u;

@@ -63,10 +63,15 @@ export function gtpKey(link: Pick<LinkWords, 'type' | 'port'>, local: Address, i
 
 /** A free TEID that nobody can guess (G21): random, never 0. */
 export function freeTeid(state: State, { link }: LiveLink, local: Address): number {
+  const keyOf = (local_teid: number) => gtpKey(link, local, { type: 'gtp', version: 1, local_teid });
+  return randomTeid((teid) => state.maps.rx.get(keyOf(teid)) !== undefined);
+}
+
+/** The same where something else tells which are taken. */
+export function randomTeid(isTaken: (teid: number) => boolean): number {
   for (let tries = 0; tries < 100; tries++) {
-    const local_teid = randomInt(1, 2 ** 32 - 1);
-    if (state.maps.rx.get(gtpKey(link, local, { type: 'gtp', version: 1, local_teid })) === undefined)
-      return local_teid;
+    const teid = randomInt(1, 2 ** 32 - 1);
+    if (!isTaken(teid)) return teid;
   }
   throw new KernelError('find a free TEID', { said: 'a hundred random ones were all in use' });
 }

@@ -5,6 +5,7 @@ import { errno, isErrno, KernelError } from '../errors';
 import { getLink, IFF_UP, LOOPBACK } from '../netlink/link';
 import { neighbour } from '../netlink/neighbour';
 import { type RouteQuery, type RouteResult, routeTo } from '../netlink/route';
+import type { RouteSocket } from '../netlink/socket';
 import { hex, isNobody, toMapped } from '../tunnels/address';
 import { type Address, address as addressKind } from '../values';
 import type { LiveLink } from './links';
@@ -29,6 +30,14 @@ export function wayTo(state: State, remote: Address, local: Address): Way | unde
   return once(ways, state, remote, local, () => findWay(state, remote, local));
 }
 
+/** How the machine reaches a peer, from any address where `local` is undefined: up, no_route or no_neighbour. */
+export function standing(sock: RouteSocket, remote: Address, local: Address | undefined): string {
+  const route = routeFrom(sock, remote, local);
+  if (route === undefined || !['unicast', 'local'].includes(route.type)) return 'no_route';
+  if (route.type === 'local') return 'up';
+  return neighbour(sock, route.oif, route.gateway ?? remote)?.state === 'failed' ? 'no_neighbour' : 'up';
+}
+
 /** Throws KernelError when the route to a peer of a link leads into a tunnel (X12); looked up anew. */
 export function refuseLoop(state: State, live: LiveLink, remote: Address, local: Address): void {
   const route = findRoute(state, remote, local);
@@ -51,8 +60,8 @@ export function refuseLoopOf(state: State, live: LiveLink, underlay: number): vo
 }
 
 /** The address that the kernel would send from towards a peer. Throws KernelError when there is no route. */
-export function sourceTowards(state: State, remote: Address): Address {
-  const prefsrc = findSource(state, remote);
+export function sourceTowards({ route }: Pick<State, 'route'>, remote: Address): Address {
+  const prefsrc = findSource(route, remote);
   if (prefsrc !== undefined) return prefsrc;
   throw new KernelError(`find a local address towards ${addressKind.format(remote)}`, {
     said: 'there is no route',
@@ -60,9 +69,9 @@ export function sourceTowards(state: State, remote: Address): Address {
   });
 }
 
-function findSource(state: State, remote: Address): Address | undefined {
+function findSource(sock: RouteSocket, remote: Address): Address | undefined {
   try {
-    return routeTo(state.route, remote).prefsrc;
+    return routeTo(sock, remote).prefsrc;
   } catch (error) {
     if (isErrno(error, 'ENETUNREACH') || isErrno(error, 'EHOSTUNREACH')) return undefined;
     throw error;
@@ -71,7 +80,7 @@ function findSource(state: State, remote: Address): Address | undefined {
 
 // Looked up once for each.
 function pathState(state: State, remote: Address, local: Address): string {
-  return once(standings, state, remote, local, () => findStanding(state, remote, local));
+  return once(standings, state, remote, local, () => standing(state.route, remote, local));
 }
 
 /**
@@ -150,18 +159,21 @@ function tunnelAt(state: State, { peerIndex, netnsid }: LiveLink['device'], oif:
   return getLink(state.route, { index: oif })?.name ?? `#${oif}`;
 }
 
-function findStanding(state: State, remote: Address, local: Address): string {
-  const route = findRoute(state, remote, local);
-  if (route === undefined || !['unicast', 'local'].includes(route.type)) return 'no_route';
-  if (route.type === 'local') return 'up';
-  return neighbour(state.route, route.oif, route.gateway ?? remote)?.state === 'failed' ? 'no_neighbour' : 'up';
+function findRoute(state: State, remote: Address, local: Address, more: RouteQuery = {}): RouteResult | undefined {
+  return routeFrom(state.route, remote, local, more);
 }
 
-function findRoute(state: State, remote: Address, local: Address, more: RouteQuery = {}): RouteResult | undefined {
-  const tries = [{ from: local }, {}] as const;
+// From any address where `local` is undefined.
+function routeFrom(
+  sock: RouteSocket,
+  remote: Address,
+  local: Address | undefined,
+  more: RouteQuery = {},
+): RouteResult | undefined {
+  const tries = local === undefined ? [{}] : [{ from: local }, {}];
   for (const query of tries) {
     try {
-      return routeTo(state.route, remote, { ...query, ...more });
+      return routeTo(sock, remote, { ...query, ...more });
     } catch (error) {
       // EINVAL: `local` is no address of this machine; then the route without it is what counts.
       const code = error instanceof KernelError ? error.errno : undefined;

@@ -77,7 +77,8 @@ function signalling(received: Received): Pick<Stats, 'answered' | 'received'> {
   return { answered: received.end_marker + received.errind, received };
 }
 
-const NO_STATS: Stats = {
+/** Nothing counted. */
+export const NO_STATS: Stats = {
   encap: { packets: 0n, bytes: 0n },
   decap: { packets: 0n, bytes: 0n },
   answered: 0n,

@@ -54,6 +54,7 @@ export const kinds: { readonly [name: string]: readonly [values.Kind<unknown>, f
   tid: [values.tid, fc.bigInt({ min: 1n, max: 0xffffffffffffffffn })],
   version: [values.version, fc.constantFrom(0, 1)],
   flow: [values.flow, fc.integer({ min: 0, max: 65535 })],
+  hashSize: [values.hashSize, fc.integer({ min: 1, max: 131071 })],
   restartCount: [values.restartCount, fc.integer({ min: 0, max: 255 })],
   port: [values.port, fc.integer({ min: 1, max: 65535 })],
   mtu: [values.mtu, fc.integer({ min: 68, max: 65535 })],

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { resolve } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { mirrored } from '../agent';
 import { gtpIn, linkStats } from '../fixture';
@@ -7,6 +6,7 @@ import { dropped, type Stats } from '../records';
 import { waitFor } from '../run';
 import { type Family, outer } from '../topology';
 import type { Guest } from './boot';
+import { commandIn, host } from './command';
 import type { Kernel } from './kernels';
 import { answers, type Beside } from './topology';
 
@@ -18,22 +18,25 @@ export const opposite = { ggsn: 'sgsn', sgsn: 'ggsn' } as const;
 /** The addresses of our user and of the one in the guest. The driver knows an IPv6 user by the /64 prefix. */
 export const users = { 4: ['10.45.0.1', '10.45.0.2'], 6: ['fd45:0:0:1::1', 'fd45:0:0:2::2'] } as const;
 
-/** The words of the only session, and of the driver's context for it. */
+/** The words of the only session, and of the driver's context for it: for gtpctl.py, and for gtp in the guest. */
 export interface Ends {
   readonly session: string;
   readonly context: string;
+  readonly theirs: string;
 }
 
 /** Version 1; TEIDs above 2^31, to see that nobody takes them for negative. */
 export const teids: Ends = {
   session: 'local-teid 0xfffffffe remote-teid 0x80000001',
   context: '1 0x80000001 0xfffffffe',
+  theirs: 'local-teid 0x80000001 remote-teid 0xfffffffe',
 };
 
 /** Version 0, over IPv4 alone; the label in the context is the one that the driver sends. */
 export const tid: Ends = {
   session: 'version 0 tid 0x8214365870921435 flow 0x1234 remote-flow 0xfedc',
   context: '0 0x8214365870921435 0x1234',
+  theirs: 'version 0 tid 0x8214365870921435 remote-flow 0x1234',
 };
 
 /** What differs from joint to joint: words of our session, and of their device. */
@@ -42,11 +45,16 @@ interface Joint {
   readonly family?: Family;
   readonly words?: string;
   readonly theirWords?: string;
+  /** The guest's device and contexts are made by gtp in the guest, and not by iproute2 and gtpctl.py. */
+  readonly byGtp?: true;
 }
 
-/** Runs one of the programs in this folder that are for guests. */
-export const tool = (guest: Guest, name: string, words = ''): Promise<string> =>
-  guest.must(`/usr/bin/python3 -IS '/run/host${resolve('test/guest', name)}' ${words}`);
+/** The words that run one of the programs in this folder that are for guests. */
+export const toolWords = (name: string, words: string): string =>
+  `/usr/bin/python3 -IS '${host(`test/guest/${name}`)}' ${words}`;
+
+/** Runs it. */
+export const tool = (guest: Guest, name: string, words = ''): Promise<string> => guest.must(toolWords(name, words));
 
 /** Makes the driver's device `gtp0` in the guest, with the guest's user on it; over IPv4 iproute2 of this machine can. */
 export async function theirDevice(guest: Guest, role: Role, family: Family = 4, words = ''): Promise<void> {
@@ -60,6 +68,12 @@ export async function theirDevice(guest: Guest, role: Role, family: Family = 4, 
   ]);
 }
 
+/** The same device with its session, made by gtp in the guest. */
+const theirLink = (guest: Guest, words: string): Promise<string> => {
+  const user = `address ${users[4][1]}/24 address ${users[6][1]}/64 route ${prefixOf(users[6][0])}`;
+  return guest.must(commandIn(`link add gtp0 datapath kernel ${user} ${words}`));
+};
+
 /**
  * Joins our user and the guest's: link gtp0 on our side in the role opposite to theirs. The user that both sides know by address
  * is ours when they are the network (ggsn), and the guest's otherwise.
@@ -68,17 +82,20 @@ export async function joinGuest(
   kernel: Kernel,
   { m1, ue1, guest }: Beside,
   role: Role,
-  { ends = teids, family = 4, words = '', theirWords = '' }: Joint = {},
+  { ends = teids, family = 4, words = '', theirWords = '', byGtp }: Joint = {},
 ): Promise<void> {
   const [ours, theirs] = outer[family];
   const ue = role === 'ggsn' ? 0 : 1;
   const inners = kernel.ipv6 ? ([4, 6] as const) : ([4] as const);
   const prefixes = inners.map((each) => (each === 4 ? users[4][ue] : prefixOf(users[6][ue])));
-  await theirDevice(guest, role, family, theirWords);
-  for (const each of prefixes)
-    await tool(guest, 'gtpctl.py', `pdp gtp0 ${ends.context} ${each.replace(/\/64$/, '')} ${ours}`);
-  const user = `address ${users[4][0]}/24 address ${users[6][0]}/64 route ${prefixOf(users[6][1])}`;
   const ues = prefixes.map((each) => `ue ${each}`).join(' ');
+  if (byGtp) await theirLink(guest, `role ${role} ${theirWords} ${ends.theirs} remote ${ours} ${ues}`);
+  else {
+    await theirDevice(guest, role, family, theirWords);
+    for (const each of prefixes)
+      await tool(guest, 'gtpctl.py', `pdp gtp0 ${ends.context} ${each.replace(/\/64$/, '')} ${ours}`);
+  }
+  const user = `address ${users[4][0]}/24 address ${users[6][0]}/64 route ${prefixOf(users[6][1])}`;
   const session = `${ends.session} remote ${theirs} ${ues} ${words}`.trim();
   await gtpIn(m1, `link add gtp0 role ${opposite[role]} local ${ours} netns ${ue1} ${user} ${session}`);
 }

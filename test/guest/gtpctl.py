@@ -5,6 +5,7 @@
 gtpctl.py link DEVICE ROLE LOCAL             a device whose sockets, made by the kernel, have the address LOCAL (6.10 and later)
 gtpctl.py pdp DEVICE 1 TEID REMOTE-TEID UE PEER     a context of GTP version 1; an IPv6 UE is a /64 prefix, as XXXX::
 gtpctl.py pdp DEVICE 0 TID FLOW UE PEER             a context of GTP version 0; FLOW is the label of what is sent
+gtpctl.py list DEVICE                        its contexts, a line each in order: VERSION TEID REMOTE-TEID UE PEER, or 0 TID FLOW UE PEER
 gtpctl.py echo DEVICE VERSION LOCAL PEER     sends an Echo Request and waits for the kernel to tell of the answer
 """
 import os
@@ -13,9 +14,9 @@ import struct
 import sys
 
 NETLINK_GENERIC, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 16, 270, 1
-REQUEST, ACK, EXCL, CREATE = 1, 4, 0x200, 0x400
-NLMSG_ERROR, RTM_NEWLINK, GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 2, 16, 16, 3
-NEWPDP, ECHOREQ = 0, 3
+REQUEST, ACK, EXCL, DUMP, CREATE = 1, 4, 0x200, 0x300, 0x400
+NLMSG_ERROR, NLMSG_DONE, RTM_NEWLINK, GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 2, 3, 16, 16, 3
+NEWPDP, GETPDP, ECHOREQ = 0, 2, 3
 
 # The attributes that headers older than the kernel do not have are among them.
 LINK, VERSION, TID, PEER, UE, FLOW, TEID, REMOTE_TEID, PEER6, UE6, FAMILY = 1, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13
@@ -95,6 +96,34 @@ def pdp(device, version, mine, theirs, ue, peer):
     ask(netlink, family, EXCL, struct.pack("=BBH", NEWPDP, 0, 0) + b"".join(body))
 
 
+def contexts(device):
+    netlink, family, _ = driver()
+    netlink.send(struct.pack("=IHHIIBBH", 20, family, REQUEST | DUMP, 1, 0, GETPDP, 0, 0))
+    lines, kind = [], None
+    while kind != NLMSG_DONE:
+        octets = netlink.recv(65536)
+        while octets:
+            length, kind = struct.unpack_from("=IH", octets)
+            if kind == family:
+                lines += line_of(attributes(octets[20:length]), socket.if_nametoindex(device))
+            octets = octets[(length + 3) & ~3:]
+    print("\n".join(sorted(lines)))
+
+
+def line_of(found, index):
+    if struct.unpack("=I", found[LINK])[0] != index:
+        return []
+    version, = struct.unpack("=I", found[VERSION])
+    ids = [found[TEID], found[REMOTE_TEID]] if version else [found[TID], found[FLOW]]
+    hosts = [found.get(UE) or found.get(UE6), found.get(PEER) or found.get(PEER6)]
+    texts = [hex(int.from_bytes(each, sys.byteorder)) for each in ids] + [text_of(host) for host in hosts]
+    return [" ".join([str(version), *texts])]
+
+
+def text_of(octets):
+    return socket.inet_ntop(socket.AF_INET6 if len(octets) == 16 else socket.AF_INET, octets)
+
+
 def echo(device, version, local, peer):
     netlink, family, group = driver()
     events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_GENERIC)
@@ -111,4 +140,4 @@ def echo(device, version, local, peer):
     print(f"version {told[VERSION][0]} from {socket.inet_ntoa(told[PEER])}")
 
 
-{"link": link, "pdp": pdp, "echo": echo}[sys.argv[1]](*sys.argv[2:])
+{"link": link, "pdp": pdp, "list": contexts, "echo": echo}[sys.argv[1]](*sys.argv[2:])

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Kernels other than this machine's run gtp themselves: every program passes their verifier, and the main job is done.
-import { resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { mirrored } from '../agent';
 import { closeFixture, gtpIn, linkStats, links } from '../fixture';
@@ -8,6 +7,7 @@ import { dropped, type Stats } from '../records';
 import { waitFor } from '../run';
 import { outer } from '../topology';
 import type { Guest } from './boot';
+import { commandIn, host, nodeIn } from './command';
 import { users } from './driver';
 import { emulatedKernels, type Kernel, oldKernels } from './kernels';
 import { answers, beside } from './topology';
@@ -45,7 +45,7 @@ for (const [at, kernel] of emulatedKernels.entries()) {
 for (const kernel of oldKernels)
   beside(kernel, 'gtp in a guest says what it lacks, and leaves nothing', async (t, { guest }) => {
     await prepare(guest);
-    const { status, stderr } = await guest.run(command('dist/gtp.cjs', 'link add t0 local 192.0.2.2 netns ue2'));
+    const { status, stderr } = await guest.run(gtpWords('link add t0 local 192.0.2.2 netns ue2'));
     t.is(status, 2);
     t.regex(
       stderr,
@@ -56,7 +56,7 @@ for (const kernel of oldKernels)
 
 /** Every program passes the verifier of that kernel; what it took is printed, and has a bound. */
 async function verify(t: ExecutionContext, kernel: Kernel, guest: Guest): Promise<void> {
-  const text = await node(guest, 'dist/test/guest/verify.guest.cjs', host('dist/gtp.bpf.o'));
+  const text = await guest.must(nodeIn('dist/test/guest/verify.guest.cjs', host('dist/gtp.bpf.o')));
   const programs = text
     .trim()
     .split('\n')
@@ -75,15 +75,9 @@ const prepare = (guest: Guest): Promise<string> =>
 const left = (guest: Guest): Promise<string> =>
   guest.must('find /run/bpf -mindepth 1 ! -name "*.debug"; ip -o link show type veth');
 
-/** A path of this machine, as a guest sees it. */
-const host = (path: string): string => `/run/host${resolve(path)}`;
+const gtpWords = (words: string): string => `GTP_BPFFS=/run/bpf ${commandIn(words)}`;
 
-const command = (file: string, words: string): string =>
-  `GTP_BPFFS=/run/bpf '/run/host${process.execPath}' '${host(file)}' ${words}`;
-
-const node = (guest: Guest, file: string, words: string): Promise<string> => guest.must(command(file, words));
-
-const gtp = (guest: Guest, words: string): Promise<string> => node(guest, 'dist/gtp.cjs', words);
+const gtp = (guest: Guest, words: string): Promise<string> => guest.must(gtpWords(words));
 
 /** What one side sent, the other got, once the last packets are there. */
 async function balanced(t: ExecutionContext, m1: string, guest: Guest): Promise<void> {
