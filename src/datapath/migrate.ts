@@ -5,18 +5,39 @@ import { isErrno, KernelError } from '../errors';
 import { encode } from './codec';
 import { Unfit } from './convert';
 import { grow } from './layout.gen';
-import { hasBatch, scanRaw } from './maps';
-import { entryConversion, type Shape } from './shape';
+import { hasBatch, type RawEntry, scanRaw } from './maps';
+import { entryConversion, isSameKey, type Shape } from './shape';
 import { type NumberType, placesOf, readNumber, writeNumber } from './types';
 
-/** A map whose entries go into one of another layout. */
-export interface Migration {
+/** Maps between which entries go. */
+export interface Passage {
   readonly name: string;
   readonly was: RawMap;
   readonly is: RawMap;
   readonly shapes: { readonly was: Shape; readonly is: Shape };
   /** What counters were when they were copied, by key; undefined: the map has none. */
   readonly base: RawMap | undefined;
+}
+
+/** A passage with all that can be known of it before the first entry. */
+export interface Migration extends Passage {
+  readonly convert: (entry: RawEntry) => [key: Buffer, value: Buffer];
+  readonly keepsKeys: boolean;
+  readonly counters: readonly Place[];
+  readonly given: readonly Place[];
+}
+
+/** Finds out how entries of one map become entries of the other. Throws Unfit where they cannot. */
+export function migration(passage: Passage): Migration {
+  const { was, is, shapes } = passage;
+  const { value } = shapes.is;
+  return {
+    ...passage,
+    convert: entryConverter(was, is, shapes),
+    keepsKeys: isSameKey(shapes.was, shapes.is),
+    counters: countersOf(shapes.is),
+    given: value === undefined ? [] : placesOf(value, 'given out'),
+  };
 }
 
 /** Where counters stand in a value of that shape. */
@@ -28,11 +49,9 @@ export function countersOf({ value }: Shape): Place[] {
  * Copies every entry, converted, into a map that no program uses yet. Throws Unfit when one does not fit or two become one.
  * Programs go on counting in the old map meanwhile: see `growCounters`.
  */
-export function copyEntries({ was, is, shapes, base }: Migration): void {
-  const convert = entryConverter(was, is, shapes);
-  const given = shapes.is.value === undefined ? [] : placesOf(shapes.is.value, 'given out');
-  const counters = countersOf(shapes.is);
-  const [entries, counts] = [writer(is, isArray(is) ? 'any' : 'noexist'), base && writer(base, 'any')];
+export function copyEntries({ was, is, base, convert, keepsKeys, counters, given }: Migration): void {
+  const entries = writer(is, keepsKeys ? 'any' : 'noexist');
+  const counts = base && writer(base, 'any');
   for (const entry of scanRaw(was)) {
     if (isArray(was) && entry.keys.readUInt32LE(entry.key) >= is.info.maxEntries) {
       if (entry.values.subarray(entry.value, entry.value + was.valueBytes).every((octet) => octet === 0)) continue;
@@ -54,10 +73,8 @@ export function copyEntries({ was, is, shapes, base }: Migration): void {
  * Adds what the old map has counted since it was copied, when no program uses it any more; `growFd` is the program `grow` of those that
  * use the new one. Entries that only the old one has are copied. To be done again after a kill, it adds nothing twice.
  */
-export function growCounters({ name, was, is, shapes, base }: Migration, growFd: number): void {
+export function growCounters({ name, was, is, base, convert, counters }: Migration, growFd: number): void {
   if (base === undefined) return;
-  const convert = entryConverter(was, is, shapes);
-  const counters = countersOf(shapes.is);
   for (const entry of scanRaw(was)) {
     const [key, value] = convert(entry);
     const now = totals(is, counters, value);
@@ -74,8 +91,8 @@ export function baseSize(shape: Shape): number {
   return 8 * countersOf(shape).length;
 }
 
-type Place = { readonly at: number; readonly type: NumberType };
-type Entry = Parameters<typeof entryOctets>[1];
+/** Where a number stands in a value. */
+export type Place = { readonly at: number; readonly type: NumberType };
 
 // How far ahead of a number that is given out once its successors begin: of those that are 16 bits on the wire that is still ahead.
 const AHEAD = 8192n;
@@ -84,7 +101,7 @@ const BATCH = 4096;
 const KEY_OCTETS = 64;
 const COUNTERS = 8;
 
-function entryConverter(was: RawMap, is: RawMap, shapes: Migration['shapes']): (entry: Entry) => [Buffer, Buffer] {
+function entryConverter(was: RawMap, is: RawMap, shapes: Passage['shapes']): Migration['convert'] {
   const convert = entryConversion(shapes.was, shapes.is);
   const [wasSlot, isSlot] = [slotBytes(was.info), slotBytes(is.info)];
   // A map that is not per CPU has one value, which is no slot.
@@ -98,10 +115,7 @@ function entryConverter(was: RawMap, is: RawMap, shapes: Migration['shapes']): (
   };
 }
 
-function entryOctets(
-  map: RawMap,
-  entry: { readonly keys: Buffer; readonly key: number; readonly values: Buffer; readonly value: number },
-): [Buffer, Buffer] {
+function entryOctets(map: RawMap, entry: RawEntry): [Buffer, Buffer] {
   const key = entry.keys.subarray(entry.key, entry.key + map.info.keySize);
   return [key, entry.values.subarray(entry.value, entry.value + map.valueBytes)];
 }
@@ -139,14 +153,14 @@ function addTo(fd: number, name: string, key: Buffer, places: readonly Place[], 
 
 const ENOENT = 2;
 
-// Writes in batches where the kernel can.
+// Writes in batches where the kernel can, which takes no flags with them.
 function writer(map: RawMap, flag: PutFlag): { put(key: Buffer, value: Buffer): void; flush(): void } {
   const keys: Buffer[] = [];
   const values: Buffer[] = [];
   const flush = (): void => {
     if (keys.length === 0) return;
     try {
-      if (hasBatch(map)) updateBatch(map, Buffer.concat(keys), Buffer.concat(values), keys.length, flag);
+      if (flag === 'any' && hasBatch(map)) updateBatch(map, Buffer.concat(keys), Buffer.concat(values), keys.length);
       else for (const [i, key] of keys.entries()) update(map, key, values[i] as Buffer, flag);
     } catch (error) {
       throw whyNot(map, error);

@@ -37,6 +37,11 @@ export function isSameShape(was: Shape, is: Shape): boolean {
   return isSameType(was.key, is.key) && isSameType(was.value, is.value);
 }
 
+/** Whether keys stay as they are: then no two become the same. */
+export function isSameKey(was: Shape, is: Shape): boolean {
+  return was.keySize === is.keySize && isSameType(was.key, is.key);
+}
+
 /** Whether a map belongs to the programs it was loaded with: it holds them, or what one hands to another on the way of one packet. */
 export function isOfPrograms({ type }: { readonly type: number }): boolean {
   return type === MAP_TYPE.programArray || type === MAP_TYPE.percpuArray;

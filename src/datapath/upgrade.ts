@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { closeSync, renameSync, rmdirSync } from 'node:fs';
+import { closeSync, existsSync, renameSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as bpf from '../bindings/bpf-fd';
 import { createHash, type RawMap, rawMap } from '../bindings/bpf-map';
@@ -14,10 +14,10 @@ import { waitForPackets } from './grace';
 import { refuseControl } from './layout';
 import { sweep_cause } from './layout.gen';
 import { openMaps } from './maps';
-import { baseSize, copyEntries, countersOf, growCounters, type Migration } from './migrate';
+import { baseSize, copyEntries, countersOf, growCounters, type Migration, migration } from './migrate';
 import { attached, isKept, load, openOurs, openPin, pinPrograms, replace } from './object';
 import { list, makeDir, removeDir, told, unpin } from './pins';
-import { isOfPrograms, isSameShape, shapeIn, shapeOf } from './shape';
+import { isOfPrograms, isSameShape, type Shape, shapeIn, shapeOf } from './shape';
 
 /**
  * Puts the programs of this version in the place of those that an older one has pinned in the state directory `dir`, without a packet
@@ -31,7 +31,7 @@ export function upgrade(dir: string): string | undefined {
   complete(dir);
   if (isOurs(dir)) {
     mendLater(dir);
-    return `programs of ${makerText(ourselves)} are in place now: that had been interrupted`;
+    return `programs of gtp ${ourselves.version} are in place now: that had been interrupted`;
   }
   const maker = makerOf(dir);
   if (isNewer(maker)) {
@@ -102,12 +102,14 @@ function prepare(dir: string, object: BpfObject): string[] {
     loadBeside(object, plans);
     for (const part of [...PARTS, BASE]) makeDir(join(work, part));
     for (const { map, use } of plans) if (use !== 'keep') bpf.objPin(map.fd(), mapPath(work, map.name));
-    const changed = plans.filter(({ use }) => use === 'copy').map(({ map }) => map);
-    for (const map of changed) copy(dir, work, map, btf);
     pinPrograms(object, join(work, 'programs'));
     noteGone(dir, work, 'maps', maps);
     noteGone(dir, work, 'programs', object.programs);
     sign(work, ourselves);
+    const changed = plans.filter(({ use }) => use === 'copy').map(({ map }) => map);
+    for (const map of changed) makeBase(work, map, shapeIn(map, btf));
+    // From here to the last hook, what programs count in the old maps has to be added to the new ones.
+    withMigrations(dir, work, changed, btf, copyEntries);
     rename(work, join(dir, NEXT));
     return changed.map(({ name }) => name);
   });
@@ -140,14 +142,11 @@ function planMaps(dir: string, maps: readonly ObjectMap[], btf: Btf): MapPlan[] 
   return plans.map((plan) => (isTogether(plan) ? { ...plan, use: 'anew' } : plan));
 }
 
-function copy(dir: string, work: string, map: ObjectMap, btf: Btf): void {
-  const shape = shapeIn(map, btf);
-  if (countersOf(shape).length > 0) {
-    const fd = createHash('base', shape.keySize, baseSize(shape), shape.maxEntries);
-    bpf.objPin(fd, join(work, BASE, map.name));
-    closeSync(fd);
-  }
-  withMigration(dir, work, map, btf, copyEntries);
+function makeBase(work: string, { name }: ObjectMap, shape: Shape): void {
+  if (countersOf(shape).length === 0) return;
+  const fd = createHash('base', shape.keySize, baseSize(shape), shape.maxEntries);
+  bpf.objPin(fd, join(work, BASE, name));
+  closeSync(fd);
 }
 
 function finish(dir: string, object: BpfObject): void {
@@ -159,7 +158,7 @@ function finish(dir: string, object: BpfObject): void {
     waitForPackets();
     const grow = openPin(join(next, 'programs', 'grow'));
     const counting = object.maps.filter(({ name }) => list(join(next, BASE)).includes(name));
-    for (const map of counting) withMigration(dir, next, map, btf, (each) => growCounters(each, grow));
+    withMigrations(dir, next, counting, btf, (each) => growCounters(each, grow));
     closeSync(grow);
     rename(next, join(dir, MOVING));
   });
@@ -171,17 +170,40 @@ function takeBack(dir: string): void {
   removeDir(join(dir, NEXT));
 }
 
-function withMigration(dir: string, next: string, map: ObjectMap, btf: Btf, act: (migration: Migration) => void): void {
-  const [was, is] = [rawMap(openPin(mapPath(dir, map.name))), rawMap(openPin(mapPath(next, map.name)))];
-  const base = bpf.objGet(join(next, BASE, map.name));
+// All that takes time comes before the first entry.
+function withMigrations(
+  dir: string,
+  next: string,
+  maps: readonly ObjectMap[],
+  btf: Btf,
+  act: (migration: Migration) => void,
+): void {
+  const fds: number[] = [];
+  const openMap = (path: string): RawMap => {
+    const fd = openPin(path);
+    fds.push(fd);
+    return rawMap(fd);
+  };
   try {
-    const shapes = { was: shapeOf(was), is: shapeIn(map, btf) };
-    act({ name: map.name, was, is, shapes, base: base === undefined ? undefined : rawMap(base) });
-  } catch (error) {
-    if (error instanceof Unfit) throw unfit(map.name, error, refusal(dir));
-    throw error;
+    const all = maps.map((map) => {
+      const { name } = map;
+      const was = openMap(mapPath(dir, name));
+      const base = existsSync(join(next, BASE, name)) ? openMap(join(next, BASE, name)) : undefined;
+      const shapes = { was: shapeOf(was), is: shapeIn(map, btf) };
+      return named(dir, name, () => migration({ name, was, is: openMap(mapPath(next, name)), shapes, base }));
+    });
+    for (const each of all) named(dir, each.name, () => act(each));
   } finally {
-    for (const fd of [was.fd, is.fd, base]) if (fd !== undefined) closeSync(fd);
+    for (const fd of fds) closeSync(fd);
+  }
+}
+
+function named<T>(dir: string, map: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof Unfit) throw unfit(map, error, refusal(dir));
+    throw error;
   }
 }
 
