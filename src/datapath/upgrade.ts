@@ -40,9 +40,9 @@ export function upgrade(dir: string): string | undefined {
   }
   const object = openOurs();
   try {
-    const changed = prepare(dir, object);
+    const { changed, hasNew } = prepare(dir, object);
     finish(dir, object);
-    if (changed.length > 0) mendLater(dir);
+    if (hasNew) mendLater(dir);
     const maps = changed.length === 0 ? '' : `, and maps brought into its layout: ${changed.join(', ')}`;
     return `programs of ${makerText(maker)} were replaced by those of ${ourselves.version}${maps}`;
   } finally {
@@ -84,13 +84,20 @@ function complete(dir: string): void {
   }
 }
 
-// What follows from the sessions, and may be said anew in this layout, is worked out by the next look at it.
+// What stands in maps that were not there before follows from the sessions; the command that comes by now works it out.
 function mendLater(dir: string): void {
   openMaps(dir).unswept.put(sweep_cause.command, 1);
 }
 
-// Loads what is to be, beside what is. Returns the maps of another layout.
-function prepare(dir: string, object: BpfObject): string[] {
+interface Prepared {
+  /** Names of maps that got another layout. */
+  readonly changed: readonly string[];
+  /** Whether there are maps that were not there at all. */
+  readonly hasNew: boolean;
+}
+
+// Loads what is to be, beside what is.
+function prepare(dir: string, object: BpfObject): Prepared {
   const work = join(dir, WORK);
   removeDir(work);
   return withUndo((undo) => {
@@ -111,7 +118,8 @@ function prepare(dir: string, object: BpfObject): string[] {
     // From here to the last hook, what programs count in the old maps has to be added to the new ones.
     withMigrations(dir, work, changed, btf, copyEntries);
     rename(work, join(dir, NEXT));
-    return changed.map(({ name }) => name);
+    const hasNew = plans.some(({ map, was }) => was === undefined && !isOfPrograms(map));
+    return { changed: changed.map(({ name }) => name), hasNew };
   });
 }
 
@@ -170,7 +178,7 @@ function takeBack(dir: string): void {
   removeDir(join(dir, NEXT));
 }
 
-// All that takes time comes before the first entry.
+// All that takes time comes before the first entry, and maps whose numbers run ahead come last: the shorter, the better.
 function withMigrations(
   dir: string,
   next: string,
@@ -192,6 +200,7 @@ function withMigrations(
       const shapes = { was: shapeOf(was), is: shapeIn(map, btf) };
       return named(dir, name, () => migration({ name, was, is: openMap(mapPath(next, name)), shapes, base }));
     });
+    all.sort((a, b) => a.given.length - b.given.length);
     for (const each of all) named(dir, each.name, () => act(each));
   } finally {
     for (const fd of fds) closeSync(fd);
