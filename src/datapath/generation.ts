@@ -58,6 +58,7 @@ export function makerText(maker: Maker | undefined): string {
 
 /** What to do about pins in `dir` that this command cannot use as they are. */
 export function advice(dir: string): string {
+  if (isOurs(dir)) return 'made by this version, and changed by another hand since';
   const maker = makerOf(dir);
   if (isNewer(maker)) return `made by ${makerText(maker)}, this is ${version}: use that`;
   return `made by ${makerText(maker)}: a command that changes something takes it over, such as gtp link set NAME up`;

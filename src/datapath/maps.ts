@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { objGet } from '../bindings/bpf-fd';
 import * as raw from '../bindings/bpf-map';
 import { KernelError } from '../errors';
-import { mapPath } from './bpffs';
+import { mapPath, programsPath } from './bpffs';
 import { type Codec, codecOf } from './codec';
 import { advice } from './generation';
 import { differences, type MapDefinition, wrongLayout } from './layout';
@@ -55,7 +55,10 @@ export function openMaps(dir: string): OpenMaps {
       const path = mapPath(dir, name);
       const fd = objGet(path);
       if (fd !== undefined) return fd;
-      throw new KernelError(`open map ${name}`, { said: `${path} does not exist`, hint: advice(dir) });
+      throw new KernelError(`open map ${name}`, {
+        said: `${path} does not exist`,
+        hint: existsSync(programsPath(dir)) ? advice(dir) : 'gtp link add',
+      });
     },
     () => advice(dir),
   );

@@ -81,7 +81,8 @@ export function growCounters({ name, was, is, base, convert, counters }: Migrati
     const before = unpacked(lookup(base, key), counters.length);
     const by = now.map((count, i) => count - (before[i] ?? 0n));
     if (by.every((count) => count === 0n)) continue;
-    if (!addTo(growFd, name, key, counters, by)) update(is, key, value, 'noexist');
+    const add = (): boolean => addTo(growFd, name, key, counters, by);
+    if (!add()) putNew(is, key, value, add);
     update(base, key, packed(now));
   }
 }
@@ -152,6 +153,15 @@ function addTo(fd: number, name: string, key: Buffer, places: readonly Place[], 
 }
 
 const ENOENT = 2;
+
+// A new program may make the entry at this moment: then there is something to add to.
+function putNew(map: RawMap, key: Buffer, value: Buffer, add: () => boolean): void {
+  try {
+    update(map, key, value, 'noexist');
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST') || !add()) throw error;
+  }
+}
 
 // Writes in batches where the kernel can, which takes no flags with them.
 function writer(map: RawMap, flag: PutFlag): { put(key: Buffer, value: Buffer): void; flush(): void } {

@@ -67,12 +67,15 @@ function isPending(dir: string): boolean {
   return list(dir).some((name) => name === NEXT || name === MOVING);
 }
 
-// Brings to an end what a killed command began. If that was another version, its programs are taken back.
+// Brings to an end what a killed command began. If that was another version, its programs are taken back; and if no hook has a new program
+// yet, other commands may have been at work since in what was copied.
 function complete(dir: string): void {
   const names = list(dir);
+  const next = join(dir, NEXT);
   if (names.includes(MOVING)) move(dir);
   if (!names.includes(NEXT)) return;
-  if (!isOurs(join(dir, NEXT))) {
+  const isBegun = attached(dir, join(next, 'programs')).some(({ program }) => program !== undefined);
+  if (!isBegun || !isOurs(next)) {
     takeBack(dir);
     return;
   }
@@ -175,6 +178,7 @@ function finish(dir: string, object: BpfObject): void {
 
 function takeBack(dir: string): void {
   swap(dir, join(dir, NEXT, 'programs'), programsPath(dir));
+  waitForPackets();
   removeDir(join(dir, NEXT));
 }
 

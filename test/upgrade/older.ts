@@ -32,7 +32,7 @@ export const OTHER_LAYOUT: readonly Edit[] = [
   ],
   ['bpf/session_maps.h', /TX_CSUM = 1 << 0/, 'TX_CSUM = 1 << 27'],
   ['bpf/session_maps.h', /TX_UNKNOWN = 1 << 27/, 'TX_UNKNOWN = 1 << 0'],
-  ['bpf/maps.h', /LINK_NO_ECHO = 1 << 14/, 'LINK_NO_ECHO = 1 << 19'],
+  ['bpf/maps.h', /LINK_NO_ECHO = 1 << 14/, 'LINK_NO_ECHO = 1 << 30'],
   [
     'bpf/maps.h',
     /\t__u8 ttl;\n\t__u8 tos;\n\t__u16 underlays;(.*)\n/,
