@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The files with the longest tests first, so that none of them is left to run alone at the end.
-const LONG = /\/(state\/(kill|fault)|guest\/(emulated|inside))\.test\./;
+const LONG = /\/(state\/(kill|fault)|guest\/(emulated|inside)|upgrade\/upgrade)\.test\./;
 
 const rank = (file) => (LONG.test(file) ? 0 : 1);
 

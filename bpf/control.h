@@ -7,6 +7,7 @@
 #define GTP_CONTROL_H
 
 #include <asm-generic/errno-base.h>
+#include "grow.h"
 #include "maps.h"
 #include "packet.h"
 
@@ -57,6 +58,8 @@ struct user_space {
 	enum datagram_state datagram_state;
 	enum control_what control_what;
 	struct control control;
+	enum grow grow;
+	struct growth growth;
 } layouts SEC("user_space");
 
 INLINE int control_tx(struct tx_session *s, const struct control *c)

@@ -6,6 +6,7 @@
 #include "decap.h"
 #include "fragment.h"
 #include "icmp_error.h"
+#include "grow.h"
 #include "link.h"
 #include "reassemble.h"
 #include "signal.h"
@@ -149,6 +150,15 @@ int control(struct __sk_buff *skb)
 	const struct control *c = data(skb);
 
 	return (void *)(c + 1) > data_end(skb) ? EINVAL : control_run(c);
+}
+
+/* Run by the command with a struct growth as its frame, never attached: adds to counters of one live entry. */
+SEC("tc")
+int grow(struct __sk_buff *skb)
+{
+	const struct growth *g = data(skb);
+
+	return (void *)(g + 1) > data_end(skb) ? EINVAL : growth_run(g);
 }
 
 char _license[] SEC("license") = "GPL";

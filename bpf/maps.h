@@ -12,6 +12,7 @@
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include "history.h"
 
 #define PORT_WORDS 1024 /* 65536 ports in words of 64 bits */
 
@@ -98,8 +99,8 @@ enum drop_reason {
 	} name SEC(".maps")
 
 struct drop_count {
-	__u64 packets;
-	__u64 bytes;
+	__u64 packets COUNTS;
+	__u64 bytes COUNTS;
 };
 
 #include "session_maps.h"
@@ -124,7 +125,7 @@ struct link_config {
 
 struct link_state {
 	struct link_config config;
-	__u64 icmp_sent;
+	__u64 icmp_sent COUNTS;
 	struct tx_session fallback;	/* the session without `ue` */
 };
 
@@ -211,11 +212,11 @@ enum endpoint_flag {
 struct endpoint {
 	enum endpoint_flag flags;
 	__u32 restart_count;	/* in Echo Responses of version 0 (Z4) */
-	__u64 answered;
-	__u64 passed;		/* left to another program of this machine */
-	__u64 sent_echo;
-	__u64 sent_errind;
-	__u64 sent_extnotify;
+	__u64 answered COUNTS;
+	__u64 passed COUNTS;	/* left to another program of this machine */
+	__u64 sent_echo COUNTS;
+	__u64 sent_errind COUNTS;
+	__u64 sent_extnotify COUNTS;
 };
 
 struct address {
@@ -234,10 +235,10 @@ struct peer {
 	__u32 mtu;		/* of the path, as an ICMP error told it; 0: none did (X7) */
 	__u32 mtu_until;	/* until when that is believed, by now_coarse */
 	__u64 echo_bucket;	/* as struct bucket, for Echo Requests of this peer */
-	__u64 echo_requests;	/* received */
-	__u64 echo_responses;
-	__u64 errinds;
-	__u64 extnotifies;
+	__u64 echo_requests COUNTS;	/* received */
+	__u64 echo_responses COUNTS;
+	__u64 errinds COUNTS;
+	__u64 extnotifies COUNTS;
 };
 
 /* SO_PRIORITY of sockets of ours, to know them by ("gtpp"): the lowest bits are those of best effort. */

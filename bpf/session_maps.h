@@ -82,8 +82,8 @@ struct tx_session {
 	__u32 local_dev;	/* PATH_LOCAL: the device that holds `remote`; 0: it is not ours */
 	__u8 gateway[16] __attribute__((aligned(4)));	/* next hop, IPv4 or IPv6 */
 	enum path_kind path;
-	__u64 packets;
-	__u64 bytes;
+	__u64 packets COUNTS;
+	__u64 bytes COUNTS;
 	struct tx_config config[2];
 };
 
@@ -114,8 +114,8 @@ struct rx_config {
 	__u8 remote[16] __attribute__((aligned(4)));
 	__u8 ue6[16] __attribute__((aligned(4)));
 	__u8 ue4[4] __attribute__((aligned(4)));
-	__u8 ue4_len;		/* prefix lengths; 255: no such address */
-	__u8 ue6_len;
+	__u8 ue4_len ELSE(255);	/* prefix lengths; 255: no such address */
+	__u8 ue6_len ELSE(255);
 	__u8 dmac[6];		/* of the inner end */
 	__u8 smac[6];		/* of the link */
 	__u16 flow;		/* version 0: the label that we asked the peer to use; shown, not checked (Z6). On a link of frames: 1 +
@@ -146,18 +146,18 @@ enum session_state {
 
 struct rx_session {
 	__u32 active;
-	__u8 qfi;		/* last seen, 255: none yet */
+	__u8 qfi ELSE(255);	/* last seen, 255: none yet */
 	__u8 rqi;
-	__u8 ppi;		/* last seen, 255: none yet */
+	__u8 ppi ELSE(255);	/* last seen, 255: none yet */
 	__u8 state;		/* enum session_state */
-	__u64 packets;
-	__u64 bytes;
+	__u64 packets COUNTS;
+	__u64 bytes COUNTS;
 	__u32 seen;		/* when the last packet from the peer came, by now_coarse; 0: none yet */
-	__u32 tx_seq;		/* the next sequence number to send: one for all prefixes of the session (G10, Z5) */
+	__u32 tx_seq GIVEN_OUT;	/* the next sequence number to send: one for all prefixes of the session (G10, Z5) */
 	__u32 rx_seq;		/* last sequence number seen, with 1 << 16 when there was one */
-	__u32 reordered;	/* packets that came with a number behind the last one */
-	__u32 end_markers;
-	__u32 errinds;		/* Error Indications about this session */
+	__u32 reordered COUNTS;	/* packets that came with a number behind the last one */
+	__u32 end_markers COUNTS;
+	__u32 errinds COUNTS;	/* Error Indications about this session */
 	struct rx_config config[2];
 };
 

@@ -27,7 +27,7 @@ const steps = [
   {
     name: 'command',
     makes: ['dist/gtp.cjs'],
-    from: [...files('src'), 'tools/bundle.mjs', 'package.json', 'package-lock.json'],
+    from: [...files('src'), 'dist/gtp.bpf.o', 'tools/bundle.mjs', 'package.json', 'package-lock.json'],
     make: makeCommand,
   },
   {
@@ -38,6 +38,7 @@ const steps = [
       ...files('src'),
       ...files('bpf'),
       'tools/bundle.mjs',
+      'dist/gtp.bpf.o',
       'tools/compile.mjs',
       'package-lock.json',
     ],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How TypeScript becomes something that runs: the settings of esbuild that the command, the tests and the tools share.
-import { rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 
 // koffi carries native files; ava must be the copy that runs the tests; yargs and chalk are used by few commands, and the
 // time to compile a bundle is the largest part of a command's own start-up.
@@ -23,7 +24,14 @@ export async function bundle(entries, { outdir, clean, outfile, hashbang = false
     format: 'cjs',
     target: 'node20.19',
     ...(hashbang ? { banner: { js: '#!/usr/bin/env node' } } : {}),
+    define: { OBJECT_HASH: JSON.stringify(objectHash()) },
     sourcemap: sourcemap ? 'inline' : false,
     logLevel: 'warning',
   });
+}
+
+// By it a command knows whether the programs that it finds are its own (src/datapath/generation.ts).
+function objectHash() {
+  if (!existsSync('dist/gtp.bpf.o')) return 'none';
+  return createHash('sha256').update(readFileSync('dist/gtp.bpf.o')).digest('hex').slice(0, 12);
 }

@@ -24,6 +24,8 @@ export interface ProgramInfo {
   readonly id: number;
   readonly tag: string;
   readonly name: string;
+  /** 0 if it was loaded without. */
+  readonly btfId: number;
 }
 
 /** A link; `ifindex` is 0 when the device it was attached to is gone. `attachType` is that of tcx. */
@@ -111,6 +113,7 @@ export function programInfo(fd: number): ProgramInfo {
     id: info.readUInt32LE(4),
     tag: info.toString('hex', 8, 16),
     name: nameAt(info, 64),
+    btfId: info.readUInt32LE(128),
   };
 }
 
@@ -143,7 +146,7 @@ export function btfById(id: number): Buffer {
 
 // struct bpf_*_info of linux/bpf.h, all little-endian fields of known offset; the kernel accepts shorter ones.
 const MAP_INFO_SIZE = 80;
-const PROGRAM_INFO_SIZE = 80;
+const PROGRAM_INFO_SIZE = 136;
 const LINK_INFO_SIZE = 32;
 const BTF_INFO_SIZE = 32;
 const NAME_LENGTH = 16;

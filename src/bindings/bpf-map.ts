@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { errno } from '../errors';
 import { type MapInfo, mapInfo } from './bpf-fd';
+import { cString } from './koffi';
 import { call, checked } from './libbpf';
 
 /** An open map; `valueBytes` is what one look-up returns: for per-CPU maps a slot of 8n octets per possible CPU. */
@@ -22,7 +23,25 @@ export interface RawBatch {
 }
 
 /** BPF_MAP_TYPE_* of linux/bpf.h, the ones that need to be told apart here. */
-export const MAP_TYPE = { hash: 1, array: 2, percpuHash: 5, percpuArray: 6, lruPercpuHash: 10, lpmTrie: 11 } as const;
+export const MAP_TYPE = {
+  hash: 1,
+  array: 2,
+  programArray: 3,
+  percpuHash: 5,
+  percpuArray: 6,
+  lruHash: 9,
+  lruPercpuHash: 10,
+  lpmTrie: 11,
+} as const;
+
+/** Makes a hash map of plain octets, which takes memory for the entries it has; the result is its fd. */
+export function createHash(name: string, keySize: number, valueSize: number, entries: number): number {
+  const opts = Buffer.alloc(CREATE_OPTS_SIZE);
+  opts.writeBigUInt64LE(BigInt(CREATE_OPTS_SIZE), 0);
+  opts.writeUInt32LE(BPF_F_NO_PREALLOC, 28);
+  const fd = call('bpf_map_create', MAP_TYPE.hash, cString(name), keySize, valueSize, entries, opts);
+  return checked(`make map ${name}`, fd);
+}
 
 /** Wraps the fd of a map; the sizes that the kernel tells are the ones every later call is held to. */
 export function rawMap(fd: number): RawMap {
@@ -98,6 +117,9 @@ export function lookupBatch(map: RawMap, limit: number, from?: Buffer): RawBatch
 
 const PUT_FLAGS = { any: 0, noexist: 1, exist: 2 } as const;
 const BATCH_OPTS_SIZE = 24;
+// struct bpf_map_create_opts of libbpf 1.0: map_flags at 28.
+const CREATE_OPTS_SIZE = 48;
+const BPF_F_NO_PREALLOC = 1;
 
 let cpus: number | undefined;
 

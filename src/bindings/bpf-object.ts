@@ -24,6 +24,9 @@ export interface ObjectMap {
   readonly valueSize: number;
   readonly flags: number;
   readonly maxEntries: number;
+  /** Type ids in `btf()` of the object; 0 where a map has plain octets. */
+  readonly btfKeyType: number;
+  readonly btfValueType: number;
   fd(): number;
   /** Before load: use the map behind `fd` in place of a new one. The fd is duplicated. */
   reuse(fd: number): void;
@@ -127,6 +130,8 @@ function objectMap(map: bigint): ObjectMap {
     valueSize: call('bpf_map__value_size', map),
     flags: call('bpf_map__map_flags', map),
     maxEntries: call('bpf_map__max_entries', map),
+    btfKeyType: call('bpf_map__btf_key_type_id', map),
+    btfValueType: call('bpf_map__btf_value_type_id', map),
     fd: () => checked(`fd of map ${name}`, call('bpf_map__fd', map)),
     reuse: (fd) => void checked(`reuse map ${name}`, call('bpf_map__reuse_fd', map, fd)),
     setMaxEntries: (n) => void checked(`resize map ${name}`, call('bpf_map__set_max_entries', map, n)),

@@ -53,6 +53,8 @@ const PROTOTYPES = {
   bpf_prog_query:
     'int bpf_prog_query(int target, int type, uint32_t flags, void *attach_flags, void *ids, void *count)',
   bpf_prog_test_run_opts: 'int bpf_prog_test_run_opts(int program, void *opts)',
+  bpf_map_create:
+    'int bpf_map_create(int type, const void *name, uint32_t key, uint32_t value, uint32_t entries, const void *opts)',
   bpf_map_lookup_elem: 'int bpf_map_lookup_elem(int fd, const void *key, void *value)',
   bpf_map_update_elem: 'int bpf_map_update_elem(int fd, const void *key, const void *value, uint64_t flags)',
   bpf_map_delete_elem: 'int bpf_map_delete_elem(int fd, const void *key)',
@@ -76,6 +78,8 @@ const PROTOTYPES = {
   bpf_map__value_size: 'uint32_t bpf_map__value_size(const void *map)',
   bpf_map__max_entries: 'uint32_t bpf_map__max_entries(const void *map)',
   bpf_map__map_flags: 'uint32_t bpf_map__map_flags(const void *map)',
+  bpf_map__btf_key_type_id: 'uint32_t bpf_map__btf_key_type_id(const void *map)',
+  bpf_map__btf_value_type_id: 'uint32_t bpf_map__btf_value_type_id(const void *map)',
   bpf_map__set_max_entries: 'int bpf_map__set_max_entries(void *map, uint32_t entries)',
   bpf_map__set_pin_path: 'int bpf_map__set_pin_path(void *map, const void *path)',
   bpf_map__reuse_fd: 'int bpf_map__reuse_fd(void *map, int fd)',

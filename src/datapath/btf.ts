@@ -48,6 +48,7 @@ export const KIND = {
   prototype: 13,
   variable: 14,
   section: 15,
+  declTag: 17,
   typeTag: 18,
 } as const;
 

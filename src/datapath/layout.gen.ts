@@ -214,6 +214,18 @@ export const control_what = {
   peer: 8,
 } as const;
 
+export const grow = {
+  tx: 0,
+  tx_prefix: 1,
+  tx_pair: 2,
+  links: 3,
+  rx: 4,
+  carried: 5,
+  drops: 6,
+  endpoints: 7,
+  peers: 8,
+} as const;
+
 export interface scratch {
   readonly octets: Uint8Array;
 }
@@ -566,6 +578,18 @@ export interface control {
   readonly sessions: number;
 }
 
+export interface counter {
+  readonly at: number;
+  readonly octets: number;
+  readonly by: bigint;
+}
+
+export interface growth {
+  readonly map: number;
+  readonly key: Uint8Array;
+  readonly counters: readonly counter[];
+}
+
 export interface Structs {
   scratch: scratch;
   rx_key: rx_key;
@@ -610,6 +634,8 @@ export interface Structs {
   cut: cut;
   outer: outer;
   control: control;
+  counter: counter;
+  growth: growth;
 }
 
 export interface MapTypes {
@@ -1092,6 +1118,23 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       peer_key: [264, 'peer_key'],
       sessions: [296, 's32'],
       pad2: [300, 'u32'],
+    },
+  },
+  counter: {
+    size: 16,
+    fields: {
+      at: [0, 'u32'],
+      octets: [4, 'u32'],
+      by: [8, 'u64'],
+    },
+  },
+  growth: {
+    size: 200,
+    fields: {
+      map: [0, 'u32'],
+      pad: [4, 'u32'],
+      key: [8, 'u8[64]'],
+      counters: [72, 'counter[8]'],
     },
   },
 };

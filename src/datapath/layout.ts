@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { btfById } from '../bindings/bpf-fd';
+import { btfById, programInfo } from '../bindings/bpf-fd';
 import type { RawMap } from '../bindings/bpf-map';
 import { KernelError } from '../errors';
 import { type Btf, KIND, type Layout, type Notation, parseBtf } from './btf';
 import { codecOf, structOf } from './codec';
-import { structs } from './layout.gen';
+import { control_what, structs } from './layout.gen';
+import { typeOf } from './types';
 
 /** What a map is known to be: BPF_MAP_TYPE_*, key and value. */
 export interface MapDefinition {
@@ -35,25 +36,45 @@ export function differences(map: RawMap, expected: MapDefinition): string[] {
 }
 
 /** The refusal that `differences` gives rise to. */
-export function wrongLayout(name: string, found: readonly string[]): KernelError {
-  return new KernelError(`use map ${name}`, {
-    said: `it has another layout: ${found.join('; ')}`,
-    hint: 'made by another version of gtp: delete its links with that version',
-  });
+export function wrongLayout(name: string, found: readonly string[], hint: string): KernelError {
+  return new KernelError(`use map ${name}`, { said: `it has another layout: ${found.join('; ')}`, hint });
 }
 
-interface KernelBtf extends Btf {
+/**
+ * Throws KernelError, with a hint, if the program `control` behind `fd` takes changes in another layout than ours, or calls other things by
+ * our numbers.
+ */
+export function refuseControl(fd: number, hint: () => string): void {
+  const { btfId } = programInfo(fd);
+  const found = btfId === 0 ? ['it does not tell its layout'] : controlDifferences(kernelBtf(btfId));
+  if (found.length === 0) return;
+  throw new KernelError('use program control', { said: `it has another layout: ${found.join('; ')}`, hint: hint() });
+}
+
+export interface KernelBtf extends Btf {
   /** The structs that are as they should be. */
   readonly right: Set<string>;
 }
 
 const parsed = new Map<number, KernelBtf>();
 
-// All maps of one object share one BTF.
-function kernelBtf(id: number): KernelBtf {
+/** The BTF of that id, parsed once: all maps of one object share one. */
+export function kernelBtf(id: number): KernelBtf {
   const btf = parsed.get(id) ?? { ...parseBtf(btfById(id)), right: new Set() };
   parsed.set(id, btf);
   return btf;
+}
+
+function controlDifferences(btf: KernelBtf): string[] {
+  const id = btf.struct('control');
+  const own = id === undefined ? ['control: absent'] : typeDifferences(btf, id, 'control');
+  const what = id === undefined ? undefined : typeOf(btf, id);
+  const field = what?.form === 'struct' ? what.fields.find(({ name }) => name === 'what')?.type : undefined;
+  const names = field?.form === 'number' ? field.names : undefined;
+  const moved = Object.entries(control_what).filter(
+    ([name, number]) => names?.get(`CONTROL_${name.toUpperCase()}`) !== BigInt(number),
+  );
+  return [...own, ...moved.map(([name]) => `CONTROL_${name.toUpperCase()}: another number`)];
 }
 
 function typeDifferences(btf: KernelBtf, id: number, expected: Notation): string[] {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { objGet } from '../bindings/bpf-fd';
 import * as raw from '../bindings/bpf-map';
 import { KernelError } from '../errors';
-import { mapPath } from './bpffs';
+import { mapPath, programsPath } from './bpffs';
 import { type Codec, codecOf } from './codec';
+import { advice } from './generation';
 import { differences, type MapDefinition, wrongLayout } from './layout';
 import { maps as definitions, type MapTypes } from './layout.gen';
 
@@ -49,16 +50,22 @@ export type OpenMaps = { readonly [N in MapName]: TypedMap<N> } & {
  * KernelError before anything is read or written.
  */
 export function openMaps(dir: string): OpenMaps {
-  return mapsBy((name) => {
-    const path = mapPath(dir, name);
-    const fd = objGet(path);
-    if (fd !== undefined) return fd;
-    throw new KernelError(`open map ${name}`, { said: `${path} does not exist`, hint: 'gtp link add' });
-  });
+  return mapsBy(
+    (name) => {
+      const path = mapPath(dir, name);
+      const fd = objGet(path);
+      if (fd !== undefined) return fd;
+      throw new KernelError(`open map ${name}`, {
+        said: `${path} does not exist`,
+        hint: existsSync(programsPath(dir)) ? advice(dir) : 'gtp link add',
+      });
+    },
+    () => advice(dir),
+  );
 }
 
 /** Like openMaps, for fds from elsewhere, such as an object that was loaded privately. */
-export function mapsBy(fdOf: (name: MapName) => number): OpenMaps {
+export function mapsBy(fdOf: (name: MapName) => number, hint = () => 'made by another version of gtp'): OpenMaps {
   const opened = new Map<string, MapHandle<unknown, unknown>>();
   const all = {
     close: () => {
@@ -68,7 +75,7 @@ export function mapsBy(fdOf: (name: MapName) => number): OpenMaps {
   };
   for (const name of Object.keys(definitions) as MapName[]) {
     const get = (): MapHandle<unknown, unknown> => {
-      const map = opened.get(name) ?? typedMap(name, raw.rawMap(fdOf(name)), definitions[name]);
+      const map = opened.get(name) ?? typedMap(name, raw.rawMap(fdOf(name)), definitions[name], hint);
       opened.set(name, map);
       return map;
     };
@@ -90,12 +97,27 @@ export function total<V extends object>(perCpu: readonly V[]): V {
   return perCpu.reduce(sum);
 }
 
+/** Every entry of a map of whatever layout; what is added or removed meanwhile may be missed or seen. */
+export function scanRaw(map: raw.RawMap): Generator<RawEntry> {
+  return hasBatch(map) ? readBatches(map) : readSingly(map);
+}
+
+/** Whether a map can be read and written in batches. */
+export function hasBatch(map: raw.RawMap): boolean {
+  return map.info.type === raw.MAP_TYPE.hash || map.info.type === raw.MAP_TYPE.percpuHash;
+}
+
 // Hash buckets have to fit as a whole: see lookupBatch.
 const BATCH = 4096;
 
-function typedMap(name: string, map: raw.RawMap, definition: MapDefinition): MapHandle<unknown, unknown> {
+function typedMap(
+  name: string,
+  map: raw.RawMap,
+  definition: MapDefinition,
+  hint: () => string,
+): MapHandle<unknown, unknown> {
   const found = differences(map, definition);
-  if (found.length > 0) throw wrongLayout(name, found);
+  if (found.length > 0) throw wrongLayout(name, found, hint());
   const key = codecOf(definition.key);
   const value = raw.isPerCpu(map.info) ? perCpu(codecOf(definition.value), map) : codecOf(definition.value);
   return {
@@ -109,7 +131,7 @@ function typedMap(name: string, map: raw.RawMap, definition: MapDefinition): Map
     putAll: (entries, flag) => putAll(map, key, value, entries, flag),
     delete: (k) => raw.remove(map, encoded(key, k)),
     entries,
-    scan: () => (hasBatch(map) ? readBatches(map, key, value) : readSingly(map)),
+    scan: () => scanRaw(map),
     decode,
   };
 
@@ -118,7 +140,7 @@ function typedMap(name: string, map: raw.RawMap, definition: MapDefinition): Map
   }
 
   function* entries(): Generator<[unknown, unknown]> {
-    for (const entry of hasBatch(map) ? readBatches(map, key, value) : readSingly(map)) yield decode(entry);
+    for (const entry of scanRaw(map)) yield decode(entry);
   }
 }
 
@@ -169,19 +191,15 @@ function putAll(
   }
 }
 
-function hasBatch(map: raw.RawMap): boolean {
-  return map.info.type === raw.MAP_TYPE.hash || map.info.type === raw.MAP_TYPE.percpuHash;
-}
-
 function part(buffer: Buffer, codec: Codec, index: number): Buffer {
   return buffer.subarray(index * codec.size, (index + 1) * codec.size);
 }
 
-function* readBatches(map: raw.RawMap, key: Codec, value: Codec): Generator<RawEntry> {
+function* readBatches(map: raw.RawMap): Generator<RawEntry> {
   let from: Buffer | undefined;
   do {
     const { count, keys, values, next } = raw.lookupBatch(map, BATCH, from);
-    for (let i = 0; i < count; i++) yield { keys, key: i * key.size, values, value: i * value.size };
+    for (let i = 0; i < count; i++) yield { keys, key: i * map.info.keySize, values, value: i * map.valueBytes };
     from = next;
   } while (from !== undefined);
 }

@@ -2,13 +2,11 @@
 import { closeSync, existsSync, readFileSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as bpf from '../bindings/bpf-fd';
-import { type RawMap, rawMap } from '../bindings/bpf-map';
 import { type BpfObject, type ObjectMap, openObject } from '../bindings/bpf-object';
 import { KernelError } from '../errors';
 import { type Undo, withUndo } from '../undo';
 import { mapPath, programsPath } from './bpffs';
-import { differences, wrongLayout } from './layout';
-import { maps as definitions } from './layout.gen';
+import { ourselves, sign } from './generation';
 import { list, makeDir, removeDir, told, unpin } from './pins';
 
 /** Where in a device: tcx, or native XDP. */
@@ -33,34 +31,20 @@ export function objectPath(): string {
   }
 }
 
-/**
- * Makes sure that maps and programs are in the kernel and pinned in the state directory `dir`. Maps that are pinned are
- * kept, if their layout is ours. Needs the lock. All or nothing, but for what an earlier, killed command left.
- */
-export function ensureLoaded(dir: string): void {
-  if (existsSync(programsPath(dir))) return;
-  withUndo((undo) => {
-    pinNew(dir, programsPath(dir), undo);
-  });
+/** Our object, opened: nothing of it is in the kernel yet. */
+export function openOurs(): BpfObject {
+  return openObject(readFileSync(objectPath()));
 }
 
 /**
- * Puts the programs of this version in the place of those that are pinned, in every hook, without a packet passing by.
- * Needs the lock. `tails` is one for the old and the new ones: what a program hands to another must be the same in both.
+ * Makes sure that maps and programs are in the kernel and pinned in the state directory `dir`; those that are there are kept (see
+ * upgrade.ts). Needs the lock. All or nothing, and nothing of what an earlier, killed command left.
  */
-export function updatePrograms(dir: string): void {
-  withUndo((undo) => {
-    const hooks = attached(dir);
-    const next = pinNew(dir, join(dir, NEXT), undo);
-    for (const { pin, program } of hooks) {
-      if (program === undefined) continue;
-      const old = openProgram(dir, program);
-      replace(dir, pin, openPin(join(next, program)));
-      undo(() => replace(dir, pin, old));
-    }
-    removeDir(programsPath(dir));
-    rename(next, programsPath(dir));
-  });
+export function ensureLoaded(dir: string): void {
+  if (existsSync(programsPath(dir))) return;
+  // Without programs there is no link, and the rest is a ruin, perhaps of another version.
+  clear(dir);
+  withUndo((undo) => pinNew(dir, undo));
 }
 
 /** The fd of a pinned program; close it with fs.closeSync, or leave that to the end of the process. */
@@ -97,9 +81,9 @@ export function detach(dir: string, pin: string): boolean {
   return unpin(path);
 }
 
-/** All hooks of a state directory, those of devices that are gone included. */
-export function attached(dir: string): Attachment[] {
-  const programs = new Map(list(programsPath(dir)).map((name) => [programId(dir, name), name]));
+/** All hooks of a state directory, those of devices that are gone included; `path` is where their programs are pinned. */
+export function attached(dir: string, path = programsPath(dir)): Attachment[] {
+  const programs = new Map(list(path).map((name) => [programId(join(path, name)), name]));
   return list(join(dir, HOOKS)).map((pin) => {
     const info = withPin(join(dir, HOOKS, pin), bpf.linkInfo);
     return { pin, ifindex: info.ifindex, side: sideOf(info), program: programs.get(info.programId) };
@@ -122,40 +106,13 @@ export function programsAt(ifindex: number): number {
   return bpf.programsAt(ifindex, SIDES.ingress);
 }
 
-const NAME = 'gtp.bpf.o';
-const HOOKS = 'hooks';
-const NEXT = 'programs-next';
-const SIDES = { ingress: bpf.BPF_TCX_INGRESS, egress: bpf.BPF_TCX_EGRESS, xdp: bpf.BPF_XDP } as const;
-
-function sideOf({ type, attachType }: bpf.LinkInfo): Side {
-  if (type === bpf.BPF_LINK_TYPE_XDP) return 'xdp';
-  return attachType === SIDES.egress ? 'egress' : 'ingress';
+/** Whether a map of an object is pinned: constants belong to the programs that were compiled with them. */
+export function isKept(map: ObjectMap): boolean {
+  return !map.name.startsWith('rodata');
 }
 
-// Pins maps and programs of our object. The programs' directory gets its name last, so that it is there only when whole.
-function pinNew(dir: string, path: string, undo: Undo): string {
-  const object = openObject(readFileSync(objectPath()));
-  const work = `${path}-work`;
-  try {
-    makeDir(dirname(mapPath(dir, 'any')));
-    const fresh = object.maps.filter((map) => isKept(map) && !reusePinned(dir, map));
-    load(object);
-    for (const map of fresh) {
-      bpf.objPin(map.fd(), mapPath(dir, map.name));
-      undo(() => void unpin(mapPath(dir, map.name)));
-    }
-    pinPrograms(object, work, undo);
-  } finally {
-    object.close();
-  }
-  removeDir(path);
-  rename(work, path);
-  undo(() => removeDir(path));
-  return path;
-}
-
-// What a kernel lacks is looked for only when it has refused something.
-function load(object: BpfObject): void {
+/** Loads an object; what a kernel lacks is looked for only when it has refused something. */
+export function load(object: BpfObject): void {
   try {
     object.load();
   } catch (error) {
@@ -164,49 +121,56 @@ function load(object: BpfObject): void {
   }
 }
 
-function pinPrograms(object: BpfObject, work: string, undo: Undo): void {
-  removeDir(work);
-  makeDir(work);
-  undo(() => removeDir(work));
-  for (const program of object.programs) bpf.objPin(program.fd(), join(work, program.name));
+/** Pins the programs of a loaded object in the directory `path`, which is made. */
+export function pinPrograms(object: BpfObject, path: string): void {
+  makeDir(path);
+  for (const program of object.programs) bpf.objPin(program.fd(), join(path, program.name));
 }
 
-function rename(from: string, to: string): void {
-  told(`rename ${from}`, () => renameSync(from, to));
-}
-
-// Constants belong to the programs that were compiled with them.
-function isKept(map: ObjectMap): boolean {
-  return !map.name.startsWith('rodata');
-}
-
-function reusePinned(dir: string, map: ObjectMap): boolean {
-  const fd = bpf.objGet(mapPath(dir, map.name));
-  if (fd === undefined) return false;
-  try {
-    const found = foreign(rawMap(fd), map);
-    if (found.length > 0) throw wrongLayout(map.name, found);
-    map.reuse(fd);
-    return true;
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function foreign(pinned: RawMap, map: ObjectMap): string[] {
-  const { info } = pinned;
-  const definition = map.name in definitions ? definitions[map.name as keyof typeof definitions] : undefined;
-  if (definition !== undefined) return differences(pinned, definition);
-  const isSame = info.type === map.type && info.keySize === map.keySize && info.valueSize === map.valueSize;
-  return isSame ? [] : ['type or size'];
-}
-
-function programId(dir: string, name: string): number {
-  return withPin(join(programsPath(dir), name), (fd) => bpf.programInfo(fd).id);
-}
-
-function replace(dir: string, pin: string, programFd: number): void {
+/** Puts another program behind the hook that is pinned as `pin`: a packet is seen by the one or by the other. */
+export function replace(dir: string, pin: string, programFd: number): void {
   withPin(join(dir, HOOKS, pin), (linkFd) => bpf.linkUpdate(linkFd, programFd));
+}
+
+/** The fd of what is pinned at `path`. */
+export function openPin(path: string): number {
+  const fd = bpf.objGet(path);
+  if (fd !== undefined) return fd;
+  throw new KernelError(`open ${path}`, { said: 'it does not exist', hint: 'gtp check repair' });
+}
+
+const NAME = 'gtp.bpf.o';
+const HOOKS = 'hooks';
+const SIDES = { ingress: bpf.BPF_TCX_INGRESS, egress: bpf.BPF_TCX_EGRESS, xdp: bpf.BPF_XDP } as const;
+
+function sideOf({ type, attachType }: bpf.LinkInfo): Side {
+  if (type === bpf.BPF_LINK_TYPE_XDP) return 'xdp';
+  return attachType === SIDES.egress ? 'egress' : 'ingress';
+}
+
+// The programs' directory gets its name last, so that it is there only when everything is.
+function pinNew(dir: string, undo: Undo): void {
+  const object = openOurs();
+  const work = `${programsPath(dir)}-work`;
+  undo(() => clear(dir));
+  try {
+    load(object);
+    makeDir(dirname(mapPath(dir, 'any')));
+    for (const map of object.maps.filter(isKept)) bpf.objPin(map.fd(), mapPath(dir, map.name));
+    pinPrograms(object, work);
+  } finally {
+    object.close();
+  }
+  sign(dir, ourselves);
+  told(`rename ${work}`, () => renameSync(work, programsPath(dir)));
+}
+
+function clear(dir: string): void {
+  for (const name of list(dir)) removeDir(join(dir, name));
+}
+
+function programId(path: string): number {
+  return withPin(path, (fd) => bpf.programInfo(fd).id);
 }
 
 function withPin<T>(path: string, act: (fd: number) => T): T {
@@ -216,10 +180,4 @@ function withPin<T>(path: string, act: (fd: number) => T): T {
   } finally {
     closeSync(fd);
   }
-}
-
-function openPin(path: string): number {
-  const fd = bpf.objGet(path);
-  if (fd !== undefined) return fd;
-  throw new KernelError(`open ${path}`, { said: 'it does not exist', hint: 'gtp check repair' });
 }

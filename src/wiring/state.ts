@@ -16,6 +16,7 @@ import {
   type Side,
 } from '../datapath/object';
 import { told } from '../datapath/pins';
+import { upgrade } from '../datapath/upgrade';
 import { isErrno, KernelError } from '../errors';
 import { type GenericSocket, openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
 import { netnsCookie } from '../netns';
@@ -83,6 +84,8 @@ export function changeState<T>(note: Note, steps: (state: State, undo: Undo) => 
         else undo(() => dismantle(dir));
       }
       if (make !== undefined) ensureLoaded(dir);
+      const upgraded = isMade(dir) ? upgrade(dir) : undefined;
+      if (upgraded !== undefined) note(upgraded);
       state = isMade(dir) ? stateIn(dir, note) : undefined;
       return run(state, undo);
     }, settled);

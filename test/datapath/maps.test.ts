@@ -7,7 +7,7 @@ import { zero } from '../../src/datapath/codec';
 import type { Structs } from '../../src/datapath/layout.gen';
 import { openMaps, total } from '../../src/datapath/maps';
 import { ensureLoaded } from '../../src/datapath/object';
-import { list, makeDir } from '../../src/datapath/pins';
+import { makeDir } from '../../src/datapath/pins';
 import { isErrno, KernelError } from '../../src/errors';
 import { A, mapped } from '../bpf/packet';
 import { privateBpffs, testObject } from './private';
@@ -98,7 +98,7 @@ test.serial('a map that is not there is named', (t) => {
   t.regex(error.message, /^open map labels: .*\/gtp\/2\/v1\/maps\/labels does not exist$/);
 });
 
-test.serial('a map of another layout is refused with every difference named, and nothing is pinned beside it', (t) => {
+test.serial('a map of another layout is refused with every difference named', (t) => {
   const other = stateDir(3n, root);
   pinForeign(other);
   const label = t.throws(() => openMaps(other).labels.get(rxKey(1)), { instanceOf: KernelError });
@@ -112,8 +112,6 @@ test.serial('a map of another layout is refused with every difference named, and
     instanceOf: KernelError,
   });
   t.regex(endpoint.message, /type: 2 instead of 1; key octets: 4 instead of 20; value octets: 8 instead of 48/);
-  t.throws(() => ensureLoaded(other), { message: /it has another layout/ });
-  t.deepEqual([list(other), list(`${other}/maps`)], [['maps'], ['endpoints', 'labels']]);
 });
 
 function pinForeign(other: string): void {

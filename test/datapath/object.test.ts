@@ -6,7 +6,7 @@ import { describeFailure } from '../../src/cli/failure';
 import { listCookies, lock, removeState, stateDir } from '../../src/datapath/bpffs';
 import { openMaps } from '../../src/datapath/maps';
 import { findBpffs } from '../../src/datapath/mountpoint';
-import { attach, attached, detach, ensureLoaded, openProgram, updatePrograms } from '../../src/datapath/object';
+import { attach, attached, detach, ensureLoaded, openProgram } from '../../src/datapath/object';
 import { list } from '../../src/datapath/pins';
 import { isErrno, KernelError } from '../../src/errors';
 import { inNetns } from '../../src/netns';
@@ -38,14 +38,18 @@ test.serial('maps and programs are pinned, and loading again changes nothing', (
 test.serial('what a killed command left half done is completed', (t) => {
   const half = stateDir(6n, root);
   mkdirSync(`${half}/programs-work`, { recursive: true });
+  mkdirSync(`${half}/maps`);
   ensureLoaded(half);
   openMaps(half).links.get(1);
-  t.deepEqual(list(half), ['maps', 'programs']);
+  t.deepEqual(
+    list(half).map((name) => name.replace(/^made-by-.*/, 'made-by')),
+    ['made-by', 'maps', 'programs'],
+  );
   removeState(half);
   t.false(existsSync(half));
 });
 
-test.serial('a hook is attached, listed, replaced and detached', (t) => {
+test.serial('a hook is attached, listed and detached', (t) => {
   inside(() => attach(dir, 'underlay', 1, 'ingress', 'lo'));
   inside(() => attach(dir, 'local_out', 1, 'egress', 'lo-out'));
   const hooks = [
@@ -53,9 +57,6 @@ test.serial('a hook is attached, listed, replaced and detached', (t) => {
     { pin: 'lo-out', ifindex: 1, side: 'egress', program: 'local_out' },
   ] as const;
   t.deepEqual(attached(dir), [...hooks]);
-  updatePrograms(dir);
-  t.deepEqual(attached(dir), [...hooks]);
-  t.deepEqual(list(dir), ['hooks', 'maps', 'programs']);
   t.true(detach(dir, 'lo-out'));
   t.false(detach(dir, 'lo-out'));
   t.deepEqual(attached(dir), [hooks[0]]);

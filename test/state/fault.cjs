@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Loaded before the command (node --require): makes the FAULT-th call that would change anything fail with EIO, or with
-// FAULT_KILL ends the process in its place. The name of the call goes to the file FAULT_LOG; with FAULT=0 those of all.
+// FAULT_KILL ends the process in its place; with FAULT_CALL, of the calls whose names begin so. The name of the call goes to the file
+// FAULT_LOG; with FAULT=0 those of all.
 'use strict';
 const fs = require('node:fs');
 const Module = require('node:module');
 
-const { FAULT = '0', FAULT_KILL, FAULT_LOG } = process.env;
+const { FAULT = '0', FAULT_CALL = '', FAULT_KILL, FAULT_LOG } = process.env;
 const EIO = 5;
 const { openSync, writeSync } = fs;
 const protocols = new Map();
@@ -14,6 +15,7 @@ let injectedErrno = false;
 
 /** Whether this call is the one that fails. */
 function isDue(name) {
+  if (!name.startsWith(FAULT_CALL)) return false;
   count += 1;
   if (FAULT !== '0' && count !== Number(FAULT)) return false;
   writeSync(openSync(FAULT_LOG, 'a'), `${name}\n`);
@@ -24,7 +26,8 @@ function isDue(name) {
 
 const BPF = [
   ...['bpf_obj_pin', 'bpf_link_create', 'bpf_link_detach', 'bpf_map_update_elem', 'bpf_map_delete_elem'],
-  ...['bpf_map_update_batch', 'bpf_map_delete_batch', 'bpf_prog_test_run_opts', 'bpf_object__load'],
+  ...['bpf_map_update_batch', 'bpf_map_delete_batch', 'bpf_prog_test_run_opts', 'bpf_object__load', 'bpf_link_update'],
+  'bpf_map_create',
 ];
 
 function wrap(name, real) {

@@ -9,10 +9,14 @@ export interface Hit extends Result {
   readonly call: string | undefined;
 }
 
-/** Runs `gtp -n NS WORDS` with its n-th change of the kernel's state refused (EIO), or the process killed in its place. */
-export async function faulty(ns: string, words: string, n: number, how: 'refuse' | 'kill'): Promise<Hit> {
+/**
+ * Runs `gtp -n NS WORDS` with its n-th change of the kernel's state refused (EIO), or the process killed in its place; with `call` the
+ * n-th of those calls.
+ */
+export async function faulty(ns: string, words: string, n: number, how: 'refuse' | 'kill', call = ''): Promise<Hit> {
   const { result, calls } = await withFaults(ns, words, {
     FAULT: `${n}`,
+    FAULT_CALL: call,
     ...(how === 'kill' ? { FAULT_KILL: '1' } : {}),
   });
   return { ...result, call: calls[0] };
