@@ -148,6 +148,7 @@ enum link_word {
 	LINK_NO_EXTNOTIFY = 1 << 16,
 	LINK_ERRIND_NONE = 1 << 17,
 	LINK_ERRIND_DEL = 1 << 18,
+	LINK_RULES = 1 << 19,		/* the inner end's routes are in a table that rules lead to */
 };
 
 /* What the user said of a link; never read on the packet path. */

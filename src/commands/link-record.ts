@@ -13,6 +13,7 @@ import { SHIM_IN } from '../wiring/shim';
 import type { State } from '../wiring/state';
 import { linkStats } from '../wiring/stats';
 import { offloadsOff, underlayPin } from '../wiring/underlay';
+import { vrfName } from '../wiring/vrf';
 import type { Extent } from './session-record';
 
 /** Links as `link show` answers them. */
@@ -61,6 +62,7 @@ function linkRecord(state: State, live: LiveLink, sessions: number, extent: Exte
     extnotify: link.extnotify ? 'on' : 'off',
     errind_action: link.errind_action,
     restart_count: link.restart_count,
+    vrf: peer === undefined ? null : vrfName(state, live, peer),
     state: device.flags & IFF_UP ? 'up' : 'down',
     ...(extent.details ? { details: details(state, live, alive) } : {}),
   };

@@ -24,6 +24,7 @@ import { ensureShim, removeLostShim } from '../wiring/shim';
 import { changeState, type State, sweepNamespaces, viewState } from '../wiring/state';
 import { forgetLinks, sweep, sweepOrRetire } from '../wiring/sweep';
 import { listenOn, sweepHooks, underlaysOf } from '../wiring/underlay';
+import { isByRules, sweepRules } from '../wiring/vrf';
 import { linkRecords } from './link-record';
 import { setLink } from './link-set';
 import { addSessionTo } from './session';
@@ -109,10 +110,11 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   ensureShim(state, undo);
   const settings = settingsOf(words);
   const pair = { ...words, frames: settings.frames };
-  const plan = planPair(pair);
-  const { netns, dmac, smac } = plan;
-  const link: Link = { ...settings, local, dev, netns, dmac, smac };
+  const plan = planPair(state, pair);
+  const { netns, dmac, smac, vrf } = plan;
+  const link: Link = { ...settings, local, dev, netns, dmac, smac, rules: isByRules(vrf) };
   undo(() => void maps.link_words.delete(BEING_MADE));
+  undo(() => sweepRules(state, [storeLink(link)]));
   maps.link_words.put(BEING_MADE, storeLink(link));
   const device = makePair(state, pair, plan, undo);
   const flags = linkFlags(device, link) | ipv6Flag(words.address);
@@ -126,7 +128,7 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   // Behind the session: a peer that sends already is not told that nobody knows it.
   addEndpoints(state, endpointsOf(link), undo);
   if (session === undefined) refresh(state, live, undo);
-  configureInner(state, live, words, undo);
+  configureInner(state, live, words, plan, undo);
   // Only now its routes are there, and the session's remote may lie behind one of them.
   if (words.remote !== undefined) refuseLoop(state, live, words.remote, local);
   maps.link_words.delete(BEING_MADE);
@@ -167,7 +169,7 @@ function noLocal({ local, dev = [] }: NewLink): Address {
   throw new UsageError('"dev" is missing: type vlan tags the frames of a device', { hint: 'give dev UNDERLAY' });
 }
 
-function settingsOf(words: NewLink): Omit<Link, 'local' | 'dev' | 'netns' | 'dmac' | 'smac'> {
+function settingsOf(words: NewLink): Omit<Link, 'local' | 'dev' | 'netns' | 'dmac' | 'smac' | 'rules'> {
   const { type } = words;
   return {
     type,

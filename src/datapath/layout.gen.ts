@@ -157,6 +157,7 @@ export const link_word = {
   no_extnotify: 65536,
   errind_none: 131072,
   errind_del: 262144,
+  rules: 524288,
 } as const;
 
 export const endpoint_flag = {

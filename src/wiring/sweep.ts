@@ -9,6 +9,7 @@ import { BEING_MADE, linkPin } from './links';
 import { forgetDeleted, mend } from './mend';
 import { retire, settle } from './settle';
 import type { State } from './state';
+import { sweepRules } from './vrf';
 
 /**
  * Removes what links left behind whose device has gone, with its namespace or by another hand, and a link that a killed
@@ -68,6 +69,10 @@ export function forgetLinks(state: State, gone: readonly number[]): void {
     state.maps.links.delete(index);
   }
   settle(state, () => undefined);
+  sweepRules(
+    state,
+    gone.flatMap((index) => state.maps.link_words.get(index) ?? []),
+  );
   for (const index of gone) state.maps.link_words.delete(index);
 }
 
