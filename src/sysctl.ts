@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync, writeFileSync } from 'node:fs';
+import { isRefusal, missingHint } from './bindings/capabilities';
 import { KernelError } from './errors';
 
 /**
@@ -23,6 +24,7 @@ function access<T>(tried: string, action: () => T): T {
   } catch (cause) {
     const { errno } = cause as NodeJS.ErrnoException;
     if (errno === undefined) throw cause;
-    throw new KernelError(tried, { errno: -errno, cause });
+    const hint = isRefusal(errno) ? missingHint(['CAP_NET_ADMIN']) : undefined;
+    throw new KernelError(tried, { errno: -errno, cause, ...(hint === undefined ? {} : { hint }) });
   }
 }

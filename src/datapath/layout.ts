@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { btfById } from '../bindings/bpf-fd';
 import type { RawMap } from '../bindings/bpf-map';
-import { KernelError } from '../errors';
+import { isErrno, KernelError } from '../errors';
 import { type Btf, KIND, type Layout, type Notation, parseBtf } from './btf';
 import { codecOf, structOf } from './codec';
 import { structs } from './layout.gen';
@@ -25,8 +25,8 @@ export function differences(map: RawMap, expected: MapDefinition): string[] {
     ...differs('value octets', info.valueSize, codecOf(expected.value).size),
   ];
   // Maps of devices have no BTF: their key and value are plain numbers.
-  if (info.btfId === 0) return found;
-  const btf = kernelBtf(info.btfId);
+  const btf = info.btfId === 0 ? undefined : readableBtf(info.btfId);
+  if (btf === undefined) return found;
   return [
     ...found,
     ...typeDifferences(btf, info.btfKeyType, expected.key),
@@ -54,6 +54,16 @@ function kernelBtf(id: number): KernelBtf {
   const btf = parsed.get(id) ?? { ...parseBtf(btfById(id)), right: new Set() };
   parsed.set(id, btf);
   return btf;
+}
+
+// Only CAP_SYS_ADMIN opens a BTF by its number. Without, sizes have to tell, and the version in the path of the pins.
+function readableBtf(id: number): KernelBtf | undefined {
+  try {
+    return kernelBtf(id);
+  } catch (error) {
+    if (isErrno(error, 'EPERM')) return undefined;
+    throw error;
+  }
 }
 
 function typeDifferences(btf: KernelBtf, id: number, expected: Notation): string[] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { closeSync } from 'node:fs';
 import { align, formatMessage, HEADER_LENGTH, type NetlinkMessage, parseMessages } from 'netlink/dist/structs';
+import { missingHint } from '../bindings/capabilities';
 import {
   AF_NETLINK,
   bind,
@@ -112,6 +113,8 @@ const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 
+const EPERM = errno('EPERM');
+
 const NLM_F_REQUEST = 0x1;
 const NLM_F_ACK = 0x4;
 const NLM_F_DUMP_INTR = 0x10;
@@ -137,9 +140,11 @@ function throwIfRefused(tried: string, message: NetlinkMessage): void {
   if (number === 0) return;
   const request = flags & NLM_F_CAPPED ? HEADER_LENGTH : type === NLMSG_ERROR ? u32.decode(data.subarray(4, 8)) : 0;
   const said = flags & NLM_F_ACK_TLVS ? decodeAttributes(extendedAck, data.subarray(4 + align(request))) : {};
+  const hint = number === EPERM ? missingHint(['CAP_NET_ADMIN']) : undefined;
   throw new KernelError(tried, {
     errno: number,
     ...(said.message === undefined ? {} : { said: said.message }),
+    ...(hint === undefined ? {} : { hint }),
     ...(said.offset === undefined ? {} : { detail: `at octet ${said.offset} of the netlink message` }),
   });
 }
