@@ -14,6 +14,7 @@ import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { TunnelType } from '../tunnels/words';
 import type { Undo } from '../undo';
 import type { Address } from '../values';
+import { tellFirewall, tellForwarding, tellReversePath } from '../wiring/caveats';
 import { addEndpoints } from '../wiring/endpoints';
 import { BEING_MADE, findLink, ipv6Flag, type LiveLink, linkFlags, linkPin, listLinks } from '../wiring/links';
 import { configureInner, makePair, noteInnerEnd, planPair } from '../wiring/pair';
@@ -71,6 +72,7 @@ export const commands: Commands<'link'> = {
       if (ifname !== undefined) findLink(state, ifname);
       const wanted = netns === undefined ? undefined : statSync(resolveNetns(netns.text).path).ino;
       if (state === undefined) return [];
+      tellForwarding(state);
       const links = listLinks(state)
         .filter(({ device }) => ifname === undefined || device.name === ifname)
         .filter(({ link }) => type === undefined || link.type === type)
@@ -131,6 +133,8 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   configureInner(state, live, words, plan, undo);
   // Only now its routes are there, and the session's remote may lie behind one of them.
   if (words.remote !== undefined) refuseLoop(state, live, words.remote, local);
+  tellFirewall(state, live);
+  tellReversePath(state, live, words.ue ?? []);
   maps.link_words.delete(BEING_MADE);
   return key;
 }

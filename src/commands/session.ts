@@ -9,6 +9,7 @@ import { typeOf } from '../tunnels/tunnels';
 import type { ReceiveId, SessionWords } from '../tunnels/words';
 import type { Undo } from '../undo';
 import { type Address, type Prefix, sameAddress } from '../values';
+import { tellForwarding, tellReversePath } from '../wiring/caveats';
 import { sendEndMarker } from '../wiring/endmarker';
 import { findSession, freeTeid, gtpKey } from '../wiring/find';
 import { findLink, type LiveLink, listLinks } from '../wiring/links';
@@ -68,6 +69,7 @@ export const commands: Commands<'session'> = {
   show: (words, { options, note }) =>
     viewState(note, (state) => {
       const chosen = select(state, words);
+      if (state !== undefined) tellForwarding(state);
       return state === undefined
         ? []
         : chosen.flatMap(([live, list]) => list.map((stored) => sessionRecord(state, live, stored, options)));
@@ -110,7 +112,9 @@ function isHalfGtp(state: State, live: LiveLink, id: ReceiveId, local: Address |
 }
 
 function add(state: State, live: LiveLink, words: NewSession, undo: Undo, context: Context): OutputRecord {
-  return recordOf(state, live, addSessionTo(state, live, words, undo), context);
+  const key = addSessionTo(state, live, words, undo);
+  tellReversePath(state, live, words.ue ?? []);
+  return recordOf(state, live, key, context);
 }
 
 function alter(
@@ -124,6 +128,7 @@ function alter(
 ): OutputRecord {
   const key = updateSession(state, live, stored, words, undo);
   setLabel(state, key, name, undo);
+  tellReversePath(state, live, words.ue);
   return recordOf(state, live, key, context);
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { errno, isErrno, KernelError } from '../errors';
 import { interfaceAddress, type Prefix } from '../values';
 import { bytes, decodeAttributes, encodeAttributes, struct, u32, withoutAttribute } from './attributes';
 import { indexOf, type LinkRef, nameOf } from './link';
@@ -25,8 +26,18 @@ export function addAddress(
   const flags = flagsOf(prefix, noprefixroute);
   const values = { local: octets, address: octets, flags: flags === 0 ? undefined : flags };
   const body = Buffer.concat([ifaddrmsg.encode(header), encodeAttributes(addressAttributes, values)]);
+  addTo(sock, link, prefix, body);
+}
+
+function addTo(sock: RouteSocket, link: LinkRef, prefix: Prefix, body: Buffer): void {
   const tried = `add address ${interfaceAddress.format(prefix)} to ${nameOf(link)}`;
-  sock.request(tried, RTM_NEWADDR, body, NLM_F_CREATE | NLM_F_EXCL);
+  try {
+    sock.request(tried, RTM_NEWADDR, body, NLM_F_CREATE | NLM_F_EXCL);
+  } catch (error) {
+    if (prefix.address.family === 4 || !isErrno(error, 'EACCES')) throw error;
+    const hint = `sysctl net.ipv6.conf.${nameOf(link)}.disable_ipv6 is 1 in that network namespace`;
+    throw new KernelError(tried, { errno: errno('EACCES'), said: error.said, hint, cause: error });
+  }
 }
 
 /** Takes an address off a device. Throws KernelError EADDRNOTAVAIL when it is not there. */
@@ -76,8 +87,7 @@ export function restoreAddress(
     withoutAttribute(rest, addressAttributes.flags[0]),
     encodeAttributes(addressAttributes, { flags }),
   ]);
-  const tried = `add address ${interfaceAddress.format(saved.prefix)} to ${nameOf(link)}`;
-  sock.request(tried, RTM_NEWADDR, body, NLM_F_CREATE | NLM_F_EXCL);
+  addTo(sock, link, saved.prefix, body);
 }
 
 /** AF_INET and AF_INET6 by the number of the IP version. */

@@ -38,7 +38,7 @@ export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 
 /** A conversation with one subsystem of the kernel. It stays in the network namespace in which it was opened. */
-export class NetlinkSocket<P extends 'route' | 'generic'> {
+export class NetlinkSocket<P extends 'route' | 'generic' | 'netfilter'> {
   /** The subsystem; it also keeps the two kinds of socket apart for the compiler. */
   readonly protocol: P;
   readonly #transport: Transport;
@@ -93,6 +93,7 @@ export class NetlinkSocket<P extends 'route' | 'generic'> {
 
 export type RouteSocket = NetlinkSocket<'route'>;
 export type GenericSocket = NetlinkSocket<'generic'>;
+export type NetfilterSocket = NetlinkSocket<'netfilter'>;
 
 /** Opens rtnetlink in the current network namespace. */
 export function openRoute(): RouteSocket {
@@ -104,9 +105,15 @@ export function openGeneric(): GenericSocket {
   return new NetlinkSocket('generic', openTransport(NETLINK_GENERIC));
 }
 
+/** Opens nfnetlink in the current network namespace. */
+export function openNetfilter(): NetfilterSocket {
+  return new NetlinkSocket('netfilter', openTransport(NETLINK_NETFILTER));
+}
+
 type Answer = { readonly messages: Message[]; readonly interrupted: boolean };
 
 const NETLINK_ROUTE = 0;
+const NETLINK_NETFILTER = 12;
 const NETLINK_GENERIC = 16;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;

@@ -8,6 +8,7 @@ import { countPeer } from './farends';
 import { BEING_MADE, linkPin } from './links';
 import { forgetDeleted, mend } from './mend';
 import { retire, settle } from './settle';
+import { keepForwarding } from './shim';
 import type { State } from './state';
 import { sweepRules } from './vrf';
 
@@ -22,6 +23,7 @@ export function sweep(state: State): boolean {
   const wasKilled = maps.unswept.get(sweep_cause.command) !== 0;
   const hasEnded = maps.unswept.get(sweep_cause.errind) !== 0;
   if (!wasKilled) state.begin();
+  keepForwarding();
   const isGone = sweepLinks(state);
   if (wasKilled) mend(state);
   if (wasKilled || hasEnded) withUndo((undo) => sweepEnded(state, undo));
