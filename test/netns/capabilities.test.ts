@@ -91,7 +91,8 @@ test.serial(
     }
     await refused(t, /needs CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON:/, asUser(m1, 'link add gtp0 local 192.0.2.1', []));
     await must(['chown', '0', BPFFS]);
-    const own = /^Error: read .*: Permission denied\nHint: GTP_BPFFS has to name a bpffs of your own: .* chown 61234 DIR$/m;
+    const own =
+      /^Error: read .*: Permission denied\nHint: GTP_BPFFS has to name a bpffs of your own: .* chown 61234 DIR$/m;
     await refused(t, own, asUser(m1, 'link add gtp0 local 192.0.2.1'));
     await must(['chown', UID, BPFFS]);
     await done(t, m1, 'link add gtp0 local 192.0.2.1');
