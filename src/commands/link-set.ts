@@ -168,7 +168,8 @@ function setInner(state: State, live: LiveLink, words: Set, undo: Undo): boolean
   if (rules && !live.link.rules) storeWords(state, live, withRules(live), undo);
   moveToVrf(route, inner, from, to, undo);
   giveAddresses(route, inner, words, to, undo);
-  if (from !== to) waitUntilUp(state, device);
+  // Whoever was taken down and up carries again some moments later.
+  if (to?.device !== from?.device && device.operstate === 'up' && !words.down) waitUntilUp(state, device);
   return rules;
 }
 
