@@ -116,7 +116,7 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   const { netns, dmac, smac, vrf } = plan;
   const link: Link = { ...settings, local, dev, netns, dmac, smac, rules: isByRules(vrf) };
   undo(() => void maps.link_words.delete(BEING_MADE));
-  undo(() => sweepRules(state, [storeLink(link)]));
+  undo(() => sweepRules(state.route, [storeLink(link)]));
   maps.link_words.put(BEING_MADE, storeLink(link));
   const device = makePair(state, pair, plan, undo);
   const flags = linkFlags(device, link) | ipv6Flag(words.address);

@@ -72,7 +72,7 @@ export function forgetLinks(state: State, gone: readonly number[]): void {
   }
   settle(state, () => undefined);
   sweepRules(
-    state,
+    state.route,
     gone.flatMap((index) => state.maps.link_words.get(index) ?? []),
   );
   for (const index of gone) state.maps.link_words.delete(index);

@@ -89,8 +89,13 @@ export function vrfName(state: State, { device, link }: LiveLink, inner: LinkInf
     if (master?.vrfTable !== undefined) return master.name;
   }
   if (!link.rules) return null;
-  const route = netnsid === undefined ? state.route : openRouteAt(state.route, netnsid);
-  return ruledVrf(route, inner)?.name ?? null;
+  if (netnsid === undefined) return ruledVrf(state.route, inner)?.name ?? null;
+  const route = openRouteAt(state.route, netnsid);
+  try {
+    return ruledVrf(route, inner)?.name ?? null;
+  } finally {
+    route.close();
+  }
 }
 
 /** Takes an inner end with its addresses and routes out of one VRF and into another; the kernel takes it down for that moment. */
@@ -116,16 +121,19 @@ export function moveToVrf(
   move(from, to);
 }
 
-/** Removes the rules of links that have gone: their devices are no more, so they fit nothing. */
-export function sweepRules(state: State, gone: readonly Structs['link_words'][]): void {
+/**
+ * Removes the rules of links that have gone: their devices are no more, so they fit nothing. `home`: the namespace that the links were in;
+ * undefined if it has gone, and with it rules for inner ends that had stayed there.
+ */
+export function sweepRules(home: RouteSocket | undefined, gone: readonly Structs['link_words'][]): void {
   const places = new Set(gone.filter(({ words }) => words & link_word.rules).map(({ netns }) => netns));
   for (const netns of places) {
-    const route = netns === '' ? state.route : openNamed(netns);
+    const route = netns === '' ? home : openNamed(netns);
     if (route === undefined) continue;
     try {
       dropLostRules(route);
     } finally {
-      if (route !== state.route) route.close();
+      if (route !== home) route.close();
     }
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `vrf` where the kernel has none: a routing table and rules. VRFs of kernels that have them: test/guest/inside.test.ts.
 import test, { type ExecutionContext } from 'ava';
-import { closeFixture, gtpIn, gtpTry, linkStats, links, namespace, using, wire } from '../fixture';
+import { closeFixture, deleteNamespace, gtpIn, gtpTry, linkStats, links, namespace, using, wire } from '../fixture';
 import { must, within } from '../run';
 import { ping, quiet } from '../topology';
 
@@ -157,5 +157,17 @@ test.serial(
     t.is(twice.status, 2);
     t.deepEqual(await rules(gw), []);
     t.is(await gtpIn(gw, 'link show'), '');
+  }),
+);
+
+test.serial(
+  'rules go with the network namespace of their link, too',
+  inGateway(async (t, { gw, ran, phones }) => {
+    await gtpIn(ran, `link add ue0 local 192.0.2.2 netns ${phones[0]} address 10.9.0.1/24 vrf 9`);
+    t.is((await rules(phones[0])).length, 5);
+    await deleteNamespace(ran);
+    t.regex((await rules(phones[0])).join(), /detached/);
+    await gtpIn(gw, 'link flush');
+    t.deepEqual(await rules(phones[0]), []);
   }),
 );
