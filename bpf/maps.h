@@ -150,6 +150,7 @@ enum link_word {
 	LINK_ERRIND_NONE = 1 << 17,
 	LINK_ERRIND_DEL = 1 << 18,
 	LINK_XDP_ON = 1 << 19,
+	LINK_RULES = 1 << 20,		/* the inner end's routes are in a table that rules lead to */
 };
 
 /* What the user said of a link; never read on the packet path. */

@@ -17,8 +17,8 @@
 #   ip neighbor add UE lladdr TRANSPORT dev up0        gtp session add dev gre0 key 1234 remote TRANSPORT ue UE
 #   ip tunnel add ue0 mode gre remote A ... key 1234   gtp link add gre0 type gre key 1234 remote A inner ue0
 #
-# A session lets a phone send from its own address only. The VRF is that of the kernel; where it has none, up0 and eth2
-# stand in the main table, and the script says so. (`netns n6` in the link would keep them apart as well.)
+# A session lets a phone send from its own address only. Where the kernel has no VRF, `vrf 6` makes rules that lead to table 6,
+# and the script says so. (`netns n6` in the link would keep them apart as well.)
 #
 # Usage: n6.sh [ -h ]
 # Needs root. GTP names the command (default: gtp), EXAMPLE_PREFIX starts the names of all namespaces (default: exPID-).
@@ -31,7 +31,6 @@ begin
 
 gw=${prefix}gw dn=${prefix}dn ue=${prefix}ue
 ids=(128 129 130)
-in_vrf=()
 
 main() {
   say 'A gateway, a data network, and phones on one transport network:'
@@ -59,20 +58,22 @@ data_network() {
   ip -n "$dn" route add 100.64.0.0/24 via 10.211.100.1
   ip netns exec "$gw" sysctl -qw net.ipv4.ip_forward=1
 
-  say 'The gateway: one link for all phones. What comes out of its inner end up0 belongs to N6.'
-  gtp "$gw" link add gre0 type gre local 10.211.1.1 inner up0 address 100.64.255.255/32
+  say 'N6: table 6, and no way out of it.'
   if run ip -n "$gw" link add n6 type vrf table 6; then
-    in_vrf=(vrf n6)
+    n6=n6
     run ip -n "$gw" link set n6 up
-    run ip -n "$gw" route add vrf n6 unreachable default metric 4278198272
     run ip -n "$gw" link set eth2 master n6
-    run ip -n "$gw" link set up0 master n6
   else
-    say 'This kernel has no VRF: it is left out, and N6 is in the main table.'
+    say 'This kernel has no VRF: rules stand for it.'
+    n6=6
+    run ip -n "$gw" rule add iif eth2 lookup 6
   fi
+  run ip -n "$gw" route add table 6 unreachable default metric 4278198272
   run ip -n "$gw" address add 10.211.100.1/24 dev eth2
-  run ip -n "$gw" route add "${in_vrf[@]}" 10.211.211.0/24 via 10.211.100.100
-  run ip -n "$gw" route add "${in_vrf[@]}" 100.64.0.0/24 dev up0
+  run ip -n "$gw" route add table 6 10.211.211.0/24 via 10.211.100.100 dev eth2
+
+  say 'The gateway: one link for all phones. What comes out of its inner end up0 belongs to N6.'
+  gtp "$gw" link add gre0 type gre local 10.211.1.1 inner up0 address 100.64.255.255/32 route 100.64.0.0/24 vrf "$n6"
 }
 
 phones() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { closeSync, existsSync, openSync, readdirSync, statSync } from 'node:fs';
+import { accessSync, closeSync, existsSync, openSync, readdirSync, statSync } from 'node:fs';
+import { missingHint } from './bindings/capabilities';
 import {
   AF_UNIX,
   CLONE_NEWNET,
@@ -96,8 +97,21 @@ export function listNamed(): NamedNetns[] {
 const NAMED = '/run/netns';
 
 function existing(text: string, netns: Netns, hint: string): Netns {
-  if (!existsSync(netns.path)) throw missing(text, hint);
+  if (!existsSync(netns.path)) throw unseen(text, netns.path) ?? missing(text, hint);
   return netns.path.startsWith(`${NAMED}/`) ? { ...netns, name: netns.path.slice(NAMED.length + 1) } : netns;
+}
+
+// To existsSync, what we may not look at is not there.
+function unseen(text: string, path: string): KernelError | undefined {
+  try {
+    accessSync(path);
+    return undefined;
+  } catch (cause) {
+    const { code, errno: number = 0 } = cause as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EPERM') return undefined;
+    const hint = 'only root, or who owns the process, may look at its namespace';
+    return new KernelError(`find network namespace ${text}`, { errno: Math.abs(number), hint, cause });
+  }
 }
 
 function missing(text: string, hint: string): KernelError {
@@ -111,8 +125,9 @@ function missing(text: string, hint: string): KernelError {
 function enter(fd: number, path: string): void {
   const result = setns(fd, CLONE_NEWNET);
   if (result >= 0) return;
-  const hint = -result === errno('EINVAL') ? { hint: 'this file is not a network namespace' } : {};
-  throw new KernelError(`enter network namespace ${path}`, { errno: -result, ...hint });
+  const isOther = result === -errno('EINVAL');
+  const hint = isOther ? 'this file is not a network namespace' : missingHint(['CAP_SYS_ADMIN']);
+  throw new KernelError(`enter network namespace ${path}`, { errno: -result, ...(hint === undefined ? {} : { hint }) });
 }
 
 function cookieOf(path: string): bigint | undefined {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { isRefusal, missingHint } from './bindings/capabilities';
 import { KernelError } from './errors';
 
 /**
@@ -8,6 +9,11 @@ import { KernelError } from './errors';
  */
 export function readSysctl(path: string): string {
   return access(`read sysctl ${path}`, () => readFileSync(`${ROOT}/${path}`, 'utf8').trim());
+}
+
+/** Whether there is such a file: not every device and protocol has all of them. */
+export function hasSysctl(path: string): boolean {
+  return existsSync(`${ROOT}/${path}`);
 }
 
 /** Writes a file under /proc/sys; see readSysctl. Throws KernelError. */
@@ -23,6 +29,7 @@ function access<T>(tried: string, action: () => T): T {
   } catch (cause) {
     const { errno } = cause as NodeJS.ErrnoException;
     if (errno === undefined) throw cause;
-    throw new KernelError(tried, { errno: -errno, cause });
+    const hint = isRefusal(errno) ? missingHint(['CAP_NET_ADMIN']) : undefined;
+    throw new KernelError(tried, { errno: -errno, cause, ...(hint === undefined ? {} : { hint }) });
   }
 }

@@ -15,7 +15,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   datapath: ['netns', 'undo', 'bindings'],
   udp: ['bindings'],
   netns: ['bindings'],
-  sysctl: [],
+  sysctl: ['bindings'],
   bindings: [],
   grammar: [],
   values: [],

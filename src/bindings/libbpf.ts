@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { readFileSync } from 'node:fs';
-import { errno, KernelError, type KernelErrorOptions } from '../errors';
+import { KernelError, type KernelErrorOptions } from '../errors';
+import { FOR_BPF, isRefusal, missingHint } from './capabilities';
 import { koffi, type Library } from './koffi';
 
 /** Calls the libbpf function `name`; arguments as in its prototype, pointers as Buffers or null. */
@@ -34,7 +34,7 @@ export function failure(
   code: number,
   more: Omit<KernelErrorOptions, 'errno' | 'hint'> = {},
 ): KernelError {
-  const hint = code === EPERM || code === EACCES ? capabilityHint() : undefined;
+  const hint = isRefusal(code) ? missingHint(FOR_BPF) : undefined;
   return new KernelError(tried, { errno: code, ...more, ...(hint === undefined ? {} : { hint }) });
 }
 
@@ -91,9 +91,6 @@ const PROTOTYPES = {
   libbpf_set_print: 'void *libbpf_set_print(void *callback)',
 } as const;
 
-const EPERM = errno('EPERM');
-const EACCES = errno('EACCES');
-
 const bound: Partial<Record<FunctionName, Bound>> = {};
 let loaded: Library | undefined;
 
@@ -110,14 +107,4 @@ function attempt<T>(tried: string, hint: string, act: () => T): T {
   } catch (cause) {
     throw new KernelError(tried, { said: (cause as Error).message, hint, cause });
   }
-}
-
-const CAPABILITIES = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21, CAP_BPF: 39 } as const;
-
-function capabilityHint(): string | undefined {
-  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
-  const missing = Object.entries(CAPABILITIES)
-    .filter(([, bit]) => ((BigInt(`0x${effective}`) >> BigInt(bit)) & 1n) === 0n)
-    .map(([name]) => name);
-  return missing.length > 0 ? `needs ${missing.join(', ')}: run as root` : undefined;
 }

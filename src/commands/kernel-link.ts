@@ -53,7 +53,7 @@ export function setKernelLink(
     undo(() => setDevice(route, device, { up: was }));
     setDevice(route, device, { up });
   }
-  giveAddresses(route, device, words, undo);
+  giveAddresses(route, device, words, undefined, undo);
 }
 
 /** Removes a link with its sessions and sockets. */

@@ -105,6 +105,7 @@ function linkRecord({ device, local, home, place }: KernelLink, sessions: number
     ...{ errind, extnotify, errind_action },
     restart_count: device.restartCount,
     hsize: device.hsize,
+    vrf: null,
     state: device.flags & IFF_UP ? 'up' : 'down',
     ...(extent.details ? { details: { alias: device.alias === '' ? null : device.alias } } : {}),
     ...(extent.statistics > 0 ? { stats: deviceStats(device) } : {}),

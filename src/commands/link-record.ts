@@ -15,6 +15,7 @@ import { SHIM_IN } from '../wiring/shim';
 import type { State } from '../wiring/state';
 import { linkStats } from '../wiring/stats';
 import { underlayPin } from '../wiring/underlay';
+import { vrfName } from '../wiring/vrf';
 import { isXdpWanted, xdpPin, xdpWordOf } from '../wiring/xdp';
 import type { Extent } from './session-record';
 
@@ -65,6 +66,7 @@ function linkRecord(state: State, live: LiveLink, sessions: number, extent: Exte
     errind_action: link.errind_action,
     restart_count: link.restart_count,
     hsize: null,
+    vrf: peer === undefined ? null : vrfName(state, live, peer),
     state: device.flags & IFF_UP ? 'up' : 'down',
     ...(extent.details ? { details: details(state, live, alive) } : {}),
   };

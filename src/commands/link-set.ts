@@ -20,13 +20,14 @@ import { addEndpoints } from '../wiring/endpoints';
 import { forgetFarEnds } from '../wiring/farends';
 import { ipv6Flag, type LiveLink, linkFlags } from '../wiring/links';
 import { moveSession } from '../wiring/move';
-import { giveAddresses, noteInnerEnd, readPeer } from '../wiring/pair';
+import { giveAddresses, noteInnerEnd, readPeer, waitUntilUp } from '../wiring/pair';
 import { refresh, setMtu } from '../wiring/refresh';
 import { isLoop, refuseLoop, wayTo } from '../wiring/routes';
 import { configs, rewriteSession, wordsOf } from '../wiring/sessions';
 import { endpointsOf, settle } from '../wiring/settle';
 import type { State } from '../wiring/state';
 import { holderOf, listenOn, underlayPin, underlaysOf } from '../wiring/underlay';
+import { findVrf, isByRules, moveToVrf, vrfOf } from '../wiring/vrf';
 import { checkXdp, takeFromXdp } from '../wiring/xdp';
 
 type Set = Request<'link', 'set'>;
@@ -50,10 +51,10 @@ export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): v
   forgetFarEnds(state, moved, undo);
   if (words.mtu !== undefined) setMtu(state, next, words.mtu, undo);
   else if (link.mtu === undefined) refresh(state, next, undo);
-  setEnds(state, next, words, undo);
+  const rules = setEnds(state, live, words, undo);
   if (words.address !== undefined || words.route !== undefined) refuseLoops(state, live, next, sessions);
   // Last, so that the same command can be given again when this one is killed before.
-  storeWords(state, live, next, undo);
+  storeWords(state, live, rules ? withRules(next) : next, undo);
   settle(state, undo);
 }
 
@@ -144,22 +145,40 @@ function storeWords(state: State, live: LiveLink, next: LiveLink, undo: Undo): v
   write(next.link);
 }
 
-function setEnds(state: State, { device }: LiveLink, words: Set, undo: Undo): void {
+// Returns whether there may be rules for the inner end.
+function setEnds(state: State, live: LiveLink, words: Set, undo: Undo): boolean {
+  const { device } = live;
   if (words.lladdr !== undefined) {
     undo(() => setDevice(state.route, device, { address: device.address }));
     setDevice(state.route, device, { address: words.lladdr });
   }
   if (words.up || words.down) setUp(state.route, device, words.up === true, undo);
-  if (words.up || words.address !== undefined || words.route !== undefined) setInner(state, device, words, undo);
+  const { up, address, route, vrf } = words;
+  const isInner = up || address !== undefined || route !== undefined || vrf !== undefined;
+  return isInner ? setInner(state, live, words, undo) : live.link.rules;
 }
 
 // The inner end is where the user has taken it meanwhile, not where it was made.
-function setInner(state: State, device: LinkInfo, words: Set, undo: Undo): void {
+function setInner(state: State, live: LiveLink, words: Set, undo: Undo): boolean {
+  const { device } = live;
   const inner = readPeer(state, device);
   if (inner === undefined) throw new KernelError(`find the inner end of ${device.name}`, { errno: errno('ENODEV') });
   const route = device.netnsid === undefined ? state.route : openRouteAt(state.route, device.netnsid);
   if (words.up) setUp(route, inner, true, undo);
-  giveAddresses(route, inner, words, undo);
+  const from = vrfOf(route, inner, live.link.rules);
+  const to = words.vrf === undefined ? from : words.vrf === 'none' ? undefined : findVrf(route, words.vrf, state.note);
+  const rules = live.link.rules || isByRules(to);
+  // Before there are any: then they go with the link, whatever happens.
+  if (rules && !live.link.rules) storeWords(state, live, withRules(live), undo);
+  moveToVrf(route, inner, from, to, undo);
+  giveAddresses(route, inner, words, to, undo);
+  // Whoever was taken down and up carries again some moments later.
+  if (to?.device !== from?.device && device.operstate === 'up' && !words.down) waitUntilUp(state, device);
+  return rules;
+}
+
+function withRules(live: LiveLink): LiveLink {
+  return { ...live, link: { ...live.link, rules: true } };
 }
 
 function setUp(route: RouteSocket, device: LinkInfo, up: boolean, undo: Undo): void {

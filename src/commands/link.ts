@@ -15,6 +15,7 @@ import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
 import type { TunnelType } from '../tunnels/words';
 import { type Undo, withUndo } from '../undo';
 import type { Address } from '../values';
+import { tellFirewall, tellForwarding, tellReversePath } from '../wiring/caveats';
 import { addEndpoints } from '../wiring/endpoints';
 import { BEING_MADE, findLink, ipv6Flag, type LiveLink, linkFlags, linkPin, listLinks } from '../wiring/links';
 import { configureInner, makePair, noteInnerEnd, planPair } from '../wiring/pair';
@@ -25,6 +26,7 @@ import { ensureShim, removeLostShim } from '../wiring/shim';
 import { changeState, type State, sweepNamespaces, viewState } from '../wiring/state';
 import { forgetLinks, sweep, sweepOrRetire } from '../wiring/sweep';
 import { listenOn, sweepHooks, underlaysOf } from '../wiring/underlay';
+import { isByRules, sweepRules } from '../wiring/vrf';
 import { checkXdp } from '../wiring/xdp';
 import { ofBoth, onEither } from './either';
 import { addKernelLink, deleteKernelLink, refuseKernelWords, setKernelLink } from './kernel-link';
@@ -123,6 +125,7 @@ function showLinks({ ifname, netns, type }: Request<'link', 'show'>, { options, 
     if (ifname !== undefined) findLink(state, ifname);
     const wanted = netns === undefined ? undefined : statSync(resolveNetns(netns.text).path).ino;
     if (state === undefined) return [];
+    tellForwarding(state);
     const links = listLinks(state)
       .filter(({ device }) => ifname === undefined || device.name === ifname)
       .filter(({ link }) => type === undefined || link.type === type)
@@ -152,11 +155,12 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   ensureShim(state, undo);
   const settings = settingsOf(words);
   const pair = { ...words, frames: settings.frames };
-  const plan = planPair(pair);
-  const { netns, dmac, smac } = plan;
-  const link: Link = { ...settings, local, dev, netns, dmac, smac };
+  const plan = planPair(state, pair);
+  const { netns, dmac, smac, vrf } = plan;
+  const link: Link = { ...settings, local, dev, netns, dmac, smac, rules: isByRules(vrf) };
   checkXdp(state, link, words.xdp);
   undo(() => void maps.link_words.delete(BEING_MADE));
+  undo(() => sweepRules(state.route, [storeLink(link)]));
   maps.link_words.put(BEING_MADE, storeLink(link));
   const device = makePair(state, pair, plan, undo);
   const flags = linkFlags(device, link) | ipv6Flag(words.address);
@@ -170,9 +174,11 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   // Behind the session: a peer that sends already is not told that nobody knows it.
   addEndpoints(state, endpointsOf(link), undo);
   if (session === undefined) refresh(state, live, undo);
-  configureInner(state, live, words, undo);
+  configureInner(state, live, words, plan, undo);
   // Only now its routes are there, and the session's remote may lie behind one of them.
   if (words.remote !== undefined) refuseLoop(state, live, words.remote, local);
+  tellFirewall(state, live);
+  tellReversePath(state, live, words.ue ?? []);
   maps.link_words.delete(BEING_MADE);
   return key;
 }
@@ -211,7 +217,7 @@ function noLocal({ local, dev = [] }: NewLink): Address {
   throw new UsageError('"dev" is missing: type vlan tags the frames of a device', { hint: 'give dev UNDERLAY' });
 }
 
-function settingsOf(words: NewLink): Omit<Link, 'local' | 'dev' | 'netns' | 'dmac' | 'smac'> {
+function settingsOf(words: NewLink): Omit<Link, 'local' | 'dev' | 'netns' | 'dmac' | 'smac' | 'rules'> {
   const { type } = words;
   return {
     type,

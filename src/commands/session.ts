@@ -10,6 +10,7 @@ import { typeOf } from '../tunnels/tunnels';
 import type { ReceiveId, SessionWords } from '../tunnels/words';
 import { type Undo, withUndo } from '../undo';
 import { type Address, containsAddress, sameAddress } from '../values';
+import { tellForwarding, tellReversePath } from '../wiring/caveats';
 import { sendEndMarker } from '../wiring/endmarker';
 import { findSession, freeTeid, gtpKey } from '../wiring/find';
 import { findLink, type LiveLink, listLinks } from '../wiring/links';
@@ -148,7 +149,9 @@ function isHalfGtp(state: State, live: LiveLink, id: ReceiveId, local: Address |
 }
 
 function add(state: State, live: LiveLink, words: NewSession, undo: Undo, context: Context): OutputRecord {
-  return recordOf(state, live, addSessionTo(state, live, words, undo), context);
+  const key = addSessionTo(state, live, words, undo);
+  tellReversePath(state, live, words.ue ?? []);
+  return recordOf(state, live, key, context);
 }
 
 function alter(
@@ -162,6 +165,7 @@ function alter(
 ): OutputRecord {
   const key = updateSession(state, live, stored, words, undo);
   setLabel(state, key, name, undo);
+  tellReversePath(state, live, words.ue);
   return recordOf(state, live, key, context);
 }
 
@@ -206,6 +210,7 @@ type Filter = Request<'session', 'show'>;
 function showSessions(filter: Filter, { options, note }: Context): OutputRecord[] {
   return viewState(note, (state) => {
     const chosen = select(state, filter);
+    if (state !== undefined) tellForwarding(state);
     return state === undefined
       ? []
       : chosen.flatMap(([live, list]) => list.map((stored) => sessionRecord(state, live, stored, options)));

@@ -160,6 +160,7 @@ export const link_word = {
   errind_none: 131072,
   errind_del: 262144,
   xdp_on: 524288,
+  rules: 1048576,
 } as const;
 
 export const endpoint_flag = {

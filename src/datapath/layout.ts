@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { btfById, programInfo } from '../bindings/bpf-fd';
 import type { RawMap } from '../bindings/bpf-map';
-import { KernelError } from '../errors';
+import { isErrno, KernelError } from '../errors';
 import { type Btf, KIND, type Layout, type Notation, parseBtf } from './btf';
 import { codecOf, structOf } from './codec';
 import { control_what, structs } from './layout.gen';
@@ -16,9 +16,10 @@ export interface MapDefinition {
 
 /**
  * How the map that the kernel has differs from `expected`, in words such as "tx_session.mtu: u16 at 24 instead of u32
- * at 20"; nothing when it does not. Sizes are compared first, then every field as the map's BTF tells.
+ * at 20"; nothing when it does not. Sizes are compared first, then every field as the map's BTF tells; to who may not read that,
+ * `isOurs` says whether this very build has made the map.
  */
-export function differences(map: RawMap, expected: MapDefinition): string[] {
+export function differences(map: RawMap, expected: MapDefinition, isOurs: () => boolean): string[] {
   const { info } = map;
   const found = [
     ...differs('type', info.type, expected.type),
@@ -26,8 +27,8 @@ export function differences(map: RawMap, expected: MapDefinition): string[] {
     ...differs('value octets', info.valueSize, codecOf(expected.value).size),
   ];
   // Maps of devices have no BTF: their key and value are plain numbers.
-  if (info.btfId === 0) return found;
-  const btf = kernelBtf(info.btfId);
+  const btf = info.btfId === 0 ? undefined : readableBtf(info.btfId);
+  if (btf === undefined) return info.btfId === 0 || isOurs() ? found : [...found, 'only CAP_SYS_ADMIN may read it'];
   return [
     ...found,
     ...typeDifferences(btf, info.btfKeyType, expected.key),
@@ -75,6 +76,16 @@ function controlDifferences(btf: KernelBtf): string[] {
     ([name, number]) => names?.get(`CONTROL_${name.toUpperCase()}`) !== BigInt(number),
   );
   return [...own, ...moved.map(([name]) => `CONTROL_${name.toUpperCase()}: another number`)];
+}
+
+// Only CAP_SYS_ADMIN opens a BTF by its number. Without, it has to be this very build that has made the map.
+function readableBtf(id: number): KernelBtf | undefined {
+  try {
+    return kernelBtf(id);
+  } catch (error) {
+    if (isErrno(error, 'EPERM')) return undefined;
+    throw error;
+  }
 }
 
 function typeDifferences(btf: KernelBtf, id: number, expected: Notation): string[] {

@@ -5,7 +5,7 @@ import * as raw from '../bindings/bpf-map';
 import { KernelError } from '../errors';
 import { mapPath, programsPath } from './bpffs';
 import { type Codec, codecOf } from './codec';
-import { advice } from './generation';
+import { advice, isOurs } from './generation';
 import { differences, type MapDefinition, wrongLayout } from './layout';
 import { maps as definitions, type MapTypes } from './layout.gen';
 
@@ -60,12 +60,18 @@ export function openMaps(dir: string): OpenMaps {
         hint: existsSync(programsPath(dir)) ? advice(dir) : 'gtp link add',
       });
     },
-    () => advice(dir),
+    { hint: () => advice(dir), isOurs: () => isOurs(dir) },
   );
 }
 
+/** What is known of where maps come from: what to do about another layout, and whether this very build has made them. */
+type Origin = { hint(): string; isOurs(): boolean };
+
 /** Like openMaps, for fds from elsewhere, such as an object that was loaded privately. */
-export function mapsBy(fdOf: (name: MapName) => number, hint = () => 'made by another version of gtp'): OpenMaps {
+export function mapsBy(
+  fdOf: (name: MapName) => number,
+  origin: Origin = { hint: () => 'made by another version of gtp', isOurs: () => true },
+): OpenMaps {
   const opened = new Map<string, MapHandle<unknown, unknown>>();
   const all = {
     close: () => {
@@ -75,7 +81,7 @@ export function mapsBy(fdOf: (name: MapName) => number, hint = () => 'made by an
   };
   for (const name of Object.keys(definitions) as MapName[]) {
     const get = (): MapHandle<unknown, unknown> => {
-      const map = opened.get(name) ?? typedMap(name, raw.rawMap(fdOf(name)), definitions[name], hint);
+      const map = opened.get(name) ?? typedMap(name, raw.rawMap(fdOf(name)), definitions[name], origin);
       opened.set(name, map);
       return map;
     };
@@ -114,10 +120,10 @@ function typedMap(
   name: string,
   map: raw.RawMap,
   definition: MapDefinition,
-  hint: () => string,
+  origin: Origin,
 ): MapHandle<unknown, unknown> {
-  const found = differences(map, definition);
-  if (found.length > 0) throw wrongLayout(name, found, hint());
+  const found = differences(map, definition, origin.isOurs);
+  if (found.length > 0) throw wrongLayout(name, found, origin.hint());
   const key = codecOf(definition.key);
   const value = raw.isPerCpu(map.info) ? perCpu(codecOf(definition.value), map) : codecOf(definition.value);
   return {

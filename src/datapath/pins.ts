@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { mkdirSync, readdirSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { failure } from '../bindings/libbpf';
+import { isRefusal } from '../bindings/capabilities';
+import { KernelError } from '../errors';
 
 /** Makes a directory for pins, with those above it. */
 export function makeDir(dir: string): void {
@@ -35,8 +36,17 @@ export function told<T>(tried: string, act: () => T): T {
   } catch (cause) {
     const { errno: code } = cause as NodeJS.ErrnoException;
     if (code === undefined) throw cause;
-    throw failure(tried, Math.abs(code), { cause });
+    const hint = isRefusal(code) ? bpffsHint() : undefined;
+    throw new KernelError(tried, { errno: Math.abs(code), cause, ...(hint === undefined ? {} : { hint }) });
   }
+}
+
+// A bpffs belongs to whom it was mounted for, as a rule to root.
+function bpffsHint(): string | undefined {
+  const uid = process.geteuid?.() ?? 0;
+  return uid === 0
+    ? undefined
+    : `GTP_BPFFS has to name a bpffs of your own: as root, mount -t bpf -o mode=0700 bpf DIR && chown ${uid} DIR`;
 }
 
 /** Runs a call of node:fs; undefined if it fails with one of these errno symbols. */

@@ -13,9 +13,10 @@ import {
   srcport,
   tos,
   ttl,
+  vrf,
 } from '../values';
 import { PORTS, SOURCE_PORTS, TYPES } from './kinds';
-import { later, type Words } from './types';
+import type { Words } from './types';
 
 /** A type of links and sessions. */
 export const linkType = choice(TYPES);
@@ -85,5 +86,8 @@ export const linkSettings = {
     help: 'what a received Error Indication does to its session: nothing, show it as the state, or end it',
   },
   restart_count: { kind: restartCount, default: 0, help: 'Recovery in Echo Responses of version 0' },
-  vrf: later,
+  vrf: {
+    kind: vrf,
+    help: 'VRF that the inner end belongs to, with its routes; else a routing table by name or number, and rules',
+  },
 } as const satisfies Words;

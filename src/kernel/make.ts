@@ -47,7 +47,7 @@ export function configureDevice({ device, place, outer }: KernelLink, words: Dev
   if (words.mtu !== undefined) setLink(route, device, { mtu: words.mtu });
   finishEnd(route, device, { inet6AddrGenNone: true, up: true });
   // With the device goes what it has.
-  giveAddresses(route, device, words, () => undefined);
+  giveAddresses(route, device, words, undefined, () => undefined);
   return linkOf(find(place, device.name), place, outer);
 }
 

@@ -91,6 +91,17 @@ export function decodeAttributes<S extends Schema>(schema: S, data: Buffer): Att
   return values as Attributes<S>;
 }
 
+/** Attributes as they are, without those of one type. */
+export function withoutAttribute(data: Buffer, unwanted: number): Buffer {
+  const kept: Buffer[] = [];
+  for (let at = 0; at + 4 <= data.length; ) {
+    const end = at + Math.max(4, align(u16.decode(data.subarray(at, at + 2))));
+    if (u16.decode(data.subarray(at + 2, at + 4)) !== unwanted) kept.push(data.subarray(at, end));
+    at = end;
+  }
+  return Buffer.concat(kept);
+}
+
 /** A fixed header: field -> octets (1, 2 or 4), in host order and without holes; names that start with _ are padding. */
 export type Struct<F extends string> = {
   readonly encode: (values: Partial<Record<F, number>>) => Buffer;

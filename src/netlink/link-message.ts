@@ -32,6 +32,10 @@ export type LinkInfo = {
   readonly parentDev?: string;
   /** The state of RFC 2863 in the words of `ip link`, in lower case. */
   readonly operstate: string;
+  /** The device that this one is enslaved to: a bridge, a VRF. */
+  readonly master?: number;
+  /** The routing table of a VRF. */
+  readonly vrfTable?: number;
   readonly qdisc: string;
   readonly numTxQueues: number;
 };
@@ -82,22 +86,30 @@ export function encodeEnd(end: VethEnd, linkinfo: VethInfo | undefined, netNsFd?
 /** Reads one RTM_NEWLINK. */
 export function decodeLink(message: Message): LinkInfo {
   const { values: header, rest } = ifinfomsg.decode(message.data);
-  const { ifname, mtu, address, linkinfo, link, linkNetnsid, parentDevName, operstate, qdisc, numTxQueues } =
+  const { ifname, mtu, address, linkinfo, link, linkNetnsid, parentDevName, operstate, qdisc, numTxQueues, master } =
     decodeAttributes(readAttributes, rest);
+  const { kind, data } = linkinfo ?? {};
   return {
     index: header.index,
     name: ifname ?? '',
     mtu: mtu ?? 0,
     flags: header.flags,
     address: address ?? new Uint8Array(0),
-    ...(linkinfo?.kind === undefined ? {} : { kind: linkinfo.kind }),
+    ...(kind === undefined ? {} : { kind }),
     ...(link === undefined ? {} : { peerIndex: link }),
     ...(linkNetnsid === undefined ? {} : { netnsid: linkNetnsid }),
     ...(parentDevName === undefined ? {} : { parentDev: parentDevName }),
+    ...(master === undefined ? {} : { master }),
+    ...(kind === 'vrf' ? vrfTable(data) : {}),
     operstate: OPERSTATES[operstate ?? 0] ?? 'unknown',
     qdisc: qdisc ?? '',
     numTxQueues: numTxQueues ?? 1,
   };
+}
+
+function vrfTable(data: Uint8Array | undefined): Pick<LinkInfo, 'vrfTable'> {
+  const { table } = data === undefined ? {} : decodeAttributes(vrfData, Buffer.from(data));
+  return table === undefined ? {} : { vrfTable: table };
 }
 
 /** The attribute that names a device in a lookup: a plain name, or an alternative one, which may be longer. */
@@ -119,6 +131,7 @@ const common = {
   mtu: [4, u32],
   link: [5, u32],
   qdisc: [6, string],
+  master: [10, u32],
   txQueueLength: [13, u32],
   operstate: [16, u8],
   netNsFd: [28, u32],
@@ -134,5 +147,6 @@ const linkAttributes = {
   linkinfo: [18, nest(vethLinkinfo)],
   afSpec: [26, nest({ inet6: [10, nest({ addrGenMode: [8, u8] })] })],
 } as const;
-// What IFLA_INFO_DATA holds depends on the kind, and IFLA_AF_SPEC is long: neither is read.
-const readAttributes = { ...common, linkinfo: [18, nest({ kind: [1, string] })] } as const;
+// What IFLA_INFO_DATA holds depends on the kind: only that of a VRF is looked into. IFLA_AF_SPEC is long and not read.
+const readAttributes = { ...common, linkinfo: [18, nest({ kind: [1, string], data: [2, bytes] })] } as const;
+const vrfData = { table: [1, u32] } as const;

@@ -24,6 +24,8 @@ export type LinkChanges = {
   /** Packets; what qdiscs that are made later take as their limit. */
   readonly txQueueLength?: number;
   readonly inet6AddrGenNone?: boolean;
+  /** The index of a bridge or VRF to enslave the device to; 0: none any more. */
+  readonly master?: number;
   /** Moves the device into the namespace of this descriptor. */
   readonly netnsFd?: number;
 };
@@ -89,10 +91,10 @@ export function setLink(sock: RouteSocket, link: LinkRef, changes: LinkChanges, 
     inPlace(openRouteAt(sock, where.netnsid), link, changes);
     return;
   }
-  const { up, arp, mtu, address, name, txQueueLength, netnsFd, inet6AddrGenNone } = changes;
+  const { up, arp, mtu, address, name, txQueueLength, netnsFd, inet6AddrGenNone, master } = changes;
   const afSpec = inet6AddrGenNone ? addrGenNone : undefined;
   const header = { index: indexOf(link), up, noarp: arp === undefined ? undefined : !arp };
-  const body = encodeLink(header, { mtu, address, ifname: name, txQueueLength, netNsFd: netnsFd, afSpec });
+  const body = encodeLink(header, { mtu, address, ifname: name, txQueueLength, master, netNsFd: netnsFd, afSpec });
   sock.request(`change link ${nameOf(link)}`, RTM_SETLINK, body);
 }
 

@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: MIT
 import { type Address, address as addressKind, type Prefix, prefixOrDefault } from '../values';
 import { FAMILIES } from './address';
-import { type Attributes, bytes, decodeAttributes, encodeAttributes, nest, struct, u32 } from './attributes';
+import {
+  type Attributes,
+  bytes,
+  decodeAttributes,
+  encodeAttributes,
+  nest,
+  struct,
+  u32,
+  withoutAttribute,
+} from './attributes';
 import { indexOf, type LinkRef, nameOf } from './link';
 import { type Message, NLM_F_CREATE, NLM_F_EXCL, type RouteSocket } from './socket';
 
-/** A route through a device of the main table. */
+/** A route through a device. */
 export type NewRoute = {
   readonly dst: Prefix | 'default';
   /** Says which default is meant. */
   readonly family: 4 | 6;
   readonly oif: LinkRef;
+  /** The number of its table; the main one if undefined. */
+  readonly table?: number | undefined;
+  /** Who made it: the administrator, or like the kernel's own routes to the networks of its addresses. */
+  readonly protocol?: 'static' | 'kernel';
   /** `link`: the destinations are neighbours on that device; else reached through `gateway`. */
   readonly scope?: 'link' | 'global';
   readonly gateway?: Address;
@@ -37,13 +50,13 @@ export type RouteQuery = {
   readonly entry?: boolean;
 };
 
-/** Adds a route to the main table. Throws KernelError, EEXIST when there is such a route. */
+/** Adds a route. Throws KernelError, EEXIST when there is such a route. */
 export function addRoute(sock: RouteSocket, route: NewRoute): void {
   const tried = `add route ${prefixOrDefault.format(route.dst)} dev ${nameOf(route.oif)}`;
   sock.request(tried, RTM_NEWROUTE, encodeNew(route), NLM_F_CREATE | NLM_F_EXCL);
 }
 
-/** Takes a route out of the main table. Throws KernelError ESRCH when there is none like it. */
+/** Takes a route out of its table. Throws KernelError ESRCH when there is none like it. */
 export function deleteRoute(sock: RouteSocket, route: NewRoute): void {
   sock.request(
     `delete route ${prefixOrDefault.format(route.dst)} dev ${nameOf(route.oif)}`,
@@ -67,12 +80,39 @@ export function routeTo(sock: RouteSocket, dst: Address, query: RouteQuery = {})
   return decodeRoute(message, dst.family);
 }
 
+/** A route as the kernel tells it, to be put back by restoreRoute. */
+export type SavedRoute = { readonly data: Buffer };
+
+/** The routes through a device alone that are in a table, without those that the kernel makes for addresses. */
+export function saveRoutes(sock: RouteSocket, oif: LinkRef, table = RT_TABLE_MAIN): SavedRoute[] {
+  return ([4, 6] as const).flatMap((family) => {
+    const body = encodeRoute({ family: FAMILIES[family] }, { oif: indexOf(oif) });
+    return sock.dump('list routes', RTM_GETROUTE, body).flatMap(({ data }) => {
+      const { values: header, rest } = rtmsg.decode(data);
+      const { table: long, multipath } = decodeAttributes(routeAttributes, rest);
+      const isOwn = header.type === RTN_UNICAST && header.protocol !== PROTOCOLS.kernel && multipath === undefined;
+      return isOwn && (long ?? header.table) === table ? [{ data }] : [];
+    });
+  });
+}
+
+/** Puts a saved route into a table, the main one if undefined. Throws KernelError, EEXIST when it is there. */
+export function restoreRoute(sock: RouteSocket, saved: SavedRoute, table = RT_TABLE_MAIN): void {
+  sock.request('add route', RTM_NEWROUTE, retabled(saved, table), NLM_F_CREATE | NLM_F_EXCL);
+}
+
+/** Takes a saved route out of a table, the main one if undefined. Throws KernelError ESRCH when it is not there. */
+export function removeRoute(sock: RouteSocket, saved: SavedRoute, table = RT_TABLE_MAIN): void {
+  sock.request('delete route', RTM_DELROUTE, retabled(saved, table));
+}
+
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
 const RTM_F_FIB_MATCH = 0x2000;
+const RTNH_F_ONLINK = 4;
 const RT_TABLE_MAIN = 254;
-const RTPROT_STATIC = 4;
+const PROTOCOLS = { kernel: 2, static: 4 } as const;
 const RT_SCOPE_LINK = 253;
 const RTN_UNICAST = 1;
 // linux/rtnetlink.h, RTN_
@@ -92,25 +132,38 @@ const routeAttributes = {
   gateway: [5, bytes],
   prefsrc: [7, bytes],
   metrics: [8, nest({ mtu: [2, u32] })],
+  multipath: [9, bytes],
+  table: [15, u32],
   mark: [16, u32],
   via: [18, bytes],
 } as const;
 
-function encodeNew({ dst, family, gateway, prefsrc, scope, oif }: NewRoute): Buffer {
+function encodeNew({ dst, family, gateway, prefsrc, scope, oif, table = RT_TABLE_MAIN, protocol }: NewRoute): Buffer {
   const header = {
     family: FAMILIES[family],
     dstLength: dst === 'default' ? 0 : dst.length,
-    table: RT_TABLE_MAIN,
-    protocol: RTPROT_STATIC,
+    table: table < 256 ? table : 0,
+    protocol: PROTOCOLS[protocol ?? 'static'],
     scope: scope === 'link' ? RT_SCOPE_LINK : 0,
     type: RTN_UNICAST,
   };
   const dstBytes = dst === 'default' ? undefined : dst.address.bytes;
-  return encodeRoute(header, { dst: dstBytes, oif: indexOf(oif), gateway: gateway?.bytes, prefsrc: prefsrc?.bytes });
+  const values = { dst: dstBytes, oif: indexOf(oif), gateway: gateway?.bytes, prefsrc: prefsrc?.bytes };
+  return encodeRoute(header, table < 256 ? values : { ...values, table });
 }
 
 function encodeRoute(header: Parameters<typeof rtmsg.encode>[0], values: Attributes<typeof routeAttributes>): Buffer {
   return Buffer.concat([rtmsg.encode(header), encodeAttributes(routeAttributes, values)]);
+}
+
+// Without what the kernel says of the state of the next hop, which it does not take back.
+function retabled({ data }: SavedRoute, table: number): Buffer {
+  const { values: header, rest } = rtmsg.decode(data);
+  return Buffer.concat([
+    rtmsg.encode({ ...header, table: table < 256 ? table : 0, flags: header.flags & RTNH_F_ONLINK }),
+    withoutAttribute(rest, routeAttributes.table[0]),
+    encodeAttributes(routeAttributes, { table }),
+  ]);
 }
 
 function decodeRoute(message: Message, family: 4 | 6): RouteResult {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { closeSync } from 'node:fs';
 import { align, formatMessage, HEADER_LENGTH, type NetlinkMessage, parseMessages } from 'netlink/dist/structs';
+import { missingHint } from '../bindings/capabilities';
 import {
   AF_NETLINK,
   bind,
@@ -37,7 +38,7 @@ export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 
 /** A conversation with one subsystem of the kernel. It stays in the network namespace in which it was opened. */
-export class NetlinkSocket<P extends 'route' | 'generic'> {
+export class NetlinkSocket<P extends 'route' | 'generic' | 'netfilter'> {
   /** The subsystem; it also keeps the two kinds of socket apart for the compiler. */
   readonly protocol: P;
   readonly #transport: Transport;
@@ -92,6 +93,7 @@ export class NetlinkSocket<P extends 'route' | 'generic'> {
 
 export type RouteSocket = NetlinkSocket<'route'>;
 export type GenericSocket = NetlinkSocket<'generic'>;
+export type NetfilterSocket = NetlinkSocket<'netfilter'>;
 
 /** Opens rtnetlink in the current network namespace. */
 export function openRoute(): RouteSocket {
@@ -103,14 +105,22 @@ export function openGeneric(): GenericSocket {
   return new NetlinkSocket('generic', openTransport(NETLINK_GENERIC));
 }
 
+/** Opens nfnetlink in the current network namespace. */
+export function openNetfilter(): NetfilterSocket {
+  return new NetlinkSocket('netfilter', openTransport(NETLINK_NETFILTER));
+}
+
 type Answer = { readonly messages: Message[]; readonly interrupted: boolean };
 
 const NETLINK_ROUTE = 0;
+const NETLINK_NETFILTER = 12;
 const NETLINK_GENERIC = 16;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
+
+const EPERM = errno('EPERM');
 
 const NLM_F_REQUEST = 0x1;
 const NLM_F_ACK = 0x4;
@@ -137,9 +147,11 @@ function throwIfRefused(tried: string, message: NetlinkMessage): void {
   if (number === 0) return;
   const request = flags & NLM_F_CAPPED ? HEADER_LENGTH : type === NLMSG_ERROR ? u32.decode(data.subarray(4, 8)) : 0;
   const said = flags & NLM_F_ACK_TLVS ? decodeAttributes(extendedAck, data.subarray(4 + align(request))) : {};
+  const hint = number === EPERM ? missingHint(['CAP_NET_ADMIN']) : undefined;
   throw new KernelError(tried, {
     errno: number,
     ...(said.message === undefined ? {} : { said: said.message }),
+    ...(hint === undefined ? {} : { hint }),
     ...(said.offset === undefined ? {} : { detail: `at octet ${said.offset} of the netlink message` }),
   });
 }

@@ -12,6 +12,8 @@ export type LinkExtras = {
   readonly echo: boolean;
   readonly errind: boolean;
   readonly extnotify: boolean;
+  /** Rules may lead to the table of the inner end's routes (vrf without a VRF). */
+  readonly rules: boolean;
   /** Recovery in Echo Responses of version 0 (Z4). */
   readonly restart_count: number;
   /** As the user named the namespace: its name, else a path; empty where the inner end stayed here. */
@@ -49,7 +51,8 @@ export function storeLink(link: Link): Structs['link_words'] {
       on(!link.errind, link_word.no_errind) |
       on(!link.extnotify, link_word.no_extnotify) |
       on(link.errind_action === 'none', link_word.errind_none) |
-      on(link.errind_action === 'del', link_word.errind_del),
+      on(link.errind_action === 'del', link_word.errind_del) |
+      on(link.rules, link_word.rules),
     kind: kindOf(link.type),
     port: link.port,
     sport: typeof link.srcport === 'number' ? link.srcport : fixedPort(link.type),
@@ -88,6 +91,7 @@ export function loadLink(stored: Structs['link_words'], config: Structs['link_co
     echo: !has(link_word.no_echo),
     errind: !has(link_word.no_errind),
     extnotify: !has(link_word.no_extnotify),
+    rules: has(link_word.rules),
     restart_count: stored.restart_count,
     ...choices(words),
     dev: stored.dev.slice(0, stored.underlays),

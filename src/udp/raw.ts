@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { closeSync } from 'node:fs';
-import { bind, check, connect, IPPROTO_RAW, SOCK_RAW, send, socket } from '../bindings/libc';
+import { missingHint } from '../bindings/capabilities';
+import { bind, connect, IPPROTO_RAW, SOCK_RAW, send, socket } from '../bindings/libc';
 import { KernelError } from '../errors';
 import { type Address, address as addressKind } from '../values';
 import { encodeSockaddr, familyOf } from './sockaddr';
@@ -13,7 +14,8 @@ import { encodeSockaddr, familyOf } from './sockaddr';
 export function sendPacket(tried: string, packet: Uint8Array, local: Address, remote: Address): void {
   const [from, to] = [local, remote].map((address) => encodeSockaddr({ address, port: 0 })) as [Buffer, Buffer];
   // IPPROTO_RAW: the header is ours, in both families (raw(7)).
-  const fd = check(`${tried}: open a raw socket`, socket(familyOf(remote), SOCK_RAW, IPPROTO_RAW));
+  const fd = socket(familyOf(remote), SOCK_RAW, IPPROTO_RAW);
+  if (fd < 0) refuse(`${tried}: open a raw socket`, fd, missingHint(['CAP_NET_RAW']));
   try {
     refuse(tried, bind(fd, from), `${addressKind.format(local)} must be an address of this machine`);
     refuse(tried, connect(fd, to), `ip route get ${addressKind.format(remote)} tells the way to it`);
@@ -23,7 +25,7 @@ export function sendPacket(tried: string, packet: Uint8Array, local: Address, re
   }
 }
 
-function refuse(tried: string, result: number, hint: string): void {
+function refuse(tried: string, result: number, hint?: string): void {
   if (result >= 0) return;
-  throw new KernelError(tried, { errno: -result, hint });
+  throw new KernelError(tried, { errno: -result, ...(hint === undefined ? {} : { hint }) });
 }

@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js';
 import { UsageError } from '../errors';
 import { choice, type Kind, kind, number, numberOr, readNumber } from './kind';
 
-export { choice, type Kind, number, type Source } from './kind';
+export { choice, type Kind, number, readNumber, type Source } from './kind';
 export * from './tunnels';
 
 /** An IP address: 4 or 16 octets in network order. */
@@ -28,6 +28,16 @@ export const ifname = kind<string>({
   expected: 'an interface name of 1-15 characters without "/", ":", "%" or space',
   source: 'interface',
   read: (text) => (isIfname(text) ? text : undefined),
+  format: String,
+});
+
+/** A VRF, or a routing table by its name or number; or none. */
+export const vrf = kind<string>({
+  placeholder: '{ NAME | TABLE | none }',
+  expected: 'the name of a VRF, the name or number of a routing table, or none',
+  choices: ['none'],
+  source: 'interface',
+  read: (text) => (/^[^/\s\p{Cc}\p{Cs}]{1,63}$/u.test(text) ? text : undefined),
   format: String,
 });
 

@@ -3,7 +3,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, statSync } from 'node:fs';
 import { isErrno, KernelError, UsageError } from '../errors';
-import { addAddress, deleteAddress } from '../netlink/address';
 import { setFeatures } from '../netlink/ethtool';
 import { createVeth, deleteLink, getLink, type LinkInfo, setLink } from '../netlink/link';
 import { addQdisc } from '../netlink/qdisc';
@@ -14,6 +13,7 @@ import type { Undo } from '../undo';
 import type { Mac, NetnsWord, Prefix } from '../values';
 import type { LiveLink } from './links';
 import type { State } from './state';
+import { enslave, findVrf, giveAddress, type Vrf } from './vrf';
 
 /** What decides on a new pair of ends. */
 export type PairWords = {
@@ -21,16 +21,18 @@ export type PairWords = {
   readonly inner: string;
   readonly netns?: NetnsWord | undefined;
   readonly lladdr?: Mac | undefined;
+  readonly vrf?: string | undefined;
   /** The ends talk Ethernet: ARP, neighbour discovery, broadcast. */
   readonly frames: boolean;
 };
 
-/** Where the inner end goes (undefined: it stays), how the link remembers that, and the MAC addresses of both ends. */
+/** Where the inner end goes (undefined: it stays), how the link remembers that, the MAC addresses of both ends, and the inner one's VRF. */
 export type Plan = {
   readonly there: Netns | undefined;
   readonly netns: string;
   readonly dmac: Mac;
   readonly smac: Mac;
+  readonly vrf: Vrf | undefined;
 };
 
 /** What the inner end gets. */
@@ -42,14 +44,25 @@ export type InnerWords = {
 };
 
 /** Decides on what makePair makes. */
-export function planPair({ netns, lladdr }: PairWords): Plan {
+export function planPair(state: State, { netns, lladdr, vrf }: PairWords): Plan {
   const there = netns === undefined ? undefined : resolveNetns(netns.text);
   return {
     there,
     netns: there === undefined ? '' : lastingName(there),
     dmac: randomMac(),
     smac: lladdr ?? randomMac(),
+    vrf: vrf === undefined || vrf === 'none' ? undefined : vrfIn(state, there, vrf),
   };
+}
+
+function vrfIn({ route, note }: State, there: Netns | undefined, name: string): Vrf {
+  if (there === undefined) return findVrf(route, name, note);
+  const inside = inNetns(there.path, openRoute);
+  try {
+    return findVrf(inside, name, note);
+  } finally {
+    inside.close();
+  }
 }
 
 /** Makes the two ends, both down: the one that stays here and the inner one, at once in its namespace. */
@@ -76,7 +89,13 @@ export function makePair(state: State, words: PairWords, plan: Plan, undo: Undo)
  * Sets offloads, addresses and routes, and brings both ends up, the inner one last: it can send at once. It does GRO, and what comes to it by the
  * outer end's transmit side is cut there, so that GRO sees packets (deliver bulk); a queue in front lets it push back.
  */
-export function configureInner(state: State, live: LiveLink, words: InnerWords, undo: Undo): void {
+export function configureInner(
+  state: State,
+  live: LiveLink,
+  words: InnerWords,
+  { vrf }: Pick<Plan, 'vrf'>,
+  undo: Undo,
+): void {
   const { device } = live;
   setFeatures(state.generic(), device, CUT_ON_DELIVERY);
   setLink(state.route, device, { txQueueLength: DELIVERY_QUEUE });
@@ -88,11 +107,12 @@ export function configureInner(state: State, live: LiveLink, words: InnerWords, 
     const route = openRoute();
     try {
       const inner = { index: device.peerIndex as number, name: words.inner };
+      enslave(route, inner, vrf);
       setLink(route, inner, { up: true });
       // While it is up: only then the kernel lets XDP redirect to the other end.
       setFeatures(generic, inner, { 'rx-gro': true });
-      // With the device goes what it has.
-      giveAddresses(route, inner, words, () => undefined);
+      // With the device goes what it has, but for rules, which are swept.
+      giveAddresses(route, inner, words, vrf, () => undefined);
     } finally {
       generic.close();
       route.close();
@@ -101,8 +121,8 @@ export function configureInner(state: State, live: LiveLink, words: InnerWords, 
   waitUntilUp(state, device);
 }
 
-// The kernel starts the end that came up first by work of its own, some moments after the other end is up.
-function waitUntilUp(state: State, device: LinkInfo): void {
+/** Waits until a link carries: the kernel starts the end that came up first by work of its own, some moments after the other. */
+export function waitUntilUp(state: State, device: LinkInfo): void {
   const end = Date.now() + UP_WITHIN_MS;
   const clock = new Int32Array(new SharedArrayBuffer(4));
   while (getLink(state.route, { index: device.index })?.operstate !== 'up') {
@@ -111,23 +131,21 @@ function waitUntilUp(state: State, device: LinkInfo): void {
   }
 }
 
-/** Adds addresses, then routes, to an inner end that is up. */
+/** Adds addresses, then routes, to an inner end that is up; the routes to the table of its VRF, if it is in one. */
 export function giveAddresses(
   route: RouteSocket,
   inner: { index: number; name: string },
   words: Omit<InnerWords, 'inner'>,
+  vrf: Vrf | undefined,
   undo: Undo,
 ): void {
-  for (const prefix of words.address ?? []) {
-    addAddress(route, inner, prefix);
-    undo(() => deleteAddress(route, inner, prefix));
-  }
+  for (const prefix of words.address ?? []) giveAddress(route, inner, prefix, vrf, undo);
   const families = new Set((words.address ?? []).map((prefix) => prefix.address.family));
   // "default" means every family that the end has an address of; without any, IPv4.
   const defaults = families.size > 0 ? [...families] : ([4] as const);
   for (const dst of words.route ?? []) {
     for (const family of dst === 'default' ? defaults : [dst.address.family]) {
-      const line = { dst, family, oif: inner, scope: 'link' } as const;
+      const line = { dst, family, oif: inner, scope: 'link', table: vrf?.table } as const;
       addRoute(route, line);
       undo(() => deleteRoute(route, line));
     }

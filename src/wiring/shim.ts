@@ -4,7 +4,7 @@ import { control } from '../datapath/control';
 import { setFeatures } from '../netlink/ethtool';
 import { createVeth, deleteLink, getLink, type LinkInfo, setLink } from '../netlink/link';
 import type { RouteSocket } from '../netlink/socket';
-import { writeSysctl } from '../sysctl';
+import { hasSysctl, readSysctl, writeSysctl } from '../sysctl';
 import type { Undo } from '../undo';
 import type { State } from './state';
 
@@ -24,10 +24,20 @@ export function ensureShim(state: State, undo: Undo): void {
   state.detach(pinOf(shimIn)); // of an earlier device with this index
   state.attach('shim', shimIn.index, 'ingress', pinOf(shimIn));
   undo(() => state.detach(pinOf(shimIn)));
-  for (const family of ['ipv4', 'ipv6']) writeSysctl(`net/${family}/conf/${SHIM_IN}/forwarding`, 1);
+  keepForwarding();
   for (const end of [shimIn, out]) setLink(state.route, end, { up: true });
   undo(() => state.maps.config.put(0, { ...config, epoch: state.maps.config.get(0)?.epoch ?? 0 }));
   state.maps.config.put(0, { ...config, shim_out: out.index, shim_in: shimIn.index });
+}
+
+/** Turns forwarding on at the shim's far end, if it is not: whoever turns ip_forward off turns it off there, too. */
+export function keepForwarding(): void {
+  for (const path of forwardings()) if (readSysctl(path) === '0') writeSysctl(path, 1);
+}
+
+/** Whether forwarding is on at the shim's far end; also when there is no shim. */
+export function isForwarding(): boolean {
+  return forwardings().every((path) => readSysctl(path) !== '0');
 }
 
 /** Removes the shim, when the last link has gone; also one that a killed command left. */
@@ -66,6 +76,11 @@ const OFF = {
   'tx-tcp6-segmentation': false,
   'tx-udp-segmentation': false,
 } as const;
+
+// Without the shim there are none, without IPv6 one.
+function forwardings(): string[] {
+  return ['ipv4', 'ipv6'].map((family) => `net/${family}/conf/${SHIM_IN}/forwarding`).filter(hasSysctl);
+}
 
 function pinOf(far: Pick<LinkInfo, 'index'>): string {
   return `shim-${far.index}`;

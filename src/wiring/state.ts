@@ -2,7 +2,7 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { bpffs, listCookies, lock, programsPath, removeState, stateDir } from '../datapath/bpffs';
 import type { Control } from '../datapath/control';
-import { sweep_cause } from '../datapath/layout.gen';
+import { type Structs, sweep_cause } from '../datapath/layout.gen';
 import { type OpenMaps, openMaps } from '../datapath/maps';
 import {
   type Attachment,
@@ -21,6 +21,7 @@ import { isErrno, KernelError } from '../errors';
 import { type GenericSocket, openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
 import { netnsCookie } from '../netns';
 import { type Undo, withUndo } from '../undo';
+import { sweepRules } from './vrf';
 
 /** Tells the user what was done beside what was asked. */
 export type Note = (text: string) => void;
@@ -106,13 +107,31 @@ export function sweepNamespaces(): void {
     try {
       const held = lock(dir, 0);
       try {
-        if (!attached(dir).some(isAlive)) dismantle(dir);
+        if (!attached(dir).some(isAlive)) {
+          sweepRules(undefined, wordsIn(dir));
+          dismantle(dir);
+        }
       } finally {
         held.release();
       }
     } catch (error) {
       if (!isErrno(error, 'EAGAIN')) throw error;
     }
+  }
+}
+
+// What its links were told, for the namespaces that their inner ends were in.
+function wordsIn(dir: string): Structs['link_words'][] {
+  if (!isMade(dir)) return [];
+  const maps = openMaps(dir);
+  try {
+    return [...maps.link_words.entries()].map(([, words]) => words);
+  } catch (error) {
+    // Of another layout: it goes all the same.
+    if (error instanceof KernelError) return [];
+    throw error;
+  } finally {
+    maps.close();
   }
 }
 

@@ -8,7 +8,9 @@ import { countPeer } from './farends';
 import { BEING_MADE, linkPin } from './links';
 import { forgetDeleted, mend } from './mend';
 import { retire, settle } from './settle';
+import { keepForwarding } from './shim';
 import type { State } from './state';
+import { sweepRules } from './vrf';
 
 /**
  * Removes what links left behind whose device has gone, with its namespace or by another hand, and a link that a killed
@@ -21,6 +23,7 @@ export function sweep(state: State): boolean {
   const wasKilled = maps.unswept.get(sweep_cause.command) !== 0;
   const hasEnded = maps.unswept.get(sweep_cause.errind) !== 0;
   if (!wasKilled) state.begin();
+  keepForwarding();
   const isGone = sweepLinks(state);
   if (wasKilled) mend(state);
   if (wasKilled || hasEnded) withUndo((undo) => sweepEnded(state, undo));
@@ -68,6 +71,10 @@ export function forgetLinks(state: State, gone: readonly number[]): void {
     state.maps.links.delete(index);
   }
   settle(state, () => undefined);
+  sweepRules(
+    state.route,
+    gone.flatMap((index) => state.maps.link_words.get(index) ?? []),
+  );
   for (const index of gone) state.maps.link_words.delete(index);
 }
 

@@ -43,6 +43,7 @@ const orWord = (kind: values.Kind<unknown>, least: number, most: number) =>
 /** Every exported kind by name, with random values of it. */
 export const kinds: { readonly [name: string]: readonly [values.Kind<unknown>, fc.Arbitrary<unknown>] } = {
   ifname: [values.ifname, plainText(15)],
+  vrf: [values.vrf, plainText(63)],
   linkName: [values.linkName, plainText(15)],
   address: [values.address, address],
   prefix: [values.prefix, network],

@@ -55,7 +55,6 @@ const MISTAKES = [
   'link add ue1 datapath kernel hsize 0',
   'link add ue1 xdp maybe',
   'link add ue1 leader 1',
-  'link add ue1 vrf blue',
   'link add ue1 srcport 0',
   'link add ue1 ttl 0',
   'link add ue1 lladdr 01:00:00:00:00:00',

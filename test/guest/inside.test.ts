@@ -10,7 +10,7 @@ import type { Guest } from './boot';
 import { commandIn, host, nodeIn } from './command';
 import { users } from './driver';
 import { emulatedKernels, type Kernel, oldKernels } from './kernels';
-import { answers, beside } from './topology';
+import { answers, type Beside, beside } from './topology';
 import type { Verified } from './verify.guest';
 
 test.after.always(closeFixture);
@@ -36,6 +36,7 @@ for (const [at, kernel] of emulatedKernels.entries()) {
     await guest.must(`nsenter --net=/run/netns/ue2 /usr/bin/python3 -IS '${host('test/guest/mirror.py')}'`);
     t.deepEqual(await mirrored(ue1, users[4][1], 5003, SIZE), { equal: true, received: SIZE }, 'TCP');
     await balanced(t, m1, guest);
+    if (at === 0) await inVrf(t, world, [ours, theirs]);
     await gtp(guest, 'session del dev t0 local-teid 2');
     await gtp(guest, 'link del t0');
     t.is(await left(guest), '');
@@ -53,6 +54,52 @@ for (const kernel of oldKernels)
     );
     t.is(await left(guest), '');
   });
+
+/**
+ * Once for all kernels: an inner end in a VRF of the guest, as n6 of fake-gateway has it, with the addresses and routes that it
+ * has when it comes in, leaves, and comes in again. Who is not in the VRF does not get there.
+ */
+async function inVrf(t: ExecutionContext, { m1, ue1, guest }: Beside, [ours, theirs]: readonly [string, string]) {
+  const user = (end: 0 | 1) => `address ${N6[4][end]}/24 address ${N6[6][end]}/64`;
+  const near = `local ${ours} netns ${ue1} inner n6 ${user(0)} local-teid 3 remote-teid 4 remote ${theirs}`;
+  await gtpIn(m1, `link add up0 ${near}`);
+  await guest.ip(['link add n6 type vrf table 6', 'link set n6 up']);
+  const far = `local ${theirs} ${user(1)} route 10.10.0.0/16 local-teid 4 remote-teid 3 remote ${ours}`;
+  const [record] = JSON.parse(await gtp(guest, `-j link add up0 role sgsn vrf n6 ${far}`)) as [{ vrf: string }];
+  t.is(record.vrf, 'n6');
+  await stands(t, guest, 'n6');
+  await bothWays(t, ue1, guest, '-I n6');
+  t.not((await guest.run(`ping -n -c 1 -W 1 ${N6[4][0]}`)).status, 0, 'who is not in the VRF gets nowhere');
+  await gtp(guest, 'link set up0 vrf none');
+  await stands(t, guest, null);
+  await bothWays(t, ue1, guest, '');
+  await gtp(guest, 'link set up0 vrf n6');
+  await stands(t, guest, 'n6');
+  await bothWays(t, ue1, guest, '-I n6');
+  await guest.ip(['link del up0', 'link del n6']);
+}
+
+const N6 = { 4: ['10.9.0.1', '10.9.0.2'], 6: ['fd09::1', 'fd09::2'] } as const;
+const ROUTES = ['10.9.0.0/24 dev up0i', '10.10.0.0/16 dev up0i', 'fd09::/64 dev up0i'];
+
+/** The inner end is in that VRF, or in none, and all of its routes are there and nowhere else. */
+async function stands(t: ExecutionContext, guest: Guest, vrf: string | null): Promise<void> {
+  const text = await guest.must(
+    'ip -o link show up0i; echo; ip route; ip -6 route; echo; ip route show table 6; ip -6 route show table 6',
+  );
+  const [device = '', main = '', table = ''] = text.split('\n\n');
+  t.is(/ master (\S+)/.exec(device)?.[1] ?? null, vrf);
+  const [there, elsewhere] = vrf === null ? [main, table] : [table, main];
+  for (const route of ROUTES) t.true(there.includes(route), `${route} in ${there}`);
+  t.false(elsewhere.includes('up0i'), elsewhere);
+}
+
+/** Each end answers the other; `words` say how the guest's own programs get into the VRF. */
+async function bothWays(t: ExecutionContext, ue1: string, guest: Guest, words: string): Promise<void> {
+  for (const family of [4, 6] as const) t.true(await answers(ue1, N6[family][1]), `to the guest, IPv${family}`);
+  const pings = ([4, 6] as const).map((family) => `ping -n -c 1 -W 5 ${words} ${N6[family][0]}`);
+  t.is((await guest.run(pings.join(' && '))).status, 0, 'from the guest');
+}
 
 /** Every program passes the verifier of that kernel; what it took is printed, and has a bound. */
 async function verify(t: ExecutionContext, kernel: Kernel, guest: Guest): Promise<void> {

@@ -48,7 +48,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'link add, the second one': {
     before: (m) => [one(m)],
-    command: (m) => `link add gtp1 local 192.0.2.1 netns ${m.ue2} address 10.46.0.1/24`,
+    command: (m) => `link add gtp1 local 192.0.2.1 netns ${m.ue2} address 10.46.0.1/24 vrf 77`,
   },
   'link add towards this machine': {
     before: (m) => [one(m)],
@@ -75,6 +75,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     before: (m) => [one(m)],
     command: () =>
       'link set gtp0 down mtu 1300 lladdr 02:00:00:00:00:77 address 10.99.0.1/24 address fd99::1/64 route 10.98.0.0/16',
+  },
+  'link set vrf': {
+    before: (m) => [`${one(m)} address fd45::1/64 route 10.98.0.0/16 route fd98::/64`],
+    command: () => 'link set gtp0 vrf 77 address 10.99.0.1/24',
   },
   'session add': { before: (m) => [one(m)], command: () => three },
   'session add with a local address of its own': { before: (m) => [one(m)], command: () => own },

@@ -7,12 +7,13 @@ import { activeRx } from '../../src/datapath/sessions';
 import { listAddresses } from '../../src/netlink/address';
 import { getFeatures } from '../../src/netlink/ethtool';
 import { findLink, getLink, IFF_NOARP, IFF_UP, listLinks } from '../../src/netlink/link';
+import { listRules } from '../../src/netlink/rule';
 import { openGeneric, openRoute } from '../../src/netlink/socket';
 import { inNetns, netnsCookie } from '../../src/netns';
 import { interfaceAddress } from '../../src/values';
 import { bpffs, pins } from '../fixture';
 
-/** Everything that a command could change: devices, addresses, routes, queues, offloads, pins, hooks, map entries. */
+/** Everything that a command could change: devices, addresses, routes, rules, queues, offloads, pins, hooks, map entries. */
 export function snapshot(machine: string, users: readonly string[], underlays = ['ul', 'other', 'far']): object {
   const devices = [machine, ...users].map(devicesOf);
   return {
@@ -112,7 +113,8 @@ function devicesOf(ns: string): object {
       const routes = route
         .dump('list routes', RTM_GETROUTE, Buffer.alloc(RTMSG_SIZE))
         .map(({ data }) => routeText(data));
-      return { links, addresses: withoutLinkLocal(addresses), routes: withoutLinkLocal(routes) };
+      const rules = listRules(route).map(json);
+      return { links, addresses: withoutLinkLocal(addresses), routes: withoutLinkLocal(routes), rules };
     } finally {
       route.close();
     }
