@@ -12,16 +12,18 @@ INLINE void count(__u64 *packets, __u64 *bytes, __u32 n, __u64 octets)
 	__sync_fetch_and_add(bytes, octets);
 }
 
-GLOBAL int drop_count(const struct drop_key *key, __u32 n, __u32 octets)
+GLOBAL int drop_count(const struct drop_key *of, __u32 n, __u32 octets)
 {
 	struct drop_count *d, fresh = {};
+	struct drop_key key;
 
-	if (!key)
+	if (!of)
 		return 0;
-	d = bpf_map_lookup_elem(&drops, key);
+	key = *of;
+	d = bpf_map_lookup_elem(&drops, &key);
 	if (!d) {
-		bpf_map_update_elem(&drops, key, &fresh, BPF_NOEXIST);
-		d = bpf_map_lookup_elem(&drops, key);
+		bpf_map_update_elem(&drops, &key, &fresh, BPF_NOEXIST);
+		d = bpf_map_lookup_elem(&drops, &key);
 		if (!d)
 			return 0;
 	}

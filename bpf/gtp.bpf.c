@@ -55,15 +55,14 @@ int shim(struct __sk_buff *skb)
 	union select key;
 	struct inner in;
 	__u32 zero = 0;
-	int verdict;
 
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (!cfg)
 		return TC_ACT_SHOT;
 	skb->mark = 0;
 	if (t.ifindex == SHIM_DECAP) {
-		verdict = underlay_receive(skb, ETH_HLEN);
-		return verdict == TC_ACT_UNSPEC ? TC_ACT_SHOT : verdict;
+		tail(skb, TAIL_SHIM_DECAP, ETH_HLEN, ASK_ALL);
+		return TC_ACT_SHOT;
 	}
 	if (t.ifindex == SHIM_PIECE)
 		return piece_leave(skb, cfg->shim_in);
@@ -73,6 +72,15 @@ int shim(struct __sk_buff *skb)
 	else
 		pending_done(skb, t.ifindex);
 	return link_send(skb, cfg, &t, &in, &key, 0);
+}
+
+/* By a tail call of `shim`: one packet of a train that an underlay brought. */
+SEC("tc")
+int shim_decap(struct __sk_buff *skb)
+{
+	int verdict = underlay_receive(skb, ETH_HLEN);
+
+	return verdict == TC_ACT_UNSPEC ? TC_ACT_SHOT : verdict;
 }
 
 /* tcx ingress of an underlay with Ethernet headers, and of lo. A frame that was overheard, or sent to everybody, is not ours:

@@ -9,7 +9,8 @@
 #include "maps.h"
 #include "packet.h"
 
-enum tail { TAIL_SIGNAL, TAIL_UNDERLAY, TAIL_UNDERLAY_L3, TAIL_REASSEMBLE, TAIL_ICMP_ERROR, TAIL_CUT, TAIL_LINK_ANY, TAIL_TUNNEL, TAILS };
+enum tail { TAIL_SIGNAL, TAIL_UNDERLAY, TAIL_UNDERLAY_L3, TAIL_REASSEMBLE, TAIL_ICMP_ERROR, TAIL_CUT, TAIL_LINK_ANY, TAIL_TUNNEL,
+	    TAIL_SHIM_DECAP, TAILS };
 
 enum ask {
 	ASK_ALL,		/* what the frame says */
@@ -24,6 +25,7 @@ int reassemble(struct __sk_buff *skb);
 int cut_out(struct __sk_buff *skb);
 int link_any(struct __sk_buff *skb);
 int tunnel(struct __sk_buff *skb);
+int shim_decap(struct __sk_buff *skb);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -41,6 +43,7 @@ struct {
 		[TAIL_CUT] = (void *)&cut_out,
 		[TAIL_LINK_ANY] = (void *)&link_any,
 		[TAIL_TUNNEL] = (void *)&tunnel,
+		[TAIL_SHIM_DECAP] = (void *)&shim_decap,
 	},
 };
 

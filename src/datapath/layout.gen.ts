@@ -317,6 +317,7 @@ export interface head {
   readonly len: number;
   readonly more: number;
   readonly room: number;
+  readonly key: rx_key;
 }
 
 export interface bpf_spin_lock {
@@ -769,7 +770,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     },
   },
   head: {
-    size: 60,
+    size: 96,
     fields: {
       words: [0, 'be32[6]'],
       front: [24, 'be32[5]'],
@@ -777,6 +778,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       len: [48, 'u32'],
       more: [52, 'u32'],
       room: [56, 'u32'],
+      key: [64, 'rx_key'],
     },
   },
   bpf_spin_lock: {
