@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { closeSync } from 'node:fs';
-import { release } from 'node:os';
-import { errno, KernelError } from '../errors';
+import { errno } from '../errors';
 import { cString, koffi } from './koffi';
 import { call, checked, failure } from './libbpf';
 
@@ -50,20 +49,12 @@ export function objPin(fd: number, path: string): void {
   checked(`pin ${path}`, call('bpf_obj_pin', fd, cString(path)));
 }
 
-/** Attaches a program by a link, BPF_TCX_INGRESS or BPF_TCX_EGRESS; the result is the link's fd. */
-export function linkCreate(programFd: number, ifindex: number, attachType: number): number {
+/** Attaches a program by a link, BPF_TCX_INGRESS or BPF_TCX_EGRESS. The link's fd, or undefined if this kernel has no tcx. */
+export function linkCreate(programFd: number, ifindex: number, attachType: number): number | undefined {
   const fd = call('bpf_link_create', programFd, ifindex, attachType, null);
   if (fd >= 0) return fd;
-  const tried = `attach program to device ${ifindex}`;
-  if (fd === -errno('EINVAL')) needTcx(tried);
-  throw failure(tried, -fd);
-}
-
-/** Throws KernelError if this kernel has no tcx, which all our programs are attached by; `cause` is what failed for want of it. */
-export function needTcx(tried: string, cause?: unknown): void {
-  if (call('bpf_prog_query', LOOPBACK, BPF_TCX_INGRESS, 0, null, null, Buffer.alloc(4)) !== -errno('EINVAL')) return;
-  const hint = `tcx needs Linux 6.6 or later with CONFIG_NET_XGRESS, this is ${release()}`;
-  throw new KernelError(tried, { errno: errno('EINVAL'), said: 'this kernel has no tcx', hint, cause });
+  if (fd === -errno('EINVAL') && lacksTcx()) return undefined;
+  throw failure(`attach program to device ${ifindex}`, -fd);
 }
 
 /** Puts another program behind a link, without a packet seeing none. */
@@ -137,6 +128,11 @@ const LINK_INFO_SIZE = 32;
 const BTF_INFO_SIZE = 32;
 const NAME_LENGTH = 16;
 const LOOPBACK = 1;
+
+// Asked only when the kernel has refused something.
+function lacksTcx(): boolean {
+  return call('bpf_prog_query', LOOPBACK, BPF_TCX_INGRESS, 0, null, null, Buffer.alloc(4)) === -errno('EINVAL');
+}
 
 function infoByFd(fd: number, size: number, info = Buffer.alloc(size)): Buffer {
   const length = Buffer.alloc(4);

@@ -67,14 +67,16 @@ export function openProgram(dir: string, name: string): number {
   return openPin(join(programsPath(dir), name));
 }
 
-/** Attaches a pinned program to a device of this network namespace, by a link pinned as `pin`. */
-export function attach(dir: string, program: string, ifindex: number, side: Side, pin: string): void {
-  makeDir(join(dir, HOOKS));
+/** Attaches a pinned program to a device of this network namespace, by a link pinned as `pin`; false where the kernel has no tcx. */
+export function attach(dir: string, program: string, ifindex: number, side: Side, pin: string): boolean {
   const programFd = openProgram(dir, program);
   try {
     const linkFd = bpf.linkCreate(programFd, ifindex, SIDES[side]);
+    if (linkFd === undefined) return false;
     try {
+      makeDir(join(dir, HOOKS));
       bpf.objPin(linkFd, join(dir, HOOKS, pin));
+      return true;
     } finally {
       closeSync(linkFd);
     }
@@ -96,9 +98,19 @@ export function detach(dir: string, pin: string): boolean {
   return unpin(path);
 }
 
-/** All hooks of a state directory, those of devices that are gone included. */
+/** The names of the pinned programs, by their ids in the kernel. */
+export function programNames(dir: string): Map<number, string> {
+  return new Map(list(programsPath(dir)).map((name) => [pinnedProgram(join(programsPath(dir), name)), name]));
+}
+
+/** The id of a program that is pinned. */
+export function pinnedProgram(path: string): number {
+  return withPin(path, (fd) => bpf.programInfo(fd).id);
+}
+
+/** All links of a state directory, those of devices that are gone included. */
 export function attached(dir: string): Attachment[] {
-  const programs = new Map(list(programsPath(dir)).map((name) => [programId(dir, name), name]));
+  const programs = programNames(dir);
   return list(join(dir, HOOKS)).map((pin) => {
     const info = withPin(join(dir, HOOKS, pin), bpf.linkInfo);
     const side = info.attachType === SIDES.egress ? 'egress' : 'ingress';
@@ -129,7 +141,7 @@ function pinNew(dir: string, path: string, undo: Undo): string {
   try {
     makeDir(dirname(mapPath(dir, 'any')));
     const fresh = object.maps.filter((map) => isKept(map) && !reusePinned(dir, map));
-    load(object);
+    object.load();
     for (const map of fresh) {
       bpf.objPin(map.fd(), mapPath(dir, map.name));
       undo(() => void unpin(mapPath(dir, map.name)));
@@ -142,16 +154,6 @@ function pinNew(dir: string, path: string, undo: Undo): string {
   rename(work, path);
   undo(() => removeDir(path));
   return path;
-}
-
-// What a kernel lacks is looked for only when it has refused something.
-function load(object: BpfObject): void {
-  try {
-    object.load();
-  } catch (error) {
-    bpf.needTcx('load BPF programs', error);
-    throw error;
-  }
 }
 
 function pinPrograms(object: BpfObject, work: string, undo: Undo): void {
@@ -189,10 +191,6 @@ function foreign(pinned: RawMap, map: ObjectMap): string[] {
   if (definition !== undefined) return differences(pinned, definition);
   const isSame = info.type === map.type && info.keySize === map.keySize && info.valueSize === map.valueSize;
   return isSame ? [] : ['type or size'];
-}
-
-function programId(dir: string, name: string): number {
-  return withPin(join(programsPath(dir), name), (fd) => bpf.programInfo(fd).id);
 }
 
 function replace(dir: string, pin: string, programFd: number): void {

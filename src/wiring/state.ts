@@ -4,27 +4,19 @@ import { bpffs, listCookies, lock, programsPath, removeState, stateDir } from '.
 import type { Control } from '../datapath/control';
 import { sweep_cause } from '../datapath/layout.gen';
 import { type OpenMaps, openMaps } from '../datapath/maps';
-import {
-  type Attachment,
-  attach,
-  attached,
-  detach,
-  ensureLoaded,
-  isAttached,
-  openProgram,
-  type Side,
-} from '../datapath/object';
+import { ensureLoaded, openProgram } from '../datapath/object';
 import { told } from '../datapath/pins';
 import { isErrno, KernelError } from '../errors';
 import { type GenericSocket, openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
 import { netnsCookie } from '../netns';
 import { type Undo, withUndo } from '../undo';
+import { type Hooks, hasLiveHooks, hooksOf } from './hooks';
 
 /** Tells the user what was done beside what was asked. */
 export type Note = (text: string) => void;
 
 /** Everything that the kernel holds for this network namespace, open. Ends with the process. */
-export type State = {
+export type State = Hooks & {
   /** Where it is pinned. */
   readonly dir: string;
   readonly maps: OpenMaps;
@@ -32,10 +24,6 @@ export type State = {
   readonly route: RouteSocket;
   readonly note: Note;
   generic(): GenericSocket;
-  attach(program: string, ifindex: number, side: Side, pin: string): void;
-  detach(pin: string): void;
-  isAttached(pin: string): boolean;
-  attached(): readonly Attachment[];
   /** Says that a command is at work, until it has ended or undone what it did. */
   begin(): void;
   /** Removes maps, programs and their directory. Call it when no link is left. */
@@ -100,7 +88,7 @@ export function sweepNamespaces(): void {
     try {
       const held = lock(dir, 0);
       try {
-        if (!attached(dir).some(isAlive)) dismantle(dir);
+        if (!hasHooks(dir)) dismantle(dir);
       } finally {
         held.release();
       }
@@ -110,9 +98,13 @@ export function sweepNamespaces(): void {
   }
 }
 
-// A device under an underlay's hook may have outlived the namespace: a real NIC goes back to where it came from.
-function isAlive({ pin, ifindex }: Attachment): boolean {
-  return ifindex !== 0 && /^(link|shim)-/.test(pin);
+function hasHooks(dir: string): boolean {
+  const maps = openMaps(dir);
+  try {
+    return hasLiveHooks(dir, (index) => maps.devices.get(index) !== undefined);
+  } finally {
+    maps.close();
+  }
 }
 
 // To somebody who may not look, "nothing there" would be a lie.
@@ -144,6 +136,10 @@ function stateIn(dir: string, note: Note): Changing {
   let generic: GenericSocket | undefined;
   let route: RouteSocket | undefined;
   let control: number | undefined;
+  const openedRoute = (): RouteSocket => {
+    route ??= openRoute();
+    return route;
+  };
   return {
     dir,
     maps,
@@ -152,18 +148,14 @@ function stateIn(dir: string, note: Note): Changing {
       return { fd: control };
     },
     get route(): RouteSocket {
-      route ??= openRoute();
-      return route;
+      return openedRoute();
     },
     note,
     generic: () => {
       generic ??= openGeneric();
       return generic;
     },
-    attach: (program, ifindex, side, pin) => attach(dir, program, ifindex, side, pin),
-    detach: (pin) => void detach(dir, pin),
-    isAttached: (pin) => isAttached(dir, pin),
-    attached: () => attached(dir),
+    ...hooksOf(dir, openedRoute),
     begin: () => {
       isAtWork = true;
       maps.unswept.put(sweep_cause.command, 1);
