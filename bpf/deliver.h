@@ -47,19 +47,25 @@ INLINE int is_session(const struct tx_session *s, const struct rx_key *key)
 /* Does the address `of` belong to the session, which has more prefixes than fit into rx_config? */
 GLOBAL int owns_address(const struct rx_key *key, __u32 ifindex, const struct tx_key *of)
 {
-	struct prefix_key prefix = { .prefixlen = 64 + 128, .ifindex = ifindex };
+	union { /* as in `select`, whose pair would take more of the stack */
+		struct {
+			__u32 before[2];
+			struct tx_key tx;
+		};
+		struct prefix_key prefix;
+	} at;
 	const struct tx_session *s;
-	struct tx_key addr;
 
 	if (!key || !of)
 		return 0;
-	addr = *of;
-	s = bpf_map_lookup_elem(&tx, &addr);
+	at.tx = *of;
+	s = bpf_map_lookup_elem(&tx, &at.tx);
 	if (s) /* exact first, as on the way out */
 		return is_session(s, key);
-	prefix.version = addr_is_v4(addr.addr) ? 4 : 6;
-	addr_copy(prefix.addr, addr.addr);
-	return is_session(bpf_map_lookup_elem(&tx_prefix, &prefix), key);
+	at.prefix.prefixlen = 64 + 128;
+	at.prefix.ifindex = ifindex;
+	at.prefix.version = addr_is_v4(of->addr) ? 4 : 6;
+	return is_session(bpf_map_lookup_elem(&tx_prefix, &at.prefix), key);
 }
 
 /* G29: the UE's side of the inner packet at `at` must be an address of this session. */

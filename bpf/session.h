@@ -83,7 +83,7 @@ GLOBAL int drop_sent(struct __sk_buff *skb, const struct tx_config *c, __u32 ifi
 
 	if (c) {
 		tx_own_key(c, &key.of);
-		drop_count(&key, n, skb->len);
+		drop_add(&key, n, skb->len);
 	}
 	return TC_ACT_SHOT;
 }

@@ -7,7 +7,7 @@ import { closeFixture, gtpIn, linkStats } from '../fixture';
 import { dropped, type Stats } from '../records';
 import { waitFor } from '../run';
 import { type Family, outer } from '../topology';
-import type { Guest } from './boot';
+import { type Guest, LIFE } from './boot';
 import { emulatedKernels, type Kernel } from './kernels';
 import { answers, beside } from './topology';
 import type { Verified } from './verify.guest';
@@ -21,6 +21,7 @@ const SIZE = 500_000;
 for (const kernel of emulatedKernels)
   beside(kernel, 'gtp in a guest makes links and sessions, and carries both families over both', async (t, world) => {
     const { m1, ue1, guest } = world;
+    t.timeout(LIFE * 1000); // what a verifier does here in a second takes an emulated one ten
     await verify(t, kernel, guest);
     await prepare(guest);
     for (const [n, family] of FAMILIES.entries()) {
