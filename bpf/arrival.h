@@ -111,6 +111,7 @@ INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o, __u32 l3)
 	if (addr_is_v4(o->local) || addr_is_v4(o->remote))
 		return OUTER_OTHER;
 	next = ip->nexthdr;
+#pragma unroll /* 6.1 refuses the layout that the compiler gives a loop here */
 	for (int i = 0; i <= IPV6_MAX_EXT; i++) {
 		if (outer_kind_of(next) != OUTER_OTHER)
 			return outer_kind_of(next);

@@ -44,20 +44,28 @@ INLINE int is_session(const struct tx_session *s, const struct rx_key *key)
 	       own.scope == key->scope && addr_equal(own.local, key->local);
 }
 
-/* Does `addr` belong to the session, which has more prefixes than fit into rx_config? */
-GLOBAL int owns_address(const struct rx_key *key, __u32 ifindex, const struct tx_key *addr)
+/* Does the address `of` belong to the session, which has more prefixes than fit into rx_config? */
+GLOBAL int owns_address(const struct rx_key *key, __u32 ifindex, const struct tx_key *of)
 {
-	struct prefix_key prefix = { .prefixlen = 64 + 128, .ifindex = ifindex };
+	union { /* as in `select`, whose pair would take more of the stack */
+		struct {
+			__u32 before[2];
+			struct tx_key tx;
+		};
+		struct prefix_key prefix;
+	} at;
 	const struct tx_session *s;
 
-	if (!key || !addr)
+	if (!key || !of)
 		return 0;
-	s = bpf_map_lookup_elem(&tx, addr);
+	at.tx = *of;
+	s = bpf_map_lookup_elem(&tx, &at.tx);
 	if (s) /* exact first, as on the way out */
 		return is_session(s, key);
-	prefix.version = addr_is_v4(addr->addr) ? 4 : 6;
-	addr_copy(prefix.addr, addr->addr);
-	return is_session(bpf_map_lookup_elem(&tx_prefix, &prefix), key);
+	at.prefix.prefixlen = 64 + 128;
+	at.prefix.ifindex = ifindex;
+	at.prefix.version = addr_is_v4(of->addr) ? 4 : 6;
+	return is_session(bpf_map_lookup_elem(&tx_prefix, &at.prefix), key);
 }
 
 /* Where in an inner header the UE's address stands. */
@@ -111,10 +119,12 @@ INLINE int antispoof(struct __sk_buff *skb, __u32 at, __u32 version, const struc
  * longer than the inner end's MTU has no choice: a veth's transmit side drops it without a word. `l` is the link, or 0 to look for it. */
 INLINE int wants_gro(struct __sk_buff *skb, const struct rx_config *c, const struct link_state *l, __u32 protocol)
 {
+	__u32 ifindex = c->ifindex;
+
 	if (c->flags & RX_SMALL || (!(c->flags & RX_BULK) && (protocol != IPPROTO_TCP || skb->gso_size)))
 		return 0;
 	if (!l)
-		l = bpf_map_lookup_elem(&links, &c->ifindex);
+		l = bpf_map_lookup_elem(&links, &ifindex);
 	return l && (skb->gso_size ? skb->gso_size : skb->len - ETH_HLEN) <= l->config.mtu;
 }
 

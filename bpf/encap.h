@@ -25,6 +25,7 @@ struct head {
 	__u32 len;
 	__u32 more;			/* octets of the detail */
 	__u32 room;			/* octets of all headers, IP included */
+	struct rx_key key;		/* of the session that sends: no room for it on the stack */
 };
 
 PER_CPU(heads, struct head);
@@ -57,17 +58,21 @@ GLOBAL __u32 overhead(const struct tx_config *c)
 }
 
 /* The session's next number: one counter for all CPUs and places, in its receiving half. */
-INLINE __u32 next_seq(const struct tx_config *c)
+INLINE __u32 next_seq(struct head *h, const struct tx_config *c)
 {
-	struct rx_session *r = c->flags & TX_SEQ ? receive_half(c) : 0;
+	struct rx_session *r = 0;
 
+	if (c->flags & TX_SEQ) {
+		tx_own_key(c, &h->key);
+		r = bpf_map_lookup_elem(&rx, &h->key);
+	}
 	return r ? __sync_fetch_and_add(&r->tx_seq, 1) : 0;
 }
 
 /* The fixed header. GTP tells the length of one segment. */
 INLINE void head_fixed(struct head *h, const struct tx_config *c, const struct detail *d, const struct inner *in)
 {
-	__u32 seq = next_seq(c);
+	__u32 seq = next_seq(h, c);
 
 	switch (c->kind) {
 	case KIND_GENEVE:
@@ -119,7 +124,7 @@ INLINE int head_front(struct __sk_buff *skb, struct head *h, const struct detail
  * Makes room in front of any frame, also one without IP, and makes it one of IP: the kernel's own way is closed to those. A tag that
  * is pushed and taken away again gives it the type that the octets behind it say. `room` counts the inner link header.
  */
-INLINE int room_for_any(struct __sk_buff *skb, int v4, __u32 room)
+GLOBAL int room_for_any(struct __sk_buff *skb, int v4, __u32 room)
 {
 	__be16 front[9] = { 0, 0, 0, 0, 0, 0, bpf_htons(ETH_P_8021Q), 0, v4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6) };
 
@@ -190,8 +195,8 @@ INLINE int head_write(struct __sk_buff *skb, const struct tx_config *c, const st
 	if (!BETWEEN(len, 4, sizeof(h->words)) || bpf_skb_store_bytes(skb, at, h->words, len, 0))
 		return -DROP_NO_ROOM;
 	at += len;
-	if (d && more) {
-		if (more > sizeof(d->head) || bpf_skb_store_bytes(skb, at, d->head, more, 0))
+	if (more) {
+		if (!d || !BETWEEN(more, 1, sizeof(d->head)) || bpf_skb_store_bytes(skb, at, d->head, more, 0))
 			return -DROP_NO_ROOM;
 		at += more;
 	}
@@ -259,8 +264,8 @@ GLOBAL int tunnel_encap(struct __sk_buff *skb, const struct tx_config *c, const 
 	h = bpf_map_lookup_elem(&heads, &zero);
 	if (!c || !in || !h)
 		return -DROP_NO_ROOM;
-	__builtin_memset(h, 0, sizeof(*h));
-	d = tx_detail(c);
+	__builtin_memset(h, 0, __builtin_offsetof(struct head, key));
+	d = tx_detail_by(c, &h->key);
 	if (c->flags & TX_DETAIL && !d)
 		return -DROP_NO_ROOM;
 	v4 = addr_is_v4(c->remote);

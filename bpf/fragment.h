@@ -115,7 +115,7 @@ INLINE int cut_route(struct __sk_buff *skb, struct cutting *k, struct bpf_fib_lo
 		addr_copy(local, &k->h.v6.saddr);
 		addr_copy(remote, &k->h.v6.daddr);
 	}
-	if (route_ask(skb, fib, local, remote, 0) != BPF_FIB_LKUP_RET_SUCCESS)
+	if (route_ask(skb, fib, local, remote, 1, 0) != BPF_FIB_LKUP_RET_SUCCESS)
 		return -1;
 	k->dev = fib->ifindex;
 	return bpf_skb_store_bytes(skb, 0, fib->dmac, ETH_ALEN, 0) ||

@@ -58,9 +58,10 @@ INLINE int deliver_frame(struct __sk_buff *skb, const struct rx_config *c, int i
 {
 	__u8 macs[2 * ETH_ALEN] __attribute__((aligned(4)));
 	const struct link_state *l = 0;
+	__u32 ifindex = c->ifindex;
 
 	if (is_frame && c->flags & RX_FRAMES) {
-		l = bpf_map_lookup_elem(&links, &c->ifindex);
+		l = bpf_map_lookup_elem(&links, &ifindex);
 		if (peek_words(skb, 0, macs, sizeof(macs)))
 			return TC_ACT_SHOT;
 		if (l && l->config.slots)

@@ -175,11 +175,12 @@ GLOBAL int session_send_any(struct __sk_buff *skb, struct tx_session *s, struct 
 {
 	struct link_state *l;
 	struct config *cfg;
-	__u32 zero = 0;
+	__u32 ifindex, zero = 0;
 
 	if (!s || !in || !t)
 		return TC_ACT_SHOT;
-	l = bpf_map_lookup_elem(&links, &t->ifindex);
+	ifindex = t->ifindex;
+	l = bpf_map_lookup_elem(&links, &ifindex);
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	return l && cfg ? session_send(skb, cfg, l, s, in, t, 1) : TC_ACT_SHOT;
 }

@@ -16,7 +16,7 @@
 #include "maps.h"
 
 #define INLINE static __always_inline
-/* Verified once, by itself: keeps the programs small. */
+/* Verified once, by itself: keeps the programs small. Before 6.2 what its arguments point to is no key for a map: copy it. */
 #define GLOBAL __attribute__((noinline))
 
 #define AF_INET 2
@@ -36,8 +36,18 @@
 /* Keeps the compiler from testing the terms that `x` was made of in the place of it: the verifier would learn nothing of `x`. */
 #define OPAQUE(x) asm volatile("" : "+r"(x))
 
-/* Is `x`, a variable, one of `min` to `max`? The compiler would make one test of the two, of which verifiers up to 6.12 learn nothing. */
-#define BETWEEN(x, min, max) ((x) >= (min) && ({ OPAQUE(x); (x) <= (max); }))
+/* Is `x`, a variable, one of `min` to `max`? Written so that every verifier learns both bounds: those before 6.8 learn no least value
+ * from a test for 0, those up to 6.12 nothing from the one test that the compiler makes of two. */
+#define BETWEEN(x, min, max) ({							\
+	__u32 above_ = (x) - (min);						\
+	OPAQUE(above_);								\
+	above_ <= (max) - (min) && ({						\
+		OPAQUE(above_);							\
+		(x) = above_ + (min);						\
+		OPAQUE(x);							\
+		1;								\
+	});									\
+})
 
 /* Of IPv6. */
 struct fragment_header {
@@ -127,6 +137,7 @@ INLINE int resize(struct __sk_buff *skb, __u32 want)
 /* Copies `len` octets at `offset`: in place where they are linear, as headers are, else by the helper. */
 INLINE int peek(struct __sk_buff *skb, __u32 offset, void *to, const __u32 len)
 {
+	OPAQUE(offset);
 	if (offset < 1024 && data(skb) + offset + len <= data_end(skb)) {
 		__builtin_memcpy(to, data(skb) + offset, len);
 		return 0;
@@ -140,6 +151,7 @@ INLINE int peek_words(struct __sk_buff *skb, __u32 offset, void *to, const __u32
 	__u32 *words = to;
 	const __u32 *from;
 
+	OPAQUE(offset);
 	if (offset < 1024 && data(skb) + offset + len <= data_end(skb)) {
 		from = data(skb) + offset;
 #pragma unroll
@@ -226,7 +238,7 @@ INLINE __u64 sum_words(const void *p, int words)
 				return sum;							\
 			sum = bpf_csum_diff(0, 0, (__be32 *)block->octets, SUM_BLOCK, sum);	\
 		}										\
-		if (!n || load(ctx, offset + len - n, block->octets, n))			\
+		if (!BETWEEN(n, 1, SUM_BLOCK - 1) || load(ctx, offset + len - n, block->octets, n)) \
 			return sum;								\
 		__builtin_memset(&block->octets[n], 0, 4);					\
 		return bpf_csum_diff(0, 0, (__be32 *)block->octets, (n + 3) & ~3U, sum);	\

@@ -17,9 +17,11 @@
 /* The kernel makes no room in a frame that would be longer than 16064 octets (SKB_MAX_ALLOC), GSO aside. */
 #define PATH_MTU_MAX 16000
 
-INLINE int route_ask(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const void *local, const void *remote, __u32 flags)
+/* Asks for the way of a packet of `len` octets, not 0, so that the route's MTU comes back. */
+INLINE int route_ask(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const void *local, const void *remote, __u16 len,
+		     __u32 flags)
 {
-	fib->tot_len = 1; /* asks for the route's MTU */
+	fib->tot_len = len;
 	if (addr_is_v4(remote)) {
 		fib->family = AF_INET;
 		fib->ipv4_src = addr_v4(local);
@@ -32,6 +34,21 @@ INLINE int route_ask(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const vo
 	return bpf_fib_lookup(skb, fib, sizeof(*fib), flags);
 }
 
+/* Before 6.3 the kernel wants to know the neighbour, and tells the MTU with it, or to who would send more: whom it does not know it names
+ * all the same. */
+INLINE int route_lookup_old(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const void *local, const void *remote)
+{
+	int found = route_ask(skb, fib, local, remote, 0xffff, 0);
+	__u16 mtu = 0xffff;
+
+	if (found == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
+		mtu = fib->mtu_result;
+		found = route_ask(skb, fib, local, remote, 1, 0);
+	}
+	fib->mtu_result = mtu;
+	return found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH ? 0 : -1;
+}
+
 /*
  * Asks the routing table for the way from `local` to `remote`. The look-up enters by `fib->ifindex`, the shim's far end, the one
  * device of ours on which forwarding is on: bpf_fib_lookup refuses to look up from any other. Returns 0, or -1 when
@@ -39,7 +56,11 @@ INLINE int route_ask(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const vo
  */
 INLINE int route_lookup(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const void *local, const void *remote)
 {
-	return route_ask(skb, fib, local, remote, BPF_FIB_LOOKUP_SKIP_NEIGH) == BPF_FIB_LKUP_RET_SUCCESS ? 0 : -1;
+	int found = route_ask(skb, fib, local, remote, 1, BPF_FIB_LOOKUP_SKIP_NEIGH);
+
+	if (found == -EINVAL)
+		return route_lookup_old(skb, fib, local, remote);
+	return found == BPF_FIB_LKUP_RET_SUCCESS ? 0 : -1;
 }
 
 /* Sends a finished packet to the next hop that route_lookup found. */
@@ -74,7 +95,7 @@ INLINE int path_route(struct __sk_buff *skb, struct tx_session *s, const struct 
 		addr_from_v4(s->gateway, fib.ipv4_dst);
 	else
 		addr_copy(s->gateway, fib.ipv6_dst);
-	return bpf_map_lookup_elem(&underlays, &s->oif) ? PATH_WIRE : PATH_OTHER;
+	return bpf_map_lookup_elem(&underlays, &fib.ifindex) ? PATH_WIRE : PATH_OTHER;
 }
 
 /* What a path to another machine takes: the least that the route, the route as the command saw it, an ICMP error (X7),

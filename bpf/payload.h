@@ -118,23 +118,23 @@ INLINE int payload_antispoof(struct __sk_buff *skb, const struct rx_config *c, c
 INLINE int strip_frame(struct __sk_buff *skb, const struct payload *p, const struct outer *o, __u32 l2)
 {
 	__u32 version = p->is_ip ? p->ip.version : 4, rest = p->end - p->at - ETH_HLEN;
-	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO;
 	__u8 front[ETH_HLEN] __attribute__((aligned(4)));
 	struct ethhdr *eth;
-	int less = p->at + ETH_HLEN - l2;
+	int why;
 
 	if (!p->at) /* it is there already */
 		return 0;
-	if (o->version != version)
-		flags |= version == 4 ? BPF_F_ADJ_ROOM_DECAP_L3_V4 : BPF_F_ADJ_ROOM_DECAP_L3_V6;
 	if (peek(skb, p->at, front, sizeof(front)))
 		return -DROP_NO_ROOM;
 	if (!skb->gso_size && skb->len > p->end && bpf_skb_change_tail(skb, p->end, 0))
 		return -DROP_NO_ROOM;
 	if (!skb->gso_size && rest <= sizeof(struct iphdr) && bpf_skb_change_tail(skb, p->at + ETH_ZLEN, 0))
 		return -DROP_NO_ROOM;
-	if ((!l2 && bpf_skb_change_head(skb, ETH_HLEN, 0)) || bpf_skb_adjust_room(skb, -less, BPF_ADJ_ROOM_MAC, flags))
+	if (!l2 && bpf_skb_change_head(skb, ETH_HLEN, 0))
 		return -DROP_NO_ROOM;
+	why = shrink(skb, p->at + ETH_HLEN - l2, o->version, version, p->is_ip ? p->ip.protocol : NO_PROTOCOL);
+	if (why)
+		return why;
 	eth = data(skb);
 	if ((void *)(eth + 1) > data_end(skb))
 		return -DROP_NO_ROOM;
@@ -147,7 +147,7 @@ GLOBAL int payload_receive(struct __sk_buff *skb, struct rx_session *r, const st
 			   struct payload *p)
 {
 	const struct rx_config *c;
-	__u32 packets = 1, headers, zero = 0;
+	__u32 packets = 1, headers, ifindex, zero = 0;
 	struct config *cfg;
 	__u64 bytes;
 	int why;
@@ -156,12 +156,13 @@ GLOBAL int payload_receive(struct __sk_buff *skb, struct rx_session *r, const st
 	if (!cfg || !r || !key || !o || !p)
 		return TC_ACT_SHOT;
 	c = &r->config[r->active & 1];
+	ifindex = c->ifindex;
 	why = payload_parse(skb, c, p);
 	if (!why && skb->gso_size && is_train(skb, o, p))
 		return shim_send(skb, cfg, SHIM_DECAP, 1);
 	if (!why && c->flags & RX_ANTISPOOF)
 		why = payload_antispoof(skb, c, key, p);
-	if (!why && !bpf_map_lookup_elem(&devices, &c->ifindex))
+	if (!why && !bpf_map_lookup_elem(&devices, &ifindex))
 		why = -DROP_NO_LINK;
 	if (!why && p->is_ip)
 		why = ecn_decap(skb, p->ip.at, p->ip.version, o->ecn);
@@ -178,7 +179,7 @@ GLOBAL int payload_receive(struct __sk_buff *skb, struct rx_session *r, const st
 	else
 		why = strip(skb, &p->ip, o, p->l2 ? ETH_HLEN : 0);
 	if (why)
-		return why;
+		return why == CUT_FIRST ? shim_send(skb, cfg, SHIM_DECAP, 1) : why;
 	session_alive(r);
 	count(&r->packets, &r->bytes, packets, bytes);
 	return deliver_frame(skb, c, p->is_frame, p->is_ip && !skb->vlan_present, p->is_ip ? p->ip.protocol : NO_PROTOCOL);

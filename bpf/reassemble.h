@@ -231,12 +231,14 @@ INLINE int fragment_copy(struct __sk_buff *skb, __u32 l3, const struct fragment 
 /* Returns 0, 1 for what only the stack can judge, or -DROP_BAD_CHECKSUM. */
 GLOBAL int fragment_parse(struct __sk_buff *skb, __u32 l3, struct fragment *f)
 {
+	__u8 local[16] __attribute__((aligned(8)));
 	int why;
 
 	if (!f)
 		return 1;
 	why = skb->protocol == bpf_htons(ETH_P_IP) ? fragment_v4(skb, l3, f) : fragment_v6(skb, l3, f);
-	if (why > 0 || !bpf_map_lookup_elem(&locals, f->key.local))
+	addr_copy(local, f->key.local);
+	if (why > 0 || !bpf_map_lookup_elem(&locals, local))
 		return 1;
 	f->bytes = skb->len;
 	f->bad = f->start == f->end || (f->more && f->end & 7) || f->end > 65535;

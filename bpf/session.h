@@ -77,12 +77,15 @@ INLINE void tx_own_key(const struct tx_config *c, struct rx_key *key)
 }
 
 /* Drops a frame on its way out through a session. */
-INLINE int drop_sent(struct __sk_buff *skb, const struct tx_config *c, __u32 ifindex, __u32 reason, __u32 n)
+GLOBAL int drop_sent(struct __sk_buff *skb, const struct tx_config *c, __u32 ifindex, __u32 reason, __u32 n)
 {
-	struct rx_key of;
+	struct drop_key key = { .ifindex = ifindex, .reason = reason };
 
-	tx_own_key(c, &of);
-	return drop_session(skb, ifindex, &of, reason, n);
+	if (c) {
+		tx_own_key(c, &key.of);
+		drop_add(&key, n, skb->len);
+	}
+	return TC_ACT_SHOT;
 }
 
 /* The receiving half of the session that sends by `c`, or 0. */

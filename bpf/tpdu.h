@@ -103,23 +103,56 @@ INLINE int eth_write(struct __sk_buff *skb, const struct rx_config *c)
 	return 0;
 }
 
-/* Takes everything in front of the T-PDU away but an Ethernet header for it, which gets its addresses by eth_write. `l2` octets of link
- * header came. */
-INLINE int strip(struct __sk_buff *skb, const struct tpdu *p, const struct outer *o, __u32 l2)
+/*
+ * What `shrink` does where the family changes, before 6.3. There is another helper for that, which makes the IP header 20 octets longer or
+ * shorter: those that it takes are left for it, those that it brings get the octets of the packet that stood there. Of super-packets it
+ * takes those of TCP.
+ */
+GLOBAL int shrink_old(struct __sk_buff *skb, int less, int to)
+{
+	const int longer = sizeof(struct ipv6hdr) - sizeof(struct iphdr);
+	__u8 front[20] __attribute__((aligned(4)));
+
+	if (to == 4)
+		return bpf_skb_adjust_room(skb, longer - less, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO) ||
+		       bpf_skb_change_proto(skb, bpf_htons(ETH_P_IP), 0) ? -DROP_NO_ROOM : 0;
+	return bpf_skb_load_bytes(skb, ETH_HLEN + less, front, sizeof(front)) ||
+	       bpf_skb_adjust_room(skb, -less - longer, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO) ||
+	       bpf_skb_change_proto(skb, bpf_htons(ETH_P_IPV6), 0) ||
+	       bpf_skb_store_bytes(skb, ETH_HLEN, front, sizeof(front), 0) ? -DROP_NO_ROOM : 0;
+}
+
+#define CUT_FIRST 1
+
+/* Takes `less` octets of headers of IP version `from` away behind the Ethernet header, where one of version `to` begins then, of
+ * `protocol`. Returns 0, -DROP_NO_ROOM, or CUT_FIRST for a super-packet that this kernel does that to when it is cut. */
+INLINE int shrink(struct __sk_buff *skb, int less, __u32 from, __u32 to, __u32 protocol)
 {
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO;
-	struct ethhdr *eth;
-	int less;
+	int why;
 
-	if (o->version != p->version)
-		flags |= p->version == 4 ? BPF_F_ADJ_ROOM_DECAP_L3_V4 : BPF_F_ADJ_ROOM_DECAP_L3_V6;
+	if (from != to)
+		flags |= to == 4 ? BPF_F_ADJ_ROOM_DECAP_L3_V4 : BPF_F_ADJ_ROOM_DECAP_L3_V6;
+	why = bpf_skb_adjust_room(skb, -less, BPF_ADJ_ROOM_MAC, flags);
+	if (why != -EINVAL || from == to)
+		return why ? -DROP_NO_ROOM : 0;
+	return skb->gso_size && protocol != IPPROTO_TCP ? CUT_FIRST : shrink_old(skb, less, to);
+}
+
+/* Takes everything in front of the T-PDU away but an Ethernet header for it, which gets its addresses by eth_write. `l2` octets of link
+ * header came. Returns what `shrink` does. */
+INLINE int strip(struct __sk_buff *skb, const struct tpdu *p, const struct outer *o, __u32 l2)
+{
+	struct ethhdr *eth;
+	int why;
+
 	if (!skb->gso_size && skb->len > p->at + p->len && bpf_skb_change_tail(skb, p->at + p->len, 0))
 		return -DROP_NO_ROOM;
 	if (!l2 && bpf_skb_change_head(skb, ETH_HLEN, 0))
 		return -DROP_NO_ROOM;
-	less = p->at - l2;
-	if (bpf_skb_adjust_room(skb, -less, BPF_ADJ_ROOM_MAC, flags))
-		return -DROP_NO_ROOM;
+	why = shrink(skb, p->at - l2, o->version, p->version, p->protocol);
+	if (why)
+		return why;
 	eth = data(skb);
 	if ((void *)(eth + 1) > data_end(skb))
 		return -DROP_NO_ROOM;

@@ -38,15 +38,20 @@ INLINE __u8 outer_protocol(__u8 kind)
 	return kind == KIND_GRE ? IPPROTO_GRE : kind == KIND_L2TP_IP ? IPPROTO_L2TP : IPPROTO_UDP;
 }
 
-/* The detail of the session that sends by `c`, or 0. */
+/* The detail of the session that sends by `c`, or 0. `key` is a place for its key. */
+INLINE const struct detail *tx_detail_by(const struct tx_config *c, struct rx_key *key)
+{
+	if (!(c->flags & TX_DETAIL))
+		return 0;
+	tx_own_key(c, key);
+	return bpf_map_lookup_elem(&details, key);
+}
+
 INLINE const struct detail *tx_detail(const struct tx_config *c)
 {
 	struct rx_key key;
 
-	if (!(c->flags & TX_DETAIL))
-		return 0;
-	tx_own_key(c, &key);
-	return bpf_map_lookup_elem(&details, &key);
+	return tx_detail_by(c, &key);
 }
 
 #endif

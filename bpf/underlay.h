@@ -73,7 +73,7 @@ INLINE int session_receive(struct __sk_buff *skb, struct config *cfg, struct rx_
 	}
 	why = strip(skb, &p, o, l2);
 	if (why)
-		return why;
+		return why == CUT_FIRST ? shim_send(skb, cfg, SHIM_DECAP, 1) : why;
 	if (eth_write(skb, c))
 		return -DROP_NO_ROOM;
 	session_seen(r, &seen);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { accessSync, closeSync, existsSync, openSync, readdirSync, statSync } from 'node:fs';
+import { release } from 'node:os';
 import { missingHint } from './bindings/capabilities';
 import {
   AF_UNIX,
@@ -77,7 +78,9 @@ export function netnsCookie(): bigint {
   const fd = check('open a socket', socket(AF_UNIX, SOCK_DGRAM, 0));
   try {
     const value = new BigUint64Array(1);
-    check('read the cookie of the network namespace', getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, bytesOf(value)));
+    const result = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, bytesOf(value));
+    if (result === -errno('ENOPROTOOPT')) throw tooOld();
+    check(COOKIE, result);
     return value[0] as bigint;
   } finally {
     closeSync(fd);
@@ -94,6 +97,7 @@ export function listNamed(): NamedNetns[] {
   });
 }
 
+const COOKIE = 'read the cookie of the network namespace';
 const NAMED = '/run/netns';
 
 function existing(text: string, netns: Netns, hint: string): Netns {
@@ -139,6 +143,12 @@ function cookieOf(path: string): bigint | undefined {
     if (gone) return undefined;
     throw error;
   }
+}
+
+// The cookie came with 5.14; the helpers that the programs call are older.
+function tooOld(): KernelError {
+  const hint = `gtp needs Linux 5.15 or later, this is ${release()}`;
+  return new KernelError(COOKIE, { errno: errno('ENOPROTOOPT'), said: 'this kernel has none', hint });
 }
 
 function bytesOf(value: BigUint64Array): Uint8Array {

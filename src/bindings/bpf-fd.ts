@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { closeSync } from 'node:fs';
-import { release } from 'node:os';
-import { errno, KernelError } from '../errors';
+import { errno } from '../errors';
 import { cString, koffi } from './koffi';
 import { call, checked, failure } from './libbpf';
 
@@ -56,13 +55,15 @@ export function objPin(fd: number, path: string): void {
   checked(`pin ${path}`, call('bpf_obj_pin', fd, cString(path)));
 }
 
-/** Attaches a program by a link, BPF_TCX_INGRESS, BPF_TCX_EGRESS or BPF_XDP (native, never generic); the result is the link's fd. */
-export function linkCreate(programFd: number, ifindex: number, attachType: number): number {
+/**
+ * Attaches a program by a link, BPF_TCX_INGRESS, BPF_TCX_EGRESS or BPF_XDP (native, never generic). The link's fd, or undefined if this
+ * kernel has no tcx.
+ */
+export function linkCreate(programFd: number, ifindex: number, attachType: number): number | undefined {
   const fd = call('bpf_link_create', programFd, ifindex, attachType, attachType === BPF_XDP ? nativeXdp() : null);
   if (fd >= 0) return fd;
-  const tried = `attach program to device ${ifindex}`;
-  if (fd === -errno('EINVAL') && attachType !== BPF_XDP) needTcx(tried);
-  throw failure(tried, -fd);
+  if (fd === -errno('EINVAL') && attachType !== BPF_XDP && lacksTcx()) return undefined;
+  throw failure(`attach program to device ${ifindex}`, -fd);
 }
 
 /** How many programs are attached to a device at an attach type; 0 where the kernel does not know that one. */
@@ -70,13 +71,6 @@ export function programsAt(ifindex: number, attachType: number): number {
   const count = Buffer.alloc(4);
   const result = call('bpf_prog_query', ifindex, attachType, 0, null, null, count);
   return result < 0 && result !== -errno('ENOSPC') ? 0 : count.readUInt32LE(0);
-}
-
-/** Throws KernelError if this kernel has no tcx, which all our programs are attached by; `cause` is what failed for want of it. */
-export function needTcx(tried: string, cause?: unknown): void {
-  if (call('bpf_prog_query', LOOPBACK, BPF_TCX_INGRESS, 0, null, null, Buffer.alloc(4)) !== -errno('EINVAL')) return;
-  const hint = `tcx needs Linux 6.6 or later with CONFIG_NET_XGRESS, this is ${release()}`;
-  throw new KernelError(tried, { errno: errno('EINVAL'), said: 'this kernel has no tcx', hint, cause });
 }
 
 /** Puts another program behind a link, without a packet seeing none. */
@@ -160,6 +154,11 @@ function nativeXdp(): Buffer {
   opts.writeBigUInt64LE(BigInt(LINK_OPTS_SIZE), 0);
   opts.writeUInt32LE(XDP_FLAGS_DRV_MODE, 8);
   return opts;
+}
+
+// Asked only when the kernel has refused something.
+function lacksTcx(): boolean {
+  return call('bpf_prog_query', LOOPBACK, BPF_TCX_INGRESS, 0, null, null, Buffer.alloc(4)) === -errno('EINVAL');
 }
 
 function infoByFd(fd: number, size: number, info = Buffer.alloc(size)): Buffer {

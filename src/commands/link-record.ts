@@ -102,6 +102,7 @@ function details(state: State, live: LiveLink, alive: readonly number[]): Output
   return {
     mtu: link.mtu === undefined ? mtuText(state, live) : 'as given',
     offloads_off: off,
+    hooks: state.hookKind(),
     pins: state.dir,
     programs: state
       .attached()

@@ -231,26 +231,6 @@ export interface scratch {
   readonly octets: Uint8Array;
 }
 
-export interface rx_key {
-  readonly local: Uint8Array;
-  readonly id: bigint;
-  readonly port: number;
-  readonly kind: number;
-  readonly form: number;
-  readonly scope: number;
-}
-
-export interface drop_key {
-  readonly of: rx_key;
-  readonly ifindex: number;
-  readonly reason: number;
-}
-
-export interface drop_count {
-  readonly packets: bigint;
-  readonly bytes: bigint;
-}
-
 export interface tx_key {
   readonly ifindex: number;
   readonly addr: Uint8Array;
@@ -331,6 +311,15 @@ export interface endpoint {
   readonly sent_extnotify: bigint;
 }
 
+export interface rx_key {
+  readonly local: Uint8Array;
+  readonly id: bigint;
+  readonly port: number;
+  readonly kind: number;
+  readonly form: number;
+  readonly scope: number;
+}
+
 export interface head {
   readonly words: readonly number[];
   readonly front: readonly number[];
@@ -338,6 +327,7 @@ export interface head {
   readonly len: number;
   readonly more: number;
   readonly room: number;
+  readonly key: rx_key;
 }
 
 export interface bpf_spin_lock {
@@ -470,6 +460,11 @@ export interface rx_session {
   readonly config: readonly [rx_config, rx_config];
 }
 
+export interface drop_count {
+  readonly packets: bigint;
+  readonly bytes: bigint;
+}
+
 export interface remote_key {
   readonly local: Uint8Array;
   readonly remote: Uint8Array;
@@ -536,6 +531,12 @@ export interface underlay {
   readonly is_virtual: number;
 }
 
+export interface drop_key {
+  readonly of: rx_key;
+  readonly ifindex: number;
+  readonly reason: number;
+}
+
 export interface pending {
   readonly segments: number;
   readonly since: number;
@@ -593,9 +594,6 @@ export interface growth {
 
 export interface Structs {
   scratch: scratch;
-  rx_key: rx_key;
-  drop_key: drop_key;
-  drop_count: drop_count;
   tx_key: tx_key;
   tx_config: tx_config;
   tx_session: tx_session;
@@ -605,6 +603,7 @@ export interface Structs {
   link_state: link_state;
   endpoint_key: endpoint_key;
   endpoint: endpoint;
+  rx_key: rx_key;
   head: head;
   bpf_spin_lock: bpf_spin_lock;
   fragment_key: fragment_key;
@@ -621,6 +620,7 @@ export interface Structs {
   detail: detail;
   rx_config: rx_config;
   rx_session: rx_session;
+  drop_count: drop_count;
   remote_key: remote_key;
   remote: remote;
   label: label;
@@ -630,6 +630,7 @@ export interface Structs {
   peer_key: peer_key;
   peer: peer;
   underlay: underlay;
+  drop_key: drop_key;
   pending: pending;
   bucket: bucket;
   cut: cut;
@@ -641,7 +642,6 @@ export interface Structs {
 
 export interface MapTypes {
   scratch: { key: number; value: readonly scratch[] };
-  drops: { key: drop_key; value: readonly drop_count[] };
   tx: { key: tx_key; value: tx_session };
   tx_prefix: { key: prefix_key; value: tx_session };
   config: { key: number; value: config };
@@ -664,6 +664,7 @@ export interface MapTypes {
   peers: { key: peer_key; value: peer };
   inner_ends: { key: number; value: number };
   underlays: { key: number; value: underlay };
+  drops: { key: drop_key; value: readonly drop_count[] };
   pending: { key: number; value: pending };
   limits: { key: number; value: bucket };
   unswept: { key: number; value: number };
@@ -677,32 +678,6 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
     size: 520,
     fields: {
       octets: [0, 'u8[520]'],
-    },
-  },
-  rx_key: {
-    size: 32,
-    fields: {
-      local: [0, 'u8[16]'],
-      id: [16, 'u64'],
-      port: [24, 'u16'],
-      kind: [26, 'u8'],
-      form: [27, 'u8'],
-      scope: [28, 'u32'],
-    },
-  },
-  drop_key: {
-    size: 40,
-    fields: {
-      of: [0, 'rx_key'],
-      ifindex: [32, 'u32'],
-      reason: [36, 'u32'],
-    },
-  },
-  drop_count: {
-    size: 16,
-    fields: {
-      packets: [0, 'u64'],
-      bytes: [8, 'u64'],
     },
   },
   tx_key: {
@@ -805,8 +780,19 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       sent_extnotify: [40, 'u64'],
     },
   },
+  rx_key: {
+    size: 32,
+    fields: {
+      local: [0, 'u8[16]'],
+      id: [16, 'u64'],
+      port: [24, 'u16'],
+      kind: [26, 'u8'],
+      form: [27, 'u8'],
+      scope: [28, 'u32'],
+    },
+  },
   head: {
-    size: 60,
+    size: 96,
     fields: {
       words: [0, 'be32[6]'],
       front: [24, 'be32[5]'],
@@ -814,6 +800,7 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       len: [48, 'u32'],
       more: [52, 'u32'],
       room: [56, 'u32'],
+      key: [64, 'rx_key'],
     },
   },
   bpf_spin_lock: {
@@ -978,6 +965,13 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       config: [48, 'rx_config[2]'],
     },
   },
+  drop_count: {
+    size: 16,
+    fields: {
+      packets: [0, 'u64'],
+      bytes: [8, 'u64'],
+    },
+  },
   remote_key: {
     size: 48,
     fields: {
@@ -1066,6 +1060,14 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
       pad: [11, 'u8'],
     },
   },
+  drop_key: {
+    size: 40,
+    fields: {
+      of: [0, 'rx_key'],
+      ifindex: [32, 'u32'],
+      reason: [36, 'u32'],
+    },
+  },
   pending: {
     size: 8,
     fields: {
@@ -1142,7 +1144,6 @@ export const structs: Readonly<Record<keyof Structs, Layout>> = {
 
 export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   scratch: { type: 6, key: 'u32', value: 'scratch' },
-  drops: { type: 5, key: 'drop_key', value: 'drop_count' },
   tx: { type: 1, key: 'tx_key', value: 'tx_session' },
   tx_prefix: { type: 11, key: 'prefix_key', value: 'tx_session' },
   config: { type: 2, key: 'u32', value: 'config' },
@@ -1165,6 +1166,7 @@ export const maps: Readonly<Record<keyof MapTypes, MapDefinition>> = {
   peers: { type: 1, key: 'peer_key', value: 'peer' },
   inner_ends: { type: 1, key: 'u32', value: 'u32' },
   underlays: { type: 1, key: 'u32', value: 'underlay' },
+  drops: { type: 5, key: 'drop_key', value: 'drop_count' },
   pending: { type: 2, key: 'u32', value: 'pending' },
   limits: { type: 2, key: 'u32', value: 'bucket' },
   unswept: { type: 2, key: 'u32', value: 'u32' },

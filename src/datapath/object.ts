@@ -10,7 +10,10 @@ import { ourselves, sign } from './generation';
 import { list, makeDir, removeDir, told, unpin } from './pins';
 
 /** Where in a device: tcx, or native XDP. */
-export type Side = 'ingress' | 'egress' | 'xdp';
+export type Side = FilterSide | 'xdp';
+
+/** Where a filter can be. */
+export type FilterSide = 'ingress' | 'egress';
 
 /** A hook: a pinned link between a program and a device. */
 export interface Attachment {
@@ -52,14 +55,16 @@ export function openProgram(dir: string, name: string): number {
   return openPin(join(programsPath(dir), name));
 }
 
-/** Attaches a pinned program to a device of this network namespace, by a link pinned as `pin`. */
-export function attach(dir: string, program: string, ifindex: number, side: Side, pin: string): void {
-  makeDir(join(dir, HOOKS));
+/** Attaches a pinned program to a device of this network namespace, by a link pinned as `pin`; false where the kernel has no tcx. */
+export function attach(dir: string, program: string, ifindex: number, side: Side, pin: string): boolean {
   const programFd = openProgram(dir, program);
   try {
     const linkFd = bpf.linkCreate(programFd, ifindex, SIDES[side]);
+    if (linkFd === undefined) return false;
     try {
+      makeDir(join(dir, HOOKS));
       bpf.objPin(linkFd, join(dir, HOOKS, pin));
+      return true;
     } finally {
       closeSync(linkFd);
     }
@@ -81,9 +86,19 @@ export function detach(dir: string, pin: string): boolean {
   return unpin(path);
 }
 
-/** All hooks of a state directory, those of devices that are gone included; `path` is where their programs are pinned. */
+/** The names of the programs that are pinned in the directory `path`, by their ids in the kernel. */
+export function programNames(path: string): Map<number, string> {
+  return new Map(list(path).map((name) => [pinnedProgram(join(path, name)), name]));
+}
+
+/** The id of a program that is pinned. */
+export function pinnedProgram(path: string): number {
+  return withPin(path, (fd) => bpf.programInfo(fd).id);
+}
+
+/** All links of a state directory, those of devices that are gone included; `path` is where their programs are pinned. */
 export function attached(dir: string, path = programsPath(dir)): Attachment[] {
-  const programs = new Map(list(path).map((name) => [programId(join(path, name)), name]));
+  const programs = programNames(path);
   return list(join(dir, HOOKS)).map((pin) => {
     const info = withPin(join(dir, HOOKS, pin), bpf.linkInfo);
     return { pin, ifindex: info.ifindex, side: sideOf(info), program: programs.get(info.programId) };
@@ -109,16 +124,6 @@ export function programsAt(ifindex: number): number {
 /** Whether a map of an object is pinned: constants belong to the programs that were compiled with them. */
 export function isKept(map: ObjectMap): boolean {
   return !map.name.startsWith('rodata');
-}
-
-/** Loads an object; what a kernel lacks is looked for only when it has refused something. */
-export function load(object: BpfObject): void {
-  try {
-    object.load();
-  } catch (error) {
-    bpf.needTcx('load BPF programs', error);
-    throw error;
-  }
 }
 
 /** Pins the programs of a loaded object in the directory `path`, which is made. */
@@ -154,7 +159,7 @@ function pinNew(dir: string, undo: Undo): void {
   const work = `${programsPath(dir)}-work`;
   undo(() => clear(dir));
   try {
-    load(object);
+    object.load();
     makeDir(dirname(mapPath(dir, 'any')));
     for (const map of object.maps.filter(isKept)) bpf.objPin(map.fd(), mapPath(dir, map.name));
     pinPrograms(object, work);
@@ -167,10 +172,6 @@ function pinNew(dir: string, undo: Undo): void {
 
 function clear(dir: string): void {
   for (const name of list(dir)) removeDir(join(dir, name));
-}
-
-function programId(path: string): number {
-  return withPin(path, (fd) => bpf.programInfo(fd).id);
 }
 
 function withPin<T>(path: string, act: (fd: number) => T): T {

@@ -15,9 +15,17 @@ import { refuseControl } from './layout';
 import { sweep_cause } from './layout.gen';
 import { openMaps } from './maps';
 import { baseSize, copyEntries, countersOf, growCounters, type Migration, migration } from './migrate';
-import { attached, isKept, load, openOurs, openPin, pinPrograms, replace } from './object';
+import { type Attachment, attached, type FilterSide, isKept, openOurs, openPin, pinPrograms, replace } from './object';
 import { list, makeDir, removeDir, told, unpin } from './pins';
 import { isOfPrograms, isSameShape, type Shape, shapeIn, shapeOf } from './shape';
+
+/** Hooks that are no links, and how one gets the program that is pinned at a path. */
+export interface OtherHooks {
+  /** `path` is where their programs are pinned. */
+  attached(path: string): readonly OtherHook[];
+  replace(hook: OtherHook, path: string): void;
+}
+type OtherHook = Pick<Attachment, 'pin' | 'program'> & { readonly side: FilterSide };
 
 /**
  * Puts the programs of this version in the place of those that an older one has pinned in the state directory `dir`, without a packet
@@ -26,9 +34,9 @@ import { isOfPrograms, isSameShape, type Shape, shapeIn, shapeOf } from './shape
  *
  * Programs of a newer version are left alone. Throws KernelError when these cannot be used, or when entries cannot be converted.
  */
-export function upgrade(dir: string): string | undefined {
+export function upgrade(dir: string, others: OtherHooks): string | undefined {
   if (isOurs(dir) && !isPending(dir)) return undefined;
-  complete(dir);
+  complete(dir, others);
   if (isOurs(dir)) {
     mendLater(dir);
     return `programs of gtp ${ourselves.version} are in place now: that had been interrupted`;
@@ -40,8 +48,8 @@ export function upgrade(dir: string): string | undefined {
   }
   const object = openOurs();
   try {
-    const { changed, hasNew } = prepare(dir, object);
-    finish(dir, object);
+    const { changed, hasNew } = prepare(dir, object, others);
+    finish(dir, object, others);
     if (hasNew) mendLater(dir);
     const maps = changed.length === 0 ? '' : `, and maps brought into its layout: ${changed.join(', ')}`;
     return `programs of ${makerText(maker)} were replaced by those of ${ourselves.version}${maps}`;
@@ -69,19 +77,19 @@ function isPending(dir: string): boolean {
 
 // Brings to an end what a killed command began. If that was another version, its programs are taken back; and if no hook has a new program
 // yet, other commands may have been at work since in what was copied.
-function complete(dir: string): void {
+function complete(dir: string, others: OtherHooks): void {
   const names = list(dir);
   const next = join(dir, NEXT);
   if (names.includes(MOVING)) move(dir);
   if (!names.includes(NEXT)) return;
-  const isBegun = attached(dir, join(next, 'programs')).some(({ program }) => program !== undefined);
+  const isBegun = hooksAt(dir, join(next, 'programs'), others).some(({ program }) => program !== undefined);
   if (!isBegun || !isOurs(next)) {
-    takeBack(dir);
+    takeBack(dir, others);
     return;
   }
   const object = openOurs();
   try {
-    finish(dir, object);
+    finish(dir, object, others);
   } finally {
     object.close();
   }
@@ -100,12 +108,12 @@ interface Prepared {
 }
 
 // Loads what is to be, beside what is.
-function prepare(dir: string, object: BpfObject): Prepared {
+function prepare(dir: string, object: BpfObject, others: OtherHooks): Prepared {
   const work = join(dir, WORK);
   removeDir(work);
   return withUndo((undo) => {
     undo(() => removeDir(work));
-    refuseMissing(dir, object);
+    refuseMissing(dir, object, others);
     const btf = parseBtf(object.btf());
     const maps = object.maps.filter(isKept);
     const plans = planMaps(dir, maps, btf);
@@ -128,7 +136,7 @@ function prepare(dir: string, object: BpfObject): Prepared {
 
 function loadBeside(object: BpfObject, plans: readonly MapPlan[]): void {
   for (const { map, was, use } of plans) if (was !== undefined && use === 'keep') map.reuse(was.fd);
-  load(object);
+  object.load();
   for (const { was } of plans) if (was !== undefined) closeSync(was.fd);
 }
 
@@ -160,12 +168,12 @@ function makeBase(work: string, { name }: ObjectMap, shape: Shape): void {
   closeSync(fd);
 }
 
-function finish(dir: string, object: BpfObject): void {
+function finish(dir: string, object: BpfObject, others: OtherHooks): void {
   const next = join(dir, NEXT);
   const btf = parseBtf(object.btf());
   withUndo((undo) => {
-    undo(() => takeBack(dir));
-    swap(dir, programsPath(dir), join(next, 'programs'));
+    undo(() => takeBack(dir, others));
+    swap(dir, programsPath(dir), join(next, 'programs'), others);
     waitForPackets();
     const grow = openPin(join(next, 'programs', 'grow'));
     const counting = object.maps.filter(({ name }) => list(join(next, BASE)).includes(name));
@@ -176,8 +184,8 @@ function finish(dir: string, object: BpfObject): void {
   move(dir);
 }
 
-function takeBack(dir: string): void {
-  swap(dir, join(dir, NEXT, 'programs'), programsPath(dir));
+function takeBack(dir: string, others: OtherHooks): void {
+  swap(dir, join(dir, NEXT, 'programs'), programsPath(dir), others);
   waitForPackets();
   removeDir(join(dir, NEXT));
 }
@@ -225,11 +233,18 @@ function refusal(dir: string): string {
 }
 
 // Each packet is seen by the old program or by the new one, each with maps of its own where one hands something to the next.
-function swap(dir: string, from: string, to: string): void {
+function swap(dir: string, from: string, to: string, others: OtherHooks): void {
   for (const { pin, ifindex, program } of attached(dir, from)) {
     if (program === undefined || ifindex === 0) continue;
     put(dir, pin, join(to, program));
   }
+  // Those too that a killed command gave the program already: it may not have noted that.
+  for (const hook of [...others.attached(from), ...others.attached(to)])
+    if (hook.program !== undefined) others.replace(hook, join(to, hook.program));
+}
+
+function hooksAt(dir: string, path: string, others: OtherHooks): Pick<Attachment, 'pin' | 'program'>[] {
+  return [...attached(dir, path), ...others.attached(path)];
 }
 
 function put(dir: string, pin: string, program: string): void {
@@ -243,9 +258,11 @@ function put(dir: string, pin: string, program: string): void {
   }
 }
 
-function refuseMissing(dir: string, object: BpfObject): void {
+function refuseMissing(dir: string, object: BpfObject, others: OtherHooks): void {
   const known = new Set(object.programs.map(({ name }) => name));
-  const missing = attached(dir).find(({ program }) => program !== undefined && !known.has(program));
+  const missing = hooksAt(dir, programsPath(dir), others).find(
+    ({ program }) => program !== undefined && !known.has(program),
+  );
   if (missing === undefined) return;
   const said = `this version has no program ${missing.program}, which ${missing.pin} runs`;
   throw new KernelError(`replace programs of ${makerText(makerOf(dir))}`, { said, hint: refusal(dir) });

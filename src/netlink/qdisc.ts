@@ -20,6 +20,7 @@ export function addQdisc(sock: RouteSocket, link: LinkRef, qdisc: Queue): void {
 const RTM_NEWQDISC = 36;
 const TC_H_ROOT = 0xffffffff;
 
-const tcmsg = struct({ family: 1, _pad1: 1, _pad2: 2, index: 4, handle: 4, parent: 4, info: 4 });
+/** struct tcmsg of linux/rtnetlink.h. */
+export const tcmsg = struct({ family: 1, _pad1: 1, _pad2: 2, index: 4, handle: 4, parent: 4, info: 4 });
 // The options of pfifo are a bare struct tc_fifo_qopt, not attributes.
 const qdiscAttributes = { kind: [1, string], options: [2, bytes] } as const;

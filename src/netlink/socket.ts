@@ -33,6 +33,7 @@ export type Transport = {
 };
 
 /** The modifiers of a request, from linux/netlink.h. */
+export const NLM_F_ECHO = 0x8;
 export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;

@@ -21,6 +21,7 @@ export function ensureShim(state: State, undo: Undo): void {
   undo(() => deleteLink(state.route, out));
   const shimIn = { index: out.peerIndex as number, name: SHIM_IN };
   setFeatures(state.generic(), out, OFF);
+  state.maps.devices.put(shimIn.index, shimIn.index); // it goes with the device: so others see whether the namespace is there (hooks.ts)
   state.detach(pinOf(shimIn)); // of an earlier device with this index
   state.attach('shim', shimIn.index, 'ingress', pinOf(shimIn));
   undo(() => state.detach(pinOf(shimIn)));

@@ -4,30 +4,21 @@ import { bpffs, listCookies, lock, programsPath, removeState, stateDir } from '.
 import type { Control } from '../datapath/control';
 import { type Structs, sweep_cause } from '../datapath/layout.gen';
 import { type OpenMaps, openMaps } from '../datapath/maps';
-import {
-  type Attachment,
-  attach,
-  attached,
-  detach,
-  ensureLoaded,
-  isAttached,
-  openProgram,
-  programsAt,
-  type Side,
-} from '../datapath/object';
+import { ensureLoaded, openProgram, programsAt } from '../datapath/object';
 import { told } from '../datapath/pins';
 import { upgrade } from '../datapath/upgrade';
 import { isErrno, KernelError } from '../errors';
 import { type GenericSocket, openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
 import { netnsCookie } from '../netns';
 import { type Undo, withUndo } from '../undo';
+import { filterHooks, type Hooks, hasLiveHooks, hooksOf } from './hooks';
 import { sweepRules } from './vrf';
 
 /** Tells the user what was done beside what was asked. */
 export type Note = (text: string) => void;
 
 /** Everything that the kernel holds for this network namespace, open. Ends with the process. */
-export type State = {
+export type State = Hooks & {
   /** Where it is pinned. */
   readonly dir: string;
   readonly maps: OpenMaps;
@@ -35,10 +26,6 @@ export type State = {
   readonly route: RouteSocket;
   readonly note: Note;
   generic(): GenericSocket;
-  attach(program: string, ifindex: number, side: Side, pin: string): void;
-  detach(pin: string): void;
-  isAttached(pin: string): boolean;
-  attached(): readonly Attachment[];
   /** How many programs, ours and others', are attached to a device's tcx ingress; 0 where the kernel has no tcx. */
   programsAt(ifindex: number): number;
   /** Says that a command is at work, until it has ended or undone what it did. */
@@ -85,7 +72,7 @@ export function changeState<T>(note: Note, steps: (state: State, undo: Undo) => 
         else undo(() => dismantle(dir));
       }
       if (make !== undefined) ensureLoaded(dir);
-      const upgraded = isMade(dir) ? upgrade(dir) : undefined;
+      const upgraded = isMade(dir) ? upgrade(dir, filterHooks(dir, openRoute)) : undefined;
       if (upgraded !== undefined) note(upgraded);
       state = isMade(dir) ? stateIn(dir, note) : undefined;
       return run(state, undo);
@@ -107,7 +94,7 @@ export function sweepNamespaces(): void {
     try {
       const held = lock(dir, 0);
       try {
-        if (!attached(dir).some(isAlive)) {
+        if (!hasHooks(dir)) {
           sweepRules(undefined, wordsIn(dir));
           dismantle(dir);
         }
@@ -135,9 +122,13 @@ function wordsIn(dir: string): Structs['link_words'][] {
   }
 }
 
-// A device under an underlay's hook may have outlived the namespace: a real NIC goes back to where it came from.
-function isAlive({ pin, ifindex }: Attachment): boolean {
-  return ifindex !== 0 && /^(link|shim)-/.test(pin);
+function hasHooks(dir: string): boolean {
+  const maps = openMaps(dir);
+  try {
+    return hasLiveHooks(dir, (index) => maps.devices.get(index) !== undefined);
+  } finally {
+    maps.close();
+  }
 }
 
 // To somebody who may not look, "nothing there" would be a lie.
@@ -169,6 +160,10 @@ function stateIn(dir: string, note: Note): Changing {
   let generic: GenericSocket | undefined;
   let route: RouteSocket | undefined;
   let control: number | undefined;
+  const openedRoute = (): RouteSocket => {
+    route ??= openRoute();
+    return route;
+  };
   return {
     dir,
     maps,
@@ -177,19 +172,15 @@ function stateIn(dir: string, note: Note): Changing {
       return { fd: control };
     },
     get route(): RouteSocket {
-      route ??= openRoute();
-      return route;
+      return openedRoute();
     },
     note,
     generic: () => {
       generic ??= openGeneric();
       return generic;
     },
-    attach: (program, ifindex, side, pin) => attach(dir, program, ifindex, side, pin),
-    detach: (pin) => void detach(dir, pin),
-    isAttached: (pin) => isAttached(dir, pin),
-    attached: () => attached(dir),
     programsAt,
+    ...hooksOf(dir, openedRoute),
     begin: () => {
       isAtWork = true;
       maps.unswept.put(sweep_cause.command, 1);

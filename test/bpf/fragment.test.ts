@@ -69,7 +69,7 @@ async function machine(): Promise<Machine> {
     linkCreate(world.fd('shim'), shim1, BPF_TCX_INGRESS),
   ]);
   closing.push(() => {
-    for (const hook of hooks) closeSync(hook);
+    for (const hook of hooks) if (hook !== undefined) closeSync(hook);
     world.close();
   });
   return {

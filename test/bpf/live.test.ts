@@ -74,7 +74,7 @@ async function machine(): Promise<Machine> {
     HOOKS.map(([program, dev]) => linkCreate(world.fd(program), index[dev], BPF_TCX_INGRESS)),
   );
   closing.push(() => {
-    for (const hook of hooks) closeSync(hook);
+    for (const hook of hooks) if (hook !== undefined) closeSync(hook);
     world.close();
   });
   return {

@@ -21,7 +21,7 @@ export interface Kernel {
   readonly extensions: boolean;
   /** Version 3 of L2TP. */
   readonly l2tp: boolean;
-  /** It runs our programs: since 6.6. */
+  /** Our hooks are tcx links there: since 6.6; before, filters of clsact qdiscs. */
   readonly tcx: boolean;
 }
 
@@ -87,11 +87,11 @@ export const kernels: readonly Kernel[] = [
 /** Those that boot in about a second. */
 export const quickKernels = kernels.filter(({ boots }) => boots === 'uml');
 
-/** Those that are emulated and run our programs. */
-export const emulatedKernels = kernels.filter(({ boots, tcx }) => boots !== 'uml' && tcx);
+/** Those that are emulated, and run our programs: User Mode Linux has no BPF to speak of. */
+export const emulatedKernels = kernels.filter(({ boots }) => boots !== 'uml');
 
-/** Those that are emulated and do not. */
-export const oldKernels = kernels.filter(({ boots, tcx }) => boots !== 'uml' && !tcx);
+/** Those of whose own tunnels all is shown: what 6.1 has is the same, but for GTP. */
+export const peerKernels = emulatedKernels.filter(({ ipv6 }) => ipv6);
 
 /** What is kept of them (unpack.ts): another number when that changes. */
 const CONTENTS = '2';

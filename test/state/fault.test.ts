@@ -20,7 +20,7 @@ for (const [what, scenario] of Object.entries(scenarios)) {
       const was = world(m);
       const step = stride();
       // Not the same steps of each scenario.
-      let n = ALL_STEPS ? 1 : 1 + (what.length % 5);
+      let n = ALL_STEPS ? 1 : 1 + (what.length % 8);
       for (let call = await refused(t, m, scenario, n); call !== undefined; call = await refused(t, m, scenario, n)) {
         t.deepEqual(world(m), was, `step ${n} ${call}`);
         n += step(call);
@@ -39,7 +39,7 @@ for (const [what, scenario] of Object.entries(removals)) {
       const empty = world(m);
       for (const words of before(m)) await gtpIn(m.m1, words);
       const changes = await changesOf(m.m1, command(m));
-      for (const n of changes.filter((_, at) => ALL_STEPS || at < 8 || at % 5 === 0)) {
+      for (const n of changes.filter((_, at) => ALL_STEPS || at < 4 || at % 8 === 0)) {
         await gtpIn(m.m1, 'link flush');
         t.deepEqual(world(m), empty, `before step ${n}`);
         for (const words of before(m)) await gtpIn(m.m1, words);

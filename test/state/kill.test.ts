@@ -34,7 +34,7 @@ for (const what of chosen) {
       const kept = world(m);
       for (const words of before(m)) await gtpIn(m.m1, words);
       const changes = await changesOf(m.m1, command(m));
-      for (const n of some(changes, 4)) {
+      for (const n of some(changes, 2)) {
         await clear(m);
         t.deepEqual(world(m), kept, `before step ${n}`);
         for (const words of before(m)) await gtpIn(m.m1, words);
@@ -55,7 +55,7 @@ test.serial(
     t.timeout(240_000);
     const empty = world(m);
     const { command } = scenarios['link add, the first one'] as (typeof scenarios)[string];
-    for (const n of some(await changesOf(m.m1, command(m)), 8)) {
+    for (const n of some(await changesOf(m.m1, command(m)), 4)) {
       await gtpTry(m.m1, 'link flush');
       t.deepEqual(world(m), empty, `before step ${n}`);
       const { call } = await faulty(m.m1, command(m), n, 'kill');

@@ -3,7 +3,8 @@ import { renameSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { linkInfo, objGet } from '../../src/bindings/bpf-fd';
 import { lookup, nextKey, rawMap, update } from '../../src/bindings/bpf-map';
-import { attached } from '../../src/datapath/object';
+import { filterPins } from '../../src/datapath/filters';
+import { attached, pinnedProgram } from '../../src/datapath/object';
 import { list } from '../../src/datapath/pins';
 import { shapeOf } from '../../src/datapath/shape';
 import { stream, udpSocket } from '../agent';
@@ -103,6 +104,48 @@ test.serial(
     t.deepEqual(hooksOf(m.m1), now);
   }),
 );
+
+test.serial(
+  'hooks that are filters of clsact qdiscs get the programs of this version, too: no packet is lost',
+  using(twoMachines)(async (t, m) => {
+    t.timeout(180_000);
+    const older = await otherLayout();
+    process.env['GTP_HOOKS'] = 'clsact';
+    await joinBy(older, m).finally(() => {
+      delete process.env['GTP_HOOKS'];
+    });
+    const was = filtersOf(m.m1);
+    t.true(was.length >= 3);
+    const moving = await stream(m.ue1, inner[4][0], m.ue2, inner[4][1]);
+    t.like(await faulty(m.m1, CHANGE, 2, 'kill', 'renameSync'), { status: 128 });
+    await flows(moving.sent);
+    t.is((await gtpTry(m.m1, CHANGE)).status, 0);
+    await flows(moving.sent);
+    const { sent, received } = await moving.end();
+    t.is(received, sent);
+    t.is((await linkStats(m.m1)).encap.packets, sent);
+    await gtpIn(m.m2, 'link set gtp0 up'); // or nobody knows of it
+    const is = filtersOf(m.m1);
+    t.deepEqual(
+      is.map(({ pin }) => pin),
+      was.map(({ pin }) => pin),
+    );
+    for (const [i, { pin, program }] of is.entries()) t.not(program, was[i]?.program, pin);
+    t.true(filterPins(dirOf(m.m1)).every(({ program }) => program !== undefined));
+    t.deepEqual(
+      list(`${dirOf(m.m1)}/filters`),
+      ['egress', 'ingress'].filter((side) => was.some(({ pin }) => pin.startsWith(side))),
+    );
+  }),
+);
+
+function filtersOf(ns: string): Hook[] {
+  const dir = dirOf(ns);
+  return filterPins(dir).map(({ pin, side }) => ({
+    pin: `${side} ${pin}`,
+    program: pinnedProgram(`${dir}/filters/${side}/${pin}`),
+  }));
+}
 
 const CHANGE = `session change dev gtp0 remote 192.0.2.2 local-teid 0x101`;
 

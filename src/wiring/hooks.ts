@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// Hooks: tcx links where the kernel has them, filters of clsact qdiscs (which every kernel has) where it does not.
+import { join } from 'node:path';
+import { programsPath } from '../datapath/bpffs';
+import {
+  filterPins,
+  filterSide,
+  forgetQdisc,
+  isOurQdisc,
+  keepsFilters,
+  noteQdisc,
+  pinFilter,
+  repinFilter,
+  unpinFilter,
+} from '../datapath/filters';
+import {
+  type Attachment,
+  attach,
+  attached,
+  detach,
+  type FilterSide,
+  isAttached,
+  programNames,
+  type Side,
+} from '../datapath/object';
+import type { OtherHooks } from '../datapath/upgrade';
+import { errno, isErrno, KernelError, UsageError } from '../errors';
+import {
+  addClsact,
+  deleteClsact,
+  deleteFilter,
+  type Filter,
+  filterQdisc,
+  listFilters,
+  putFilter,
+} from '../netlink/filter';
+import { getLink } from '../netlink/link';
+import type { RouteSocket } from '../netlink/socket';
+import { type Undo, withUndo } from '../undo';
+
+/** The hooks of the network namespace that the current one is, and whose state is pinned in one directory. */
+export type Hooks = {
+  attach(program: string, ifindex: number, side: Side, pin: string): void;
+  detach(pin: string): void;
+  isAttached(pin: string): boolean;
+  attached(): readonly Attachment[];
+  /** What they are where there are some; else what would be tried first. */
+  hookKind(): 'tcx' | 'clsact';
+};
+
+/** `route` opens or gives the socket; where all hooks are links it is not asked for. */
+export function hooksOf(dir: string, route: () => RouteSocket): Hooks {
+  const at: Place = { dir, route };
+  return {
+    attach: (program, ifindex, side, pin) => {
+      if (side === 'xdp') {
+        attach(dir, program, ifindex, side, pin);
+        return;
+      }
+      const wanted = wantedKind();
+      const tryTcx = wanted === undefined ? !keepsFilters(dir) : wanted === 'tcx';
+      if (tryTcx && attach(dir, program, ifindex, side, pin)) return;
+      if (wanted === 'tcx') throw noTcx(ifindex);
+      attachFilter(at, join(programsPath(dir), program), ifindex, { side, pin });
+    },
+    detach: (pin) => {
+      const side = filterSide(dir, pin);
+      if (side === undefined) detach(dir, pin);
+      else detachFilter(at, { pin, side });
+    },
+    isAttached: (pin) => {
+      const side = filterSide(dir, pin);
+      return side === undefined ? isAttached(dir, pin) : filterOf(at, { pin, side }) !== undefined;
+    },
+    attached: () => [...attached(dir), ...filterPins(dir).map((hook) => ({ ...hook, ifindex: deviceOf(at, hook) }))],
+    hookKind: () => (keepsFilters(dir) ? 'clsact' : 'tcx'),
+  };
+}
+
+/** The hooks that are filters, for them to get other programs. */
+export function filterHooks(dir: string, route: () => RouteSocket): OtherHooks {
+  const at: Place = { dir, route };
+  return {
+    // What the filter runs, not what is pinned: a command may have been killed between the two.
+    attached: (path) => {
+      const names = filterPins(dir).length === 0 ? undefined : programNames(path);
+      return filterPins(dir).map((hook) => ({ ...hook, program: names?.get(filterOf(at, hook)?.programId ?? 0) }));
+    },
+    replace: (hook, path) => {
+      repinFilter(dir, hook, path, (programFd) => {
+        const was = filterOf(at, hook);
+        if (was === undefined) return; // somebody took it off, or its device has gone
+        const filter = { name: nameOf(hook.pin), preference: was.preference, programFd, handle: was.handle };
+        putFilter(route(), indexOf(hook.pin), hook.side, filter);
+      });
+    },
+  };
+}
+
+/**
+ * Whether a link or shim of a state is there, in whatever network namespace; `isThere` tells of a device that the kernel was asked to
+ * watch. A device under an underlay's hook may have outlived its namespace: a real NIC goes back to where it came from.
+ */
+export function hasLiveHooks(dir: string, isThere: (ifindex: number) => boolean): boolean {
+  return (
+    attached(dir).some(({ pin, ifindex }) => ifindex !== 0 && OWN.test(pin)) ||
+    filterPins(dir).some(({ pin }) => OWN.test(pin) && isThere(indexOf(pin)))
+  );
+}
+
+type Place = { readonly dir: string; readonly route: () => RouteSocket };
+type Hook = { readonly pin: string; readonly side: FilterSide };
+
+/** Devices of our making. */
+const OWN = /^(link|shim)-/;
+/** Where ours stand among the filters of a device: behind those whose user gave a lower number, before those that the kernel numbers. */
+const PREFERENCE = 2152;
+const NAME = 'gtp/';
+const SIDES = ['ingress', 'egress'] as const;
+
+// GTP_HOOKS, for those who want our programs among their filters, and for tests of old kernels' way on new ones.
+function wantedKind(): 'tcx' | 'clsact' | undefined {
+  const given = process.env['GTP_HOOKS'] ?? '';
+  if (given === '' || given === 'tcx' || given === 'clsact') return given === '' ? undefined : given;
+  throw new UsageError(`GTP_HOOKS ${given}: expected tcx or clsact`);
+}
+
+function noTcx(ifindex: number): KernelError {
+  return new KernelError(`attach program to device ${ifindex}`, {
+    errno: errno('EINVAL'),
+    said: 'this kernel has no tcx',
+    hint: 'tcx needs Linux 6.6 or later with CONFIG_NET_XGRESS: leave GTP_HOOKS out, or say clsact',
+  });
+}
+
+// The pins of hooks end with the index of their device.
+function indexOf(pin: string): number {
+  return Number(/-(\d+)$/.exec(pin)?.[1] ?? 0);
+}
+
+function nameOf(pin: string): string {
+  return `${NAME}${pin}`;
+}
+
+function filterOf({ route }: Place, { pin, side }: Hook): Filter | undefined {
+  return listFilters(route(), indexOf(pin), side).find(({ name }) => name === nameOf(pin));
+}
+
+// A filter that is missing says of a device of ours that it has gone. Of another's it may have been taken off by hand: then what we
+// changed on that device is to be given back all the same.
+function deviceOf(at: Place, hook: Hook): number {
+  const index = indexOf(hook.pin);
+  const isThere = OWN.test(hook.pin) ? filterOf(at, hook) !== undefined : getLink(at.route(), { index }) !== undefined;
+  return isThere ? index : 0;
+}
+
+// What stands in the directory comes first and goes last: a filter that nobody knows of would stay for ever.
+function attachFilter(at: Place, path: string, ifindex: number, hook: Hook): void {
+  const { dir, route } = at;
+  withUndo((undo) => {
+    undo(() => unpinFilter(dir, hook));
+    pinFilter(dir, hook, path, (programFd) => {
+      ensureClsact(at, ifindex, hook.side, undo);
+      const handle = filterOf(at, hook)?.handle; // of one that a killed command forgot
+      const filter = { name: nameOf(hook.pin), preference: PREFERENCE, programFd, handle };
+      explained('cls_bpf', () => putFilter(route(), ifindex, hook.side, filter));
+    });
+  });
+}
+
+function ensureClsact(at: Place, index: number, side: FilterSide, undo: Undo): void {
+  const { dir, route } = at;
+  const kind = filterQdisc(route(), index);
+  if (kind === undefined) {
+    undo(() => leave(at, index));
+    noteQdisc(dir, index);
+    explained('sch_ingress', () => addClsact(route(), index));
+  } else if (kind !== 'clsact' && side === 'egress') {
+    throw new KernelError(`attach program to egress of device ${index}`, {
+      errno: errno('EEXIST'),
+      said: `it has a qdisc ${kind}, which takes filters on receipt only`,
+      hint: 'put a qdisc clsact in its place, which does what it does: tc qdisc',
+    });
+  }
+}
+
+// A qdisc of our making goes with its last filter, in one step; one with filters of others is theirs from then on.
+function detachFilter(at: Place, hook: Hook): void {
+  leave(at, indexOf(hook.pin), hook);
+  unpinFilter(at.dir, hook);
+}
+
+function leave(at: Place, index: number, hook?: Hook): void {
+  const { dir, route } = at;
+  const all = SIDES.flatMap((side) => listFilters(route(), index, side).map((filter) => ({ ...filter, side })));
+  const own = all.find(({ name, side }) => hook !== undefined && side === hook.side && name === nameOf(hook.pin));
+  const others = all.filter((filter) => filter !== own);
+  const isOurs = isOurQdisc(dir, index);
+  if (isOurs && others.length === 0) ignoringGone(() => deleteClsact(route(), index));
+  else if (own !== undefined) ignoringGone(() => deleteFilter(route(), index, own.side, own));
+  if (isOurs && !others.some(({ name }) => name?.startsWith(NAME))) forgetQdisc(dir, index);
+}
+
+// The device, or what somebody took off it, may go at this moment.
+function ignoringGone(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!['ENODEV', 'ENOENT', 'EINVAL'].some((name) => isErrno(error, name))) throw error;
+  }
+}
+
+// Without tcx there is no other way than this.
+function explained(module: string, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    const hint = `programs are attached by tcx (Linux 6.6 or later) or by clsact filters, for which this kernel lacks ${module}`;
+    throw new KernelError(error.tried, { errno: errno('ENOENT'), said: error.said, hint, cause: error });
+  }
+}
