@@ -7,7 +7,7 @@ const rank = (file) => (LONG.test(file) ? 0 : 1);
 export default {
   files: ['dist/test/**/*.test.cjs'],
   workerThreads: false,
-  concurrency: 3,
+  concurrency: 4,
   timeout: '5m',
   nodeArguments: ['--enable-source-maps'],
   sortTestFiles: (a, b) => rank(a) - rank(b) || a.localeCompare(b),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { closeSync } from 'node:fs';
-import { errno } from '../errors';
+import { errno, KernelError } from '../errors';
+import { missingHint } from './capabilities';
 import { cString, koffi } from './koffi';
 import { call, checked, failure } from './libbpf';
 
@@ -124,7 +125,12 @@ export function linkInfo(fd: number): LinkInfo {
 
 /** The raw BTF of id `id` as the kernel holds it. Needs CAP_SYS_ADMIN. */
 export function btfById(id: number): Buffer {
-  const fd = checked(`open BTF ${id}`, call('bpf_btf_get_fd_by_id', id));
+  const tried = `open BTF ${id}`;
+  const fd = call('bpf_btf_get_fd_by_id', id);
+  if (fd === -errno('EPERM')) {
+    throw new KernelError(tried, { errno: -fd, hint: missingHint(['CAP_SYS_ADMIN']) ?? 'see capabilities(7)' });
+  }
+  checked(tried, fd);
   try {
     const size = infoByFd(fd, BTF_INFO_SIZE).readUInt32LE(8);
     const raw = Buffer.alloc(size);

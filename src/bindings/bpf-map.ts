@@ -32,6 +32,7 @@ export const MAP_TYPE = {
   lruHash: 9,
   lruPercpuHash: 10,
   lpmTrie: 11,
+  arrayOfMaps: 12,
 } as const;
 
 /** Makes a hash map of plain octets, which takes memory for the entries it has; the result is its fd. */
@@ -40,6 +41,15 @@ export function createHash(name: string, keySize: number, valueSize: number, ent
   opts.writeBigUInt64LE(BigInt(CREATE_OPTS_SIZE), 0);
   opts.writeUInt32LE(BPF_F_NO_PREALLOC, 28);
   const fd = call('bpf_map_create', MAP_TYPE.hash, cString(name), keySize, valueSize, entries, opts);
+  return checked(`make map ${name}`, fd);
+}
+
+/** Makes an array of one map like the one behind `inner`; the result is its fd. */
+export function createArrayOfMaps(name: string, inner: number): number {
+  const opts = Buffer.alloc(CREATE_OPTS_SIZE);
+  opts.writeBigUInt64LE(BigInt(CREATE_OPTS_SIZE), 0);
+  opts.writeUInt32LE(inner, 24);
+  const fd = call('bpf_map_create', MAP_TYPE.arrayOfMaps, cString(name), 4, 4, 1, opts);
   return checked(`make map ${name}`, fd);
 }
 

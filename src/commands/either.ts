@@ -15,18 +15,34 @@ export function onEither<T>(
     return bpf();
   } catch (error) {
     // A device of the driver is no link of ours, whatever the reason was; and one of ours is none of the driver.
-    const link = error instanceof KernelError ? findKernelLink(name) : undefined;
+    const link = error instanceof KernelError ? kernelLinkCalled(name) : undefined;
     if (link === undefined) throw error;
     return kernel(link);
   }
 }
 
-/** The records of both. Where ours cannot be looked at (no bpffs, no BPF), those of the driver are told, and that they are not all. */
+/** The link of the driver that has this name; undefined if there is none, or that cannot be found out. */
+export function kernelLinkCalled(name: string): KernelLink | undefined {
+  try {
+    return findKernelLink(name);
+  } catch (error) {
+    if (error instanceof KernelError) return undefined;
+    throw error;
+  }
+}
+
+/** The records of both. Where one cannot be looked at (no bpffs, a namespace out of reach), those of the other are told, and that they are not all. */
 export function ofBoth(
   { note }: Pick<Context, 'note'>,
   { bpf, kernel }: { readonly bpf: () => readonly OutputRecord[]; readonly kernel: () => readonly OutputRecord[] },
 ): OutputRecord[] {
-  const others = kernel();
+  let others: readonly OutputRecord[] = [];
+  try {
+    others = kernel();
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    note(`this is of datapath bpf alone: ${error.message}`);
+  }
   try {
     return [...bpf(), ...others];
   } catch (error) {

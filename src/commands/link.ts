@@ -4,7 +4,7 @@ import type { Commands, Context, OutputRecord } from '../cli/command';
 import { zero } from '../datapath/codec';
 import { kind } from '../datapath/layout.gen';
 import { readSession, type Stored } from '../datapath/sessions';
-import { UsageError } from '../errors';
+import { errno, KernelError, UsageError } from '../errors';
 import { PAYLOADS, PORTS, type Request, SOURCE_PORTS } from '../grammar';
 import { listKernelLinks } from '../kernel/links';
 import { deleteLink } from '../netlink/link';
@@ -26,9 +26,9 @@ import { ensureShim, removeLostShim } from '../wiring/shim';
 import { changeState, type State, sweepNamespaces, viewState } from '../wiring/state';
 import { forgetLinks, sweep, sweepOrRetire } from '../wiring/sweep';
 import { listenOn, sweepHooks, underlaysOf } from '../wiring/underlay';
-import { isByRules, sweepRules } from '../wiring/vrf';
+import { isByRules, sweeperOf, sweepRules } from '../wiring/vrf';
 import { checkXdp } from '../wiring/xdp';
-import { ofBoth, onEither } from './either';
+import { kernelLinkCalled, ofBoth, onEither } from './either';
 import { addKernelLink, deleteKernelLink, refuseKernelWords, setKernelLink } from './kernel-link';
 import { chooseKernelLinks, kernelLinkRecords } from './kernel-record';
 import { linkRecords } from './link-record';
@@ -45,6 +45,7 @@ export const commands: Commands<'link'> = {
     if (words.datapath === 'kernel') return withUndo((undo) => [addKernelLink(words, context, undo)]);
     refuseKernelWords(words);
     const inner = innerName(words);
+    refuseNameOfDriver(words.ifname);
     sweepNamespaces();
     return changeState(
       context.note,
@@ -106,8 +107,7 @@ export const commands: Commands<'link'> = {
 
   flush: (_, context) => {
     sweepNamespaces();
-    for (const link of listKernelLinks()) if (link.home === 'here') deleteKernelLink(link);
-    return changeState(context.note, (state) => {
+    const flushed = changeState(context.note, (state) => {
       if (state === undefined) {
         removeLostShim(openRoute());
         return [];
@@ -117,6 +117,8 @@ export const commands: Commands<'link'> = {
       removeLinks(state, listLinks(state));
       return [];
     });
+    for (const link of listKernelLinks()) if (link.home === 'here') deleteKernelLink(link);
+    return flushed;
   },
 };
 
@@ -142,6 +144,16 @@ function byName(a: OutputRecord, b: OutputRecord): number {
 function sweepAll(state: State): void {
   sweepHooks(state);
   sweepOrRetire(state);
+}
+
+// One here is refused by the kernel.
+function refuseNameOfDriver(name: string): void {
+  if (kernelLinkCalled(name)?.place.netns === undefined) return;
+  throw new KernelError(`create link ${name}`, {
+    errno: errno('EEXIST'),
+    said: 'a link of datapath kernel is called so, whose device is in another network namespace',
+    hint: 'gtp link show lists the links',
+  });
 }
 
 // Until the last step the link stands as one that is being made, so that it goes when this command is killed. Returns
@@ -260,7 +272,10 @@ function register(state: State, live: LiveLink, undo: Undo): void {
 
 // The devices first: with them all traffic ends, and what a killed command leaves behind is swept by the next.
 function removeLinks(state: State, links: readonly LiveLink[]): void {
+  // By then nobody knows any more where an inner end was that had been moved.
+  const sweepers = links.filter(({ link }) => link.rules).map(({ device }) => sweeperOf(state, device));
   for (const { device } of links) deleteLink(state.route, device);
+  for (const dropRules of sweepers) dropRules();
   forgetLinks(
     state,
     links.map(({ device }) => device.index),

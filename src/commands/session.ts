@@ -111,8 +111,9 @@ export const commands: Commands<'session'> = {
 
   flush: (words, context) => {
     if (words.dev === undefined) {
+      const flushed = flushSessions(words, context);
       flushKernelSessions(words);
-      return flushSessions(words, context);
+      return flushed;
     }
     return onEither(words.dev, {
       bpf: () => flushSessions(words, context),

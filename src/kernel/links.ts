@@ -2,7 +2,7 @@
 // Links of the kernel's own gtp driver. A device may be in another namespace than its sockets, and the driver tells neither that
 // one nor the address that they are bound to: an alias of the device does, for those that we made.
 import { statSync } from 'node:fs';
-import { KernelError } from '../errors';
+import { isErrno, KernelError } from '../errors';
 import { hasDriver } from '../netlink/gtp';
 import { type GtpDevice, getGtp, listGtp } from '../netlink/gtp-link';
 import { getLink } from '../netlink/link';
@@ -92,7 +92,7 @@ function linksElsewhere(outer: RouteSocket, name?: string): KernelLink[] {
   return listNetnsids(outer).flatMap((netnsid) => {
     const isOurs = (device: GtpDevice): boolean =>
       (name === undefined || device.name === name) && originOf(device).home === 'here';
-    const devices = listGtp(outer, { netnsid }).filter(isOurs);
+    const devices = listThere(outer, netnsid).filter(isOurs);
     if (devices.length === 0) return [];
     const netns = locateNetns(outer, netnsid) ?? lost(devices[0]?.name ?? '', netnsid);
     // A namespace may have a number for itself.
@@ -100,6 +100,16 @@ function linksElsewhere(outer: RouteSocket, name?: string): KernelLink[] {
     const place = openPlace(netns);
     return devices.map((device) => linkOf(device, place, outer));
   });
+}
+
+// A namespace that is being taken down still has its number.
+function listThere(outer: RouteSocket, netnsid: number): GtpDevice[] {
+  try {
+    return listGtp(outer, { netnsid });
+  } catch (error) {
+    if (isErrno(error, 'EINVAL') || isErrno(error, 'ENODEV')) return [];
+    throw error;
+  }
 }
 
 const OWN = '/proc/thread-self/ns/net';

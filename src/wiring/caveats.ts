@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Settings of the machine that keep packets from a link. They are the user's: told in notes, never changed.
+import { closeSync } from 'node:fs';
 import { isErrno } from '../errors';
 import { policyChains } from '../netlink/firewall';
+import { locateNetns, netnsidOf } from '../netlink/nsid';
 import { routeTo } from '../netlink/route';
 import { openRoute } from '../netlink/socket';
-import { inNetns, resolveNetns } from '../netns';
+import { inNetns, openNetns, resolveNetns } from '../netns';
 import { readSysctl } from '../sysctl';
 import { type Prefix, prefix as prefixKind } from '../values';
 import type { LiveLink } from './links';
@@ -30,7 +32,7 @@ export function tellReversePath(state: State, live: LiveLink, ue: readonly Prefi
   const inner = readPeer(state, live.device);
   // In a VRF or a bridge, that one's routes count.
   if (inner === undefined || inner.master !== undefined) return;
-  inInner(live, () => {
+  inInner(state, live, () => {
     const filter = Math.max(
       ...['all', inner.name].map((name) => Number(readSysctl(`net/ipv4/conf/${name}/rp_filter`))),
     );
@@ -48,7 +50,7 @@ export function tellReversePath(state: State, live: LiveLink, ue: readonly Prefi
 export function tellFirewall(state: State, live: LiveLink): void {
   const inner = readPeer(state, live.device);
   if (inner === undefined) return;
-  inInner(live, () => {
+  inInner(state, live, () => {
     const chains = policyChains(inner.name);
     if (chains.length === 0) return;
     const forwards = readSysctl('net/ipv4/ip_forward') !== '0';
@@ -60,16 +62,28 @@ export function tellFirewall(state: State, live: LiveLink): void {
 
 const STRICT = 1;
 
-// Who may not enter the namespace gets no notes of it.
-function inInner({ link }: LiveLink, look: () => void): void {
-  if (link.netns === '') {
-    look();
-    return;
-  }
+// Where the inner end is now. Who may not look there gets no notes of it, and no command fails for want of one.
+function inInner(state: State, { device, link }: LiveLink, look: () => void): void {
   try {
-    inNetns(resolveNetns(link.netns).path, look);
+    const path = device.netnsid === undefined ? undefined : pathOf(state, device.netnsid, link.netns);
+    if (path !== undefined) inNetns(path, look);
+    else if (device.netnsid === undefined) look();
   } catch (error) {
-    if (!isErrno(error, 'EPERM') && !isErrno(error, 'ENOENT')) throw error;
+    if (!UNSEEN.some((name) => isErrno(error, name))) throw error;
+  }
+}
+
+const UNSEEN = ['EPERM', 'EACCES', 'ENOENT', 'ENODEV', 'EINVAL'];
+
+// By the name that the link was made with, if that still leads there; to look through all of them takes a while.
+function pathOf(state: State, netnsid: number, name: string): string | undefined {
+  const path = name === '' ? undefined : resolveNetns(name).path;
+  if (path === undefined) return locateNetns(state.route, netnsid)?.path;
+  const fd = openNetns(path);
+  try {
+    return netnsidOf(state.route, fd) === netnsid ? path : locateNetns(state.route, netnsid)?.path;
+  } finally {
+    closeSync(fd);
   }
 }
 

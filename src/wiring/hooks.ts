@@ -21,6 +21,7 @@ import {
   type FilterSide,
   isAttached,
   programNames,
+  programsAt,
   type Side,
 } from '../datapath/object';
 import type { OtherHooks } from '../datapath/upgrade';
@@ -44,6 +45,8 @@ export type Hooks = {
   detach(pin: string): void;
   isAttached(pin: string): boolean;
   attached(): readonly Attachment[];
+  /** Whether programs of others stand at the ingress of a device where they may see packets before ours do. */
+  hasOthers(ifindex: number): boolean;
   /** What they are where there are some; else what would be tried first. */
   hookKind(): 'tcx' | 'clsact';
 };
@@ -73,6 +76,8 @@ export function hooksOf(dir: string, route: () => RouteSocket): Hooks {
       return side === undefined ? isAttached(dir, pin) : filterOf(at, { pin, side }) !== undefined;
     },
     attached: () => [...attached(dir), ...filterPins(dir).map((hook) => ({ ...hook, ifindex: deviceOf(at, hook) }))],
+    hasOthers: (ifindex) =>
+      keepsFilters(dir) ? listFilters(route(), ifindex, 'ingress').some(isBeforeOurs) : programsAt(ifindex) > 1,
     hookKind: () => (keepsFilters(dir) ? 'clsact' : 'tcx'),
   };
 }
@@ -131,6 +136,10 @@ function noTcx(ifindex: number): KernelError {
     said: 'this kernel has no tcx',
     hint: 'tcx needs Linux 6.6 or later with CONFIG_NET_XGRESS: leave GTP_HOOKS out, or say clsact',
   });
+}
+
+function isBeforeOurs({ name, preference }: Filter): boolean {
+  return !name?.startsWith(NAME) && preference <= PREFERENCE;
 }
 
 // The pins of hooks end with the index of their device.

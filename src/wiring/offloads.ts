@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { existsSync } from 'node:fs';
-import { programsPath, stateDir } from '../datapath/bpffs';
+import { lock, programsPath, stateDir } from '../datapath/bpffs';
 import { offload, type Structs } from '../datapath/layout.gen';
-import { openMaps } from '../datapath/maps';
-import { isErrno } from '../errors';
+import { type OpenMaps, openMaps } from '../datapath/maps';
+import { isErrno, KernelError } from '../errors';
 import { getFeatures, setFeatures } from '../netlink/ethtool';
 import { getLink, IFF_LOOPBACK, type LinkInfo } from '../netlink/link';
 import { locateNetns } from '../netlink/nsid';
@@ -122,6 +122,8 @@ const PEER_XDP: readonly Knob[] = [
 ];
 const FOR_XDP = [...OWN_XDP, ...PEER_XDP];
 const MAC_LENGTH = 6;
+// Two commands may wait for each other.
+const PATIENCE_MS = 1000;
 
 function bitsOf(knobs: readonly Knob[]): number {
   return knobs.reduce((bits, { bit }) => bits | bit, 0);
@@ -193,13 +195,25 @@ function passOn(state: State, { device, isHere, within }: Peer): boolean {
   return within(() => {
     const dir = stateDir(netnsCookie());
     if (!existsSync(programsPath(dir))) return false;
-    const maps = openMaps(dir);
     try {
-      return takeOver(maps, device.index);
-    } finally {
-      maps.close();
+      return withMapsOf(dir, (maps) => takeOver(maps, device.index));
+    } catch (error) {
+      // Of another version perhaps, or a command is at work there: it has the checksum on, then, and may turn it off.
+      if (error instanceof KernelError) return false;
+      throw error;
     }
   });
+}
+
+function withMapsOf<T>(dir: string, act: (maps: OpenMaps) => T): T {
+  const held = lock(dir, PATIENCE_MS);
+  const maps = openMaps(dir);
+  try {
+    return act(maps);
+  } finally {
+    maps.close();
+    held.release();
+  }
 }
 
 function takeOver({ underlays }: Pick<State['maps'], 'underlays'>, index: number): boolean {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 
-import { randomBytes } from 'node:crypto';
 import { closeSync, statSync } from 'node:fs';
 import { isErrno, KernelError, UsageError } from '../errors';
 import { setFeatures } from '../netlink/ethtool';
@@ -218,9 +217,9 @@ const UP_WITHIN_MS = 5000;
 // More than the 256 slots of the inner end's ring, which drops what overflows.
 const DELIVERY_QUEUE = 4000;
 
-// Locally administered, unicast.
+// Locally administered, unicast. node:crypto is loaded only by who makes a link (see find.ts).
 function randomMac(): Mac {
-  const octets = Uint8Array.from(randomBytes(6));
+  const octets = Uint8Array.from(process.getBuiltinModule('node:crypto').randomBytes(6));
   octets[0] = ((octets[0] ?? 0) & 0xfc) | 0x02;
   return octets;
 }

@@ -4,7 +4,7 @@ import { bpffs, listCookies, lock, programsPath, removeState, stateDir } from '.
 import type { Control } from '../datapath/control';
 import { type Structs, sweep_cause } from '../datapath/layout.gen';
 import { type OpenMaps, openMaps } from '../datapath/maps';
-import { ensureLoaded, openProgram, programsAt } from '../datapath/object';
+import { ensureLoaded, openProgram } from '../datapath/object';
 import { told } from '../datapath/pins';
 import { upgrade } from '../datapath/upgrade';
 import { isErrno, KernelError } from '../errors';
@@ -26,8 +26,6 @@ export type State = Hooks & {
   readonly route: RouteSocket;
   readonly note: Note;
   generic(): GenericSocket;
-  /** How many programs, ours and others', are attached to a device's tcx ingress; 0 where the kernel has no tcx. */
-  programsAt(ifindex: number): number;
   /** Says that a command is at work, until it has ended or undone what it did. */
   begin(): void;
   /** Removes maps, programs and their directory. Call it when no link is left. */
@@ -179,7 +177,6 @@ function stateIn(dir: string, note: Note): Changing {
       generic ??= openGeneric();
       return generic;
     },
-    programsAt,
     ...hooksOf(dir, openedRoute),
     begin: () => {
       isAtWork = true;

@@ -90,11 +90,32 @@ export function vrfName(state: State, { device, link }: LiveLink, inner: LinkInf
   }
   if (!link.rules) return null;
   if (netnsid === undefined) return ruledVrf(state.route, inner)?.name ?? null;
-  const route = openRouteAt(state.route, netnsid);
+  const route = tryRouteAt(state, netnsid);
+  if (route === undefined) return null;
   try {
     return ruledVrf(route, inner)?.name ?? null;
   } finally {
     route.close();
+  }
+}
+
+/** To be called when the device of a link with rules has gone: removes them where its inner end is now. */
+export function sweeperOf(state: State, { netnsid }: LinkInfo): () => void {
+  const route = netnsid === undefined ? state.route : tryRouteAt(state, netnsid);
+  return () => {
+    if (route === undefined) return;
+    dropLostRules(route);
+    if (route !== state.route) route.close();
+  };
+}
+
+// A namespace may be out of reach: without name and process, or for want of a capability.
+function tryRouteAt(state: State, netnsid: number): RouteSocket | undefined {
+  try {
+    return openRouteAt(state.route, netnsid);
+  } catch (error) {
+    if (error instanceof KernelError) return undefined;
+    throw error;
   }
 }
 

@@ -28,15 +28,15 @@ export function isXdpWanted({ parentDev, flags }: LinkInfo, word: XdpWord): bool
 
 /**
  * Attaches the XDP program to an underlay that has the tc one, unless it is, with what its driver or the other end of a veth pair has
- * to do for it. Programs of somebody else stay, and tc serves: one of XDP always, one of tcx where nobody said `on`, as it would
+ * to do for it. Programs of somebody else stay, and tc serves: one of XDP always, one of tc where nobody said `on`, as it would
  * not see any more what XDP takes. Throws KernelError where `on` cannot be.
  */
 export function arrangeXdp(state: State, device: LinkInfo, word: XdpWord, undo: Undo): void {
   const { index, name } = device;
   if (!isXdpWanted(device, word) || state.isAttached(xdpPin(index))) return;
   if (device.address.length === 0) throw refused(device, 'it has no Ethernet header');
-  if (state.programsAt(index) > 1) {
-    const seen = 'tcx programs of others do not see what XDP takes';
+  if (state.hasOthers(index)) {
+    const seen = 'programs of others on tc do not see what XDP takes';
     state.note(word === 'on' ? `${name}: ${seen}` : `${name}: tc serves there, as ${seen}; xdp on has it all the same`);
     if (word === 'auto') return;
   }

@@ -145,6 +145,7 @@ for (const protocol of [Q, AD]) {
 
   test.serial(`${is}: without its underlay a session has no route`, (t) => {
     linkOf(world, 'frames');
+    world.maps.underlays.delete(LINK);
     world.fallback(words(protocol));
     const run = world.send(t, 'link', bytes);
     t.deepEqual([run.verdict, run.counted], ['shot', [`no_route session ${hex(VID)}: 1 ${bytes.length}`]]);

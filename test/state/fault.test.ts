@@ -52,7 +52,7 @@ for (const [what, scenario] of Object.entries(removals)) {
   );
 }
 
-const world = (m: TwoMachines): object => snapshot(m.m1, [m.ue1, m.ue2]);
+const world = (m: TwoMachines): object => snapshot(m.m1, [m.ue1, m.ue2], ['ul', 'other', 'far']);
 
 /** Runs a scenario's command with its n-th step refused; gives that step, or undefined when it has fewer and so was done. */
 async function refused(

@@ -94,7 +94,7 @@ test.serial(
   }),
 );
 
-const world = (m: TwoMachines): object => snapshot(m.m1, [m.ue1, m.ue2]);
+const world = (m: TwoMachines): object => snapshot(m.m1, [m.ue1, m.ue2], ['ul', 'other', 'far']);
 
 /** About `count` of them, evenly; with ALL_STEPS every one. */
 function some(changes: readonly number[], count: number): number[] {

@@ -14,7 +14,7 @@ import { interfaceAddress } from '../../src/values';
 import { bpffs, pins } from '../fixture';
 
 /** Everything that a command could change: devices, addresses, routes, rules, queues, offloads, pins, hooks, map entries. */
-export function snapshot(machine: string, users: readonly string[], underlays = ['ul', 'other', 'far']): object {
+export function snapshot(machine: string, users: readonly string[], underlays = ['ul']): object {
   const devices = [machine, ...users].map(devicesOf);
   return {
     devices,
