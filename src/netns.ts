@@ -93,7 +93,8 @@ export function listNamed(): NamedNetns[] {
   return names.flatMap((name) => {
     const path = `${NAMED}/${name}`;
     const cookie = cookieOf(path);
-    return cookie === undefined ? [] : [{ name, path, inode: statSync(path).ino, cookie }];
+    const inode = statSync(path, { throwIfNoEntry: false })?.ino; // it may go at any time
+    return cookie === undefined || inode === undefined ? [] : [{ name, path, inode, cookie }];
   });
 }
 
