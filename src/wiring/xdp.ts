@@ -114,7 +114,9 @@ function removeXdp(state: State, pin: string, undo: Undo): void {
   const index = indexOf(pin);
   giveXdpBack(state, index, undo);
   undo(() => {
-    if (!state.isAttached(pin)) state.attach('underlay_xdp', index, 'xdp', pin);
+    if (state.isAttached(pin)) return;
+    state.detach(pin); // it may be detached, and pinned still
+    state.attach('underlay_xdp', index, 'xdp', pin);
   });
   state.detach(pin);
 }
