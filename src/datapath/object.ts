@@ -57,20 +57,15 @@ export function openProgram(dir: string, name: string): number {
 
 /** Attaches a pinned program to a device of this network namespace, by a link pinned as `pin`; false where the kernel has no tcx. */
 export function attach(dir: string, program: string, ifindex: number, side: Side, pin: string): boolean {
-  const programFd = openProgram(dir, program);
-  try {
+  return withPin(join(programsPath(dir), program), (programFd) => {
     const linkFd = bpf.linkCreate(programFd, ifindex, SIDES[side]);
     if (linkFd === undefined) return false;
-    try {
+    return withFd(linkFd, () => {
       makeDir(join(dir, HOOKS));
       bpf.objPin(linkFd, join(dir, HOOKS, pin));
       return true;
-    } finally {
-      closeSync(linkFd);
-    }
-  } finally {
-    closeSync(programFd);
-  }
+    });
+  });
 }
 
 /** Detaches what is pinned as `pin`; false if there is nothing. */
@@ -78,11 +73,7 @@ export function detach(dir: string, pin: string): boolean {
   const path = join(dir, HOOKS, pin);
   const fd = bpf.objGet(path);
   if (fd === undefined) return false;
-  try {
-    bpf.linkDetach(fd);
-  } finally {
-    closeSync(fd);
-  }
+  withFd(fd, bpf.linkDetach);
   return unpin(path);
 }
 
@@ -108,12 +99,7 @@ export function attached(dir: string, path = programsPath(dir)): Attachment[] {
 /** Whether a hook is pinned as `pin` and its device is there. */
 export function isAttached(dir: string, pin: string): boolean {
   const fd = bpf.objGet(join(dir, HOOKS, pin));
-  if (fd === undefined) return false;
-  try {
-    return bpf.linkInfo(fd).ifindex !== 0;
-  } finally {
-    closeSync(fd);
-  }
+  return fd !== undefined && withFd(fd, bpf.linkInfo).ifindex !== 0;
 }
 
 /** How many programs are attached to a device's tcx ingress; 0 where the kernel has no tcx. */
@@ -142,6 +128,11 @@ export function openPin(path: string): number {
   const fd = bpf.objGet(path);
   if (fd !== undefined) return fd;
   throw new KernelError(`open ${path}`, { said: 'it does not exist', hint: 'gtp check repair' });
+}
+
+/** Gives the fd of what is pinned at `path` to `act`, for as long as that takes. */
+export function withPin<T>(path: string, act: (fd: number) => T): T {
+  return withFd(openPin(path), act);
 }
 
 const NAME = 'gtp.bpf.o';
@@ -174,8 +165,7 @@ function clear(dir: string): void {
   for (const name of list(dir)) removeDir(join(dir, name));
 }
 
-function withPin<T>(path: string, act: (fd: number) => T): T {
-  const fd = openPin(path);
+function withFd<T>(fd: number, act: (fd: number) => T): T {
   try {
     return act(fd);
   } finally {

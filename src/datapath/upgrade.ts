@@ -9,23 +9,23 @@ import { withUndo } from '../undo';
 import { mapPath, programsPath } from './bpffs';
 import { type Btf, parseBtf } from './btf';
 import { Unfit, unfit } from './convert';
+import type { AttachedFilter, FilterPin } from './filters';
 import { advice, isNewer, isOurs, makerOf, makerText, moveSignature, ourselves, sign } from './generation';
 import { waitForPackets } from './grace';
 import { refuseControl } from './layout';
 import { sweep_cause } from './layout.gen';
 import { openMaps } from './maps';
 import { baseSize, copyEntries, countersOf, growCounters, type Migration, migration } from './migrate';
-import { type Attachment, attached, type FilterSide, isKept, openOurs, openPin, pinPrograms, replace } from './object';
+import { type Attachment, attached, isKept, openOurs, openPin, pinPrograms, replace, withPin } from './object';
 import { list, makeDir, removeDir, told, unpin } from './pins';
 import { isOfPrograms, isSameShape, type Shape, shapeIn, shapeOf } from './shape';
 
 /** Hooks that are no links, and how one gets the program that is pinned at a path. */
 export interface OtherHooks {
   /** `path` is where their programs are pinned. */
-  attached(path: string): readonly OtherHook[];
-  replace(hook: OtherHook, path: string): void;
+  attached(path: string): readonly AttachedFilter[];
+  replace(hook: FilterPin, path: string): void;
 }
-type OtherHook = Pick<Attachment, 'pin' | 'program'> & { readonly side: FilterSide };
 
 /**
  * Puts the programs of this version in the place of those that an older one has pinned in the state directory `dir`, without a packet
@@ -43,7 +43,7 @@ export function upgrade(dir: string, others: OtherHooks): string | undefined {
   }
   const maker = makerOf(dir);
   if (isNewer(maker)) {
-    refuseControl(openPin(join(programsPath(dir), 'control')), () => advice(dir));
+    withPin(join(programsPath(dir), 'control'), (fd) => refuseControl(fd, () => advice(dir)));
     return undefined;
   }
   const object = openOurs();
@@ -175,10 +175,10 @@ function finish(dir: string, object: BpfObject, others: OtherHooks): void {
     undo(() => takeBack(dir, others));
     swap(dir, programsPath(dir), join(next, 'programs'), others);
     waitForPackets();
-    const grow = openPin(join(next, 'programs', 'grow'));
     const counting = object.maps.filter(({ name }) => list(join(next, BASE)).includes(name));
-    withMigrations(dir, next, counting, btf, (each) => growCounters(each, grow));
-    closeSync(grow);
+    withPin(join(next, 'programs', 'grow'), (grow) =>
+      withMigrations(dir, next, counting, btf, (each) => growCounters(each, grow)),
+    );
     rename(next, join(dir, MOVING));
   });
   move(dir);
@@ -248,13 +248,10 @@ function hooksAt(dir: string, path: string, others: OtherHooks): Pick<Attachment
 }
 
 function put(dir: string, pin: string, program: string): void {
-  const fd = openPin(program);
   try {
-    replace(dir, pin, fd);
+    withPin(program, (fd) => replace(dir, pin, fd));
   } catch (error) {
     if (!isErrno(error, 'ENOLINK')) throw error; // its device has gone meanwhile
-  } finally {
-    closeSync(fd);
   }
 }
 

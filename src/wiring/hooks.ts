@@ -3,6 +3,8 @@
 import { join } from 'node:path';
 import { programsPath } from '../datapath/bpffs';
 import {
+  attachedFilters,
+  type FilterPin,
   filterPins,
   filterSide,
   forgetQdisc,
@@ -11,6 +13,7 @@ import {
   noteQdisc,
   pinFilter,
   repinFilter,
+  SIDES,
   unpinFilter,
 } from '../datapath/filters';
 import {
@@ -75,7 +78,10 @@ export function hooksOf(dir: string, route: () => RouteSocket): Hooks {
       const side = filterSide(dir, pin);
       return side === undefined ? isAttached(dir, pin) : filterOf(at, { pin, side }) !== undefined;
     },
-    attached: () => [...attached(dir), ...filterPins(dir).map((hook) => ({ ...hook, ifindex: deviceOf(at, hook) }))],
+    attached: () => [
+      ...attached(dir),
+      ...attachedFilters(dir).map((hook) => ({ ...hook, ifindex: deviceOf(at, hook) })),
+    ],
     hasOthers: (ifindex) =>
       keepsFilters(dir) ? listFilters(route(), ifindex, 'ingress').some(isBeforeOurs) : programsAt(ifindex) > 1,
     hookKind: () => (keepsFilters(dir) ? 'clsact' : 'tcx'),
@@ -88,8 +94,10 @@ export function filterHooks(dir: string, route: () => RouteSocket): OtherHooks {
   return {
     // What the filter runs, not what is pinned: a command may have been killed between the two.
     attached: (path) => {
-      const names = filterPins(dir).length === 0 ? undefined : programNames(path);
-      return filterPins(dir).map((hook) => ({ ...hook, program: names?.get(filterOf(at, hook)?.programId ?? 0) }));
+      const hooks = filterPins(dir);
+      if (hooks.length === 0) return [];
+      const names = programNames(path);
+      return hooks.map((hook) => ({ ...hook, program: names.get(filterOf(at, hook)?.programId ?? 0) }));
     },
     replace: (hook, path) => {
       repinFilter(dir, hook, path, (programFd) => {
@@ -114,14 +122,12 @@ export function hasLiveHooks(dir: string, isThere: (ifindex: number) => boolean)
 }
 
 type Place = { readonly dir: string; readonly route: () => RouteSocket };
-type Hook = { readonly pin: string; readonly side: FilterSide };
 
 /** Devices of our making. */
 const OWN = /^(link|shim)-/;
 /** Where ours stand among the filters of a device: behind those whose user gave a lower number, before those that the kernel numbers. */
 const PREFERENCE = 2152;
 const NAME = 'gtp/';
-const SIDES = ['ingress', 'egress'] as const;
 
 // GTP_HOOKS, for those who want our programs among their filters, and for tests of old kernels' way on new ones.
 function wantedKind(): 'tcx' | 'clsact' | undefined {
@@ -151,20 +157,20 @@ function nameOf(pin: string): string {
   return `${NAME}${pin}`;
 }
 
-function filterOf({ route }: Place, { pin, side }: Hook): Filter | undefined {
+function filterOf({ route }: Place, { pin, side }: FilterPin): Filter | undefined {
   return listFilters(route(), indexOf(pin), side).find(({ name }) => name === nameOf(pin));
 }
 
 // A filter that is missing says of a device of ours that it has gone. Of another's it may have been taken off by hand: then what we
 // changed on that device is to be given back all the same.
-function deviceOf(at: Place, hook: Hook): number {
+function deviceOf(at: Place, hook: FilterPin): number {
   const index = indexOf(hook.pin);
   const isThere = OWN.test(hook.pin) ? filterOf(at, hook) !== undefined : getLink(at.route(), { index }) !== undefined;
   return isThere ? index : 0;
 }
 
 // What stands in the directory comes first and goes last: a filter that nobody knows of would stay for ever.
-function attachFilter(at: Place, path: string, ifindex: number, hook: Hook): void {
+function attachFilter(at: Place, path: string, ifindex: number, hook: FilterPin): void {
   const { dir, route } = at;
   withUndo((undo) => {
     undo(() => unpinFilter(dir, hook));
@@ -194,12 +200,12 @@ function ensureClsact(at: Place, index: number, side: FilterSide, undo: Undo): v
 }
 
 // A qdisc of our making goes with its last filter, in one step; one with filters of others is theirs from then on.
-function detachFilter(at: Place, hook: Hook): void {
+function detachFilter(at: Place, hook: FilterPin): void {
   leave(at, indexOf(hook.pin), hook);
   unpinFilter(at.dir, hook);
 }
 
-function leave(at: Place, index: number, hook?: Hook): void {
+function leave(at: Place, index: number, hook?: FilterPin): void {
   const { dir, route } = at;
   const all = SIDES.flatMap((side) => listFilters(route(), index, side).map((filter) => ({ ...filter, side })));
   const own = all.find(({ name, side }) => hook !== undefined && side === hook.side && name === nameOf(hook.pin));

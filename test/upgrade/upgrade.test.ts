@@ -3,7 +3,7 @@ import { renameSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { linkInfo, objGet } from '../../src/bindings/bpf-fd';
 import { lookup, nextKey, rawMap, update } from '../../src/bindings/bpf-map';
-import { filterPins } from '../../src/datapath/filters';
+import { attachedFilters, filterPins } from '../../src/datapath/filters';
 import { attached, pinnedProgram } from '../../src/datapath/object';
 import { list } from '../../src/datapath/pins';
 import { shapeOf } from '../../src/datapath/shape';
@@ -131,7 +131,7 @@ test.serial(
       was.map(({ pin }) => pin),
     );
     for (const [i, { pin, program }] of is.entries()) t.not(program, was[i]?.program, pin);
-    t.true(filterPins(dirOf(m.m1)).every(({ program }) => program !== undefined));
+    t.true(attachedFilters(dirOf(m.m1)).every(({ program }) => program !== undefined));
     t.deepEqual(
       list(`${dirOf(m.m1)}/filters`),
       ['egress', 'ingress'].filter((side) => was.some(({ pin }) => pin.startsWith(side))),
