@@ -7,16 +7,16 @@ import { getLink, IFF_UP } from '../netlink/link';
 import type { Link } from '../tunnels/link';
 import { innerMtu, mtuArithmetic } from '../tunnels/mtu';
 import { address, mac } from '../values';
-import { type LiveLink, linkPin } from '../wiring/links';
+import type { LiveLink } from '../wiring/links';
 import { offloadsOff } from '../wiring/offloads';
 import { readPeer } from '../wiring/pair';
+import { pinOf } from '../wiring/pin-names';
 import { leastParts } from '../wiring/refresh';
 import { SHIM_IN } from '../wiring/shim';
 import type { State } from '../wiring/state';
 import { linkStats } from '../wiring/stats';
-import { underlayPin } from '../wiring/underlay';
 import { vrfName } from '../wiring/vrf';
-import { isXdpWanted, xdpPin, xdpWordOf } from '../wiring/xdp';
+import { isXdpWanted, xdpWordOf } from '../wiring/xdp';
 import type { Extent } from './session-record';
 
 /** Links as `link show` answers them. */
@@ -32,7 +32,7 @@ export function linkRecords(state: State, links: readonly LiveLink[], extent: Ex
 function linkRecord(state: State, live: LiveLink, sessions: number, extent: Extent): OutputRecord {
   const { device, link } = live;
   const peer = readPeer(state, device);
-  const alive = link.dev.filter((index) => state.isAttached(underlayPin(index)));
+  const alive = link.dev.filter((index) => state.isAttached(pinOf('underlay', index)));
   const names = alive.map((index) => nameOf(state, index));
   const mtu = peer?.mtu ?? state.maps.links.get(device.index)?.config.mtu ?? 0;
   return {
@@ -80,11 +80,13 @@ function nameOf(state: State, index: number): string {
 function hooksOf(state: State, { device, link }: LiveLink): string[] {
   const shim = state.maps.config.get(0)?.shim_in ?? 0;
   const wanted = new Map([
-    [linkPin(device.index), `link@${device.name}`],
-    [`shim-${shim}`, `shim@${SHIM_IN}`],
+    [pinOf('link', device.index), `link@${device.name}`],
+    [pinOf('shim', shim), `shim@${SHIM_IN}`],
     ...link.dev.flatMap((index) => [
-      [underlayPin(index), `underlay@${nameOf(state, index)}`] as const,
-      ...(isServedByXdp(state, index, link) ? [[xdpPin(index), `underlay_xdp@${nameOf(state, index)}`] as const] : []),
+      [pinOf('underlay', index), `underlay@${nameOf(state, index)}`] as const,
+      ...(isServedByXdp(state, index, link)
+        ? [[pinOf('xdp', index), `underlay_xdp@${nameOf(state, index)}`] as const]
+        : []),
     ]),
   ]);
   return [...wanted].filter(([pin]) => state.isAttached(pin)).map(([, told]) => told);

@@ -21,12 +21,13 @@ import { forgetFarEnds } from '../wiring/farends';
 import { ipv6Flag, type LiveLink, linkFlags } from '../wiring/links';
 import { moveSession } from '../wiring/move';
 import { giveAddresses, noteInnerEnd, readPeer, waitUntilUp } from '../wiring/pair';
+import { pinOf } from '../wiring/pin-names';
 import { refresh, setMtu } from '../wiring/refresh';
 import { isLoop, refuseLoop, wayTo } from '../wiring/routes';
 import { configs, rewriteSession, wordsOf } from '../wiring/sessions';
 import { endpointsOf, settle } from '../wiring/settle';
 import type { State } from '../wiring/state';
-import { holderOf, listenOn, underlayPin, underlaysOf } from '../wiring/underlay';
+import { holderOf, listenOn, underlaysOf } from '../wiring/underlay';
 import { findVrf, isByRules, moveToVrf, vrfOf } from '../wiring/vrf';
 import { checkXdp, takeFromXdp } from '../wiring/xdp';
 
@@ -40,7 +41,7 @@ export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): v
   checkXdp(state, link, words.xdp);
   if (words.xdp === 'on') takeFromXdp(state, live.device, undo);
   // One that has gone is not listened on again: its index may be somebody else's by now.
-  const gone = new Set(live.link.dev.filter((index) => !state.isAttached(underlayPin(index))));
+  const gone = new Set(live.link.dev.filter((index) => !state.isAttached(pinOf('underlay', index))));
   const heard = { ...link, xdp: words.xdp ?? (words.dev === undefined ? 'off' : link.xdp) }; // what was said before holds
   for (const index of link.dev.filter((each) => !gone.has(each))) listenOn(state, index, heard, undo);
   addEndpoints(state, endpointsOf(link), undo);

@@ -17,8 +17,9 @@ import { type Undo, withUndo } from '../undo';
 import type { Address } from '../values';
 import { tellFirewall, tellForwarding, tellReversePath } from '../wiring/caveats';
 import { addEndpoints } from '../wiring/endpoints';
-import { BEING_MADE, findLink, ipv6Flag, type LiveLink, linkFlags, linkPin, listLinks } from '../wiring/links';
+import { BEING_MADE, findLink, ipv6Flag, type LiveLink, linkFlags, listLinks } from '../wiring/links';
 import { configureInner, makePair, noteInnerEnd, planPair } from '../wiring/pair';
+import { pinOf } from '../wiring/pin-names';
 import { refresh } from '../wiring/refresh';
 import { refuseLoop, sourceTowards } from '../wiring/routes';
 import { endpointsOf, retire } from '../wiring/settle';
@@ -179,8 +180,8 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   const live: LiveLink = { device, link, config: { flags, mtu: 0, slots: 0n } };
   register(state, live, undo);
   for (const index of dev) listenOn(state, index, link, undo);
-  state.attach('link', live.device.index, 'ingress', linkPin(live.device.index));
-  undo(() => state.detach(linkPin(live.device.index)));
+  state.attach('link', live.device.index, 'ingress', pinOf('link', live.device.index));
+  undo(() => state.detach(pinOf('link', live.device.index)));
   const session = sessionOf(words);
   const key = session === undefined ? undefined : addSessionTo(state, live, session, undo);
   // Behind the session: a peer that sends already is not told that nobody knows it.

@@ -41,6 +41,7 @@ import {
 import { getLink } from '../netlink/link';
 import type { RouteSocket } from '../netlink/socket';
 import { type Undo, withUndo } from '../undo';
+import { type HookKind, readPin } from './pin-names';
 
 /** The hooks of the network namespace that the current one is, and whose state is pinned in one directory. */
 export type Hooks = {
@@ -104,7 +105,7 @@ export function filterHooks(dir: string, route: () => RouteSocket): OtherHooks {
         const was = filterOf(at, hook);
         if (was === undefined) return; // somebody took it off, or its device has gone
         const filter = { name: nameOf(hook.pin), preference: was.preference, programFd, handle: was.handle };
-        putFilter(route(), indexOf(hook.pin), hook.side, filter);
+        putFilter(route(), readPin(hook.pin).index, hook.side, filter);
       });
     },
   };
@@ -116,15 +117,15 @@ export function filterHooks(dir: string, route: () => RouteSocket): OtherHooks {
  */
 export function hasLiveHooks(dir: string, isThere: (ifindex: number) => boolean): boolean {
   return (
-    attached(dir).some(({ pin, ifindex }) => ifindex !== 0 && OWN.test(pin)) ||
-    filterPins(dir).some(({ pin }) => OWN.test(pin) && isThere(indexOf(pin)))
+    attached(dir).some(({ pin, ifindex }) => ifindex !== 0 && isOfOwnDevice(pin)) ||
+    filterPins(dir).some(({ pin }) => isOfOwnDevice(pin) && isThere(readPin(pin).index))
   );
 }
 
 type Place = { readonly dir: string; readonly route: () => RouteSocket };
 
-/** Devices of our making. */
-const OWN = /^(link|shim)-/;
+/** Hooks at devices of our making. */
+const OWN: readonly string[] = ['link', 'shim'] satisfies HookKind[];
 /** Where ours stand among the filters of a device: behind those whose user gave a lower number, before those that the kernel numbers. */
 const PREFERENCE = 2152;
 const NAME = 'gtp/';
@@ -148,9 +149,8 @@ function isBeforeOurs({ name, preference }: Filter): boolean {
   return !name?.startsWith(NAME) && preference <= PREFERENCE;
 }
 
-// The pins of hooks end with the index of their device.
-function indexOf(pin: string): number {
-  return Number(/-(\d+)$/.exec(pin)?.[1] ?? 0);
+function isOfOwnDevice(pin: string): boolean {
+  return OWN.includes(readPin(pin).kind);
 }
 
 function nameOf(pin: string): string {
@@ -158,14 +158,16 @@ function nameOf(pin: string): string {
 }
 
 function filterOf({ route }: Place, { pin, side }: FilterPin): Filter | undefined {
-  return listFilters(route(), indexOf(pin), side).find(({ name }) => name === nameOf(pin));
+  return listFilters(route(), readPin(pin).index, side).find(({ name }) => name === nameOf(pin));
 }
 
 // A filter that is missing says of a device of ours that it has gone. Of another's it may have been taken off by hand: then what we
 // changed on that device is to be given back all the same.
 function deviceOf(at: Place, hook: FilterPin): number {
-  const index = indexOf(hook.pin);
-  const isThere = OWN.test(hook.pin) ? filterOf(at, hook) !== undefined : getLink(at.route(), { index }) !== undefined;
+  const index = readPin(hook.pin).index;
+  const isThere = isOfOwnDevice(hook.pin)
+    ? filterOf(at, hook) !== undefined
+    : getLink(at.route(), { index }) !== undefined;
   return isThere ? index : 0;
 }
 
@@ -201,7 +203,7 @@ function ensureClsact(at: Place, index: number, side: FilterSide, undo: Undo): v
 
 // A qdisc of our making goes with its last filter, in one step; one with filters of others is theirs from then on.
 function detachFilter(at: Place, hook: FilterPin): void {
-  leave(at, indexOf(hook.pin), hook);
+  leave(at, readPin(hook.pin).index, hook);
   unpinFilter(at.dir, hook);
 }
 

@@ -74,11 +74,6 @@ export function ipv6Flag(addresses: readonly Prefix[] | undefined): number {
   return addresses?.some(({ address }) => address.family === 6) ? link_flag.ipv6 : 0;
 }
 
-/** The pin of a link's hook. */
-export function linkPin(index: number): string {
-  return `link-${index}`;
-}
-
 function liveLink(state: State, device: LinkInfo): LiveLink | undefined {
   const { maps } = state;
   const stored = maps.link_words.get(device.index);

@@ -6,6 +6,7 @@ import { createVeth, deleteLink, getLink, type LinkInfo, setLink } from '../netl
 import type { RouteSocket } from '../netlink/socket';
 import { hasSysctl, readSysctl, writeSysctl } from '../sysctl';
 import type { Undo } from '../undo';
+import { pinOf, readPin } from './pin-names';
 import type { State } from './state';
 
 /**
@@ -15,16 +16,17 @@ import type { State } from './state';
 export function ensureShim(state: State, undo: Undo): void {
   const config = state.maps.config.get(0) ?? zero('config');
   const far = getLink(state.route, { name: SHIM_IN });
-  if (far !== undefined && far.index === config.shim_in && state.isAttached(pinOf(far))) return;
+  if (far !== undefined && far.index === config.shim_in && state.isAttached(pinOf('shim', far.index))) return;
   if (far !== undefined && isShim(state, far)) deleteLink(state.route, far);
   const out = createVeth(state.route, { ...END, name: SHIM_OUT, peer: { ...END, name: SHIM_IN } });
   undo(() => deleteLink(state.route, out));
   const shimIn = { index: out.peerIndex as number, name: SHIM_IN };
   setFeatures(state.generic(), out, OFF);
   state.maps.devices.put(shimIn.index, shimIn.index); // it goes with the device: so others see whether the namespace is there (hooks.ts)
-  state.detach(pinOf(shimIn)); // of an earlier device with this index
-  state.attach('shim', shimIn.index, 'ingress', pinOf(shimIn));
-  undo(() => state.detach(pinOf(shimIn)));
+  const pin = pinOf('shim', shimIn.index);
+  state.detach(pin); // of an earlier device with this index
+  state.attach('shim', shimIn.index, 'ingress', pin);
+  undo(() => state.detach(pin));
   keepForwarding();
   for (const end of [shimIn, out]) setLink(state.route, end, { up: true });
   undo(() => state.maps.config.put(0, { ...config, epoch: state.maps.config.get(0)?.epoch ?? 0 }));
@@ -46,7 +48,7 @@ export function removeShim(state: State): void {
   const config = state.maps.config.get(0);
   if (config !== undefined) state.maps.config.put(0, { ...config, shim_out: 0, shim_in: 0 });
   removeLostShim(state.route);
-  for (const { pin } of state.attached()) if (pin.startsWith('shim-')) state.detach(pin);
+  for (const { pin } of state.attached()) if (readPin(pin).kind === 'shim') state.detach(pin);
 }
 
 /** Removes a shim that no state knows of any more. */
@@ -81,10 +83,6 @@ const OFF = {
 // Without the shim there are none, without IPv6 one.
 function forwardings(): string[] {
   return ['ipv4', 'ipv6'].map((family) => `net/${family}/conf/${SHIM_IN}/forwarding`).filter(hasSysctl);
-}
-
-function pinOf(far: Pick<LinkInfo, 'index'>): string {
-  return `shim-${far.index}`;
 }
 
 // A device of ours, not somebody's who likes the name.

@@ -5,8 +5,9 @@ import { deleteLink, IFF_NOARP, type LinkInfo, listLinks } from '../netlink/link
 import { hex } from '../tunnels/address';
 import { type Undo, withUndo } from '../undo';
 import { countPeer } from './farends';
-import { BEING_MADE, linkPin } from './links';
+import { BEING_MADE } from './links';
 import { forgetDeleted, mend } from './mend';
+import { pinOf } from './pin-names';
 import { retire, settle } from './settle';
 import { keepForwarding } from './shim';
 import type { State } from './state';
@@ -67,7 +68,7 @@ export function forgetLinks(state: State, gone: readonly number[]): void {
     if (gone.includes(index)) state.maps.inner_ends.delete(inner);
   }
   for (const index of gone) {
-    state.detach(linkPin(index));
+    state.detach(pinOf('link', index));
     state.maps.links.delete(index);
   }
   settle(state, () => undefined);

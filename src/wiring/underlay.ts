@@ -7,6 +7,7 @@ import type { Link } from '../tunnels/link';
 import type { Undo } from '../undo';
 import { type Address, address as addressKind, sameAddress } from '../values';
 import { arrangeOffloads, giveBack, noteUnderlay } from './offloads';
+import { pinOf, readPin } from './pin-names';
 import type { State } from './state';
 import { arrangeXdp, settleXdp, type XdpWord, xdpWordOf } from './xdp';
 
@@ -37,10 +38,16 @@ export function listenOn(
   link: Pick<Link, 'gso' | 'xdp' | 'type' | 'frames'>,
   undo: Undo,
 ): void {
-  const pin = underlayPin(index);
   const device = getLink(state.route, { index });
   if (device === undefined) throw new KernelError(`find underlay #${index}`, { said: 'No such device' });
-  hook(state, device.address.length === 0 ? 'underlay_l3' : 'underlay', index, 'ingress', pin, undo);
+  hook(
+    state,
+    device.address.length === 0 ? 'underlay_l3' : 'underlay',
+    index,
+    'ingress',
+    pinOf('underlay', index),
+    undo,
+  );
   noteUnderlay(state, device, undo);
   if (link.gso !== 'keep') arrangeOffloads(state, device, undo);
   arrangeXdp(state, device, xdpWordOf(link), undo);
@@ -60,9 +67,9 @@ export function stopListening(
   // Offloads first: a hook that is half gone looks like one whose device has gone, and those are not given anything back.
   for (const [index] of state.maps.underlays.entries()) if (!needed.has(index)) giveBack(state, index, undo);
   for (const hook of state.attached()) {
-    const [, kind, number] = /^(underlay|local)-(\d+)$/.exec(hook.pin) ?? [];
-    if (kind === undefined) continue;
-    const isNeeded = (kind === 'underlay' ? needed : neededOut).has(Number(number));
+    const { kind, index } = readPin(hook.pin);
+    if (kind !== 'underlay' && kind !== 'local') continue;
+    const isNeeded = (kind === 'underlay' ? needed : neededOut).has(index);
     if (!isNeeded || hook.ifindex === 0) detachHook(state, hook, undo);
   }
 }
@@ -71,20 +78,15 @@ export function stopListening(
 export function sweepHooks(state: State): void {
   for (const { pin, ifindex } of state.attached()) {
     if (ifindex !== 0) continue;
-    const index = Number(/^underlay-(\d+)$/.exec(pin)?.[1] ?? 0);
-    state.maps.underlays.delete(index);
+    const { kind, index } = readPin(pin);
+    if (kind === 'underlay') state.maps.underlays.delete(index);
     state.detach(pin);
   }
 }
 
 /** Attaches the program that turns packets to this machine's own IPv4 address on `index` into lo. */
 export function loopOut(state: State, index: number, undo: Undo): void {
-  if (index !== LOOPBACK) hook(state, 'local_out', index, 'egress', `local-${index}`, undo);
-}
-
-/** The pin of an underlay's hook. */
-export function underlayPin(index: number): string {
-  return `underlay-${index}`;
+  if (index !== LOOPBACK) hook(state, 'local_out', index, 'egress', pinOf('local', index), undo);
 }
 
 function isLoopback(address: Address): boolean {

@@ -5,15 +5,11 @@ import { getLink, IFF_LOOPBACK, type LinkInfo, LOOPBACK } from '../netlink/link'
 import type { Link } from '../tunnels/link';
 import type { Undo } from '../undo';
 import { arrangeXdpOffloads, giveXdpBack, isOffForXdp, peerOf } from './offloads';
+import { pinOf, readPin } from './pin-names';
 import type { State } from './state';
 
 /** What links want of native XDP on an underlay. */
 export type XdpWord = 'auto' | 'on' | 'off';
-
-/** The pin of an underlay's XDP hook. */
-export function xdpPin(index: number): string {
-  return `xdp-${index}`;
-}
 
 /** The word of a link that has something for XDP to take: GTP-U with IP packets. */
 export function xdpWordOf({ type, frames, xdp }: Pick<Link, 'type' | 'frames' | 'xdp'>): XdpWord {
@@ -33,7 +29,7 @@ export function isXdpWanted({ parentDev, flags }: LinkInfo, word: XdpWord): bool
  */
 export function arrangeXdp(state: State, device: LinkInfo, word: XdpWord, undo: Undo): void {
   const { index, name } = device;
-  if (!isXdpWanted(device, word) || state.isAttached(xdpPin(index))) return;
+  if (!isXdpWanted(device, word) || state.isAttached(pinOf('xdp', index))) return;
   if (device.address.length === 0) throw refused(device, 'it has no Ethernet header');
   if (state.hasOthers(index)) {
     const seen = 'programs of others on tc do not see what XDP takes';
@@ -45,7 +41,7 @@ export function arrangeXdp(state: State, device: LinkInfo, word: XdpWord, undo: 
   const why = arrangeXdpOffloads(state, device, undo);
   if (why === undefined) return;
   if (word === 'on') throw refused(device, why);
-  removeXdp(state, xdpPin(index), undo);
+  removeXdp(state, index, undo);
 }
 
 /** Throws UsageError where `xdp on` is said of lo alone, whose driver has none; notes where it is for nothing. */
@@ -80,20 +76,23 @@ export function takeFromXdp(state: State, device: LinkInfo, undo: Undo): void {
 
 /** Takes XDP off every underlay where no link wants it any more. `words` has the word of each underlay that links listen on. */
 export function settleXdp(state: State, words: ReadonlyMap<number, XdpWord>, undo: Undo): void {
-  const hooks = state.attached().filter(({ pin }) => XDP_PIN.test(pin));
-  const served = hooks.filter(({ pin, ifindex }) => {
-    const index = indexOf(pin);
-    const device = ifindex === 0 ? undefined : getLink(state.route, { index });
+  const isWanted = (index: number): boolean => {
+    const device = getLink(state.route, { index });
     return device !== undefined && isXdpWanted(device, words.get(index) ?? 'off');
-  });
-  for (const { pin, ifindex } of hooks.filter((hook) => !served.includes(hook))) {
-    if (ifindex !== 0) removeXdp(state, pin, undo);
-    else state.detach(pin);
+  };
+  const served = new Set<number>();
+  for (const { pin, ifindex } of state.attached()) {
+    const { kind, index } = readPin(pin);
+    if (kind !== 'xdp') continue;
+    if (ifindex === 0) state.detach(pin);
+    else if (isWanted(index)) served.add(index);
+    else removeXdp(state, index, undo);
   }
   // Of a command that was killed.
-  const still = new Set(served.map(({ pin }) => indexOf(pin)));
-  for (const [index, { off }] of state.maps.underlays.entries())
-    if (isOffForXdp(off) && !still.has(index) && state.isAttached(`underlay-${index}`)) giveXdpBack(state, index, undo);
+  for (const [index, { off }] of state.maps.underlays.entries()) {
+    if (isOffForXdp(off) && !served.has(index) && state.isAttached(pinOf('underlay', index)))
+      giveXdpBack(state, index, undo);
+  }
 }
 
 /** The stronger of two words about one underlay. */
@@ -103,15 +102,10 @@ export function strongerXdp(a: XdpWord, b: XdpWord): XdpWord {
 }
 
 const GRO = 'rx-gro';
-const XDP_PIN = /^xdp-(\d+)$/;
-
-function indexOf(pin: string): number {
-  return Number(XDP_PIN.exec(pin)?.[1] ?? 0);
-}
 
 // Offloads first, as in stopListening.
-function removeXdp(state: State, pin: string, undo: Undo): void {
-  const index = indexOf(pin);
+function removeXdp(state: State, index: number, undo: Undo): void {
+  const pin = pinOf('xdp', index);
   giveXdpBack(state, index, undo);
   undo(() => {
     if (state.isAttached(pin)) return;
@@ -135,7 +129,7 @@ const CANNOT: Readonly<Record<string, string>> = {
 
 // Returns whether it is attached.
 function attachXdp(state: State, device: LinkInfo, word: XdpWord, undo: Undo): boolean {
-  const pin = xdpPin(device.index);
+  const pin = pinOf('xdp', device.index);
   state.detach(pin); // of an earlier device with this index
   try {
     state.attach('underlay_xdp', device.index, 'xdp', pin);
