@@ -55,7 +55,7 @@ export type Hooks = {
   hookKind(): 'tcx' | 'clsact';
 };
 
-/** `route` opens or gives the socket; where all hooks are links it is not asked for. */
+/** `route` gives the socket, which is not asked for where all hooks are links. */
 export function hooksOf(dir: string, route: () => RouteSocket): Hooks {
   const at: Place = { dir, route };
   return {

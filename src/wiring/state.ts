@@ -70,9 +70,10 @@ export function changeState<T>(note: Note, steps: (state: State, undo: Undo) => 
         else undo(() => dismantle(dir));
       }
       if (make !== undefined) ensureLoaded(dir);
-      const upgraded = isMade(dir) ? upgrade(dir, filterHooks(dir, openRoute)) : undefined;
+      const route = once(openRoute);
+      const upgraded = isMade(dir) ? upgrade(dir, filterHooks(dir, route)) : undefined;
       if (upgraded !== undefined) note(upgraded);
-      state = isMade(dir) ? stateIn(dir, note) : undefined;
+      state = isMade(dir) ? stateIn(dir, note, route) : undefined;
       return run(state, undo);
     }, settled);
   } finally {
@@ -152,32 +153,22 @@ function dismantle(dir: string): void {
 // `end` takes back what `begin` said.
 type Changing = State & { end(): void };
 
-function stateIn(dir: string, note: Note): Changing {
+function stateIn(dir: string, note: Note, route = once(openRoute)): Changing {
   const maps = openMaps(dir);
   let isAtWork = false;
-  let generic: GenericSocket | undefined;
-  let route: RouteSocket | undefined;
-  let control: number | undefined;
-  const openedRoute = (): RouteSocket => {
-    route ??= openRoute();
-    return route;
-  };
+  const control = once(() => openProgram(dir, 'control'));
   return {
     dir,
     maps,
     get control(): Control {
-      control ??= openProgram(dir, 'control');
-      return { fd: control };
+      return { fd: control() };
     },
     get route(): RouteSocket {
-      return openedRoute();
+      return route();
     },
     note,
-    generic: () => {
-      generic ??= openGeneric();
-      return generic;
-    },
-    ...hooksOf(dir, openedRoute),
+    generic: once(openGeneric),
+    ...hooksOf(dir, route),
     begin: () => {
       isAtWork = true;
       maps.unswept.put(sweep_cause.command, 1);
@@ -186,5 +177,14 @@ function stateIn(dir: string, note: Note): Changing {
       if (isAtWork) maps.unswept.put(sweep_cause.command, 0);
     },
     remove: () => dismantle(dir),
+  };
+}
+
+// Opened when first asked for; the end of the process closes it.
+function once<T>(open: () => T): () => T {
+  let opened: T | undefined;
+  return () => {
+    opened ??= open();
+    return opened;
   };
 }
