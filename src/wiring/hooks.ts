@@ -45,6 +45,7 @@ import { type HookKind, readPin } from './pin-names';
 
 /** The hooks of the network namespace that the current one is, and whose state is pinned in one directory. */
 export type Hooks = {
+  /** In the place of what is pinned as `pin`, which an earlier device with this index may have left. */
   attach(program: string, ifindex: number, side: Side, pin: string): void;
   detach(pin: string): void;
   isAttached(pin: string): boolean;
@@ -58,8 +59,14 @@ export type Hooks = {
 /** `route` gives the socket, which is not asked for where all hooks are links. */
 export function hooksOf(dir: string, route: () => RouteSocket): Hooks {
   const at: Place = { dir, route };
+  const detachPin = (pin: string): void => {
+    const side = filterSide(dir, pin);
+    if (side === undefined) detach(dir, pin);
+    else detachFilter(at, { pin, side });
+  };
   return {
     attach: (program, ifindex, side, pin) => {
+      detachPin(pin);
       if (side === 'xdp') {
         attach(dir, program, ifindex, side, pin);
         return;
@@ -70,11 +77,7 @@ export function hooksOf(dir: string, route: () => RouteSocket): Hooks {
       if (wanted === 'tcx') throw noTcx(ifindex);
       attachFilter(at, join(programsPath(dir), program), ifindex, { side, pin });
     },
-    detach: (pin) => {
-      const side = filterSide(dir, pin);
-      if (side === undefined) detach(dir, pin);
-      else detachFilter(at, { pin, side });
-    },
+    detach: detachPin,
     isAttached: (pin) => {
       const side = filterSide(dir, pin);
       return side === undefined ? isAttached(dir, pin) : filterOf(at, { pin, side }) !== undefined;

@@ -24,7 +24,6 @@ export function ensureShim(state: State, undo: Undo): void {
   setFeatures(state.generic(), out, OFF);
   state.maps.devices.put(shimIn.index, shimIn.index); // it goes with the device: so others see whether the namespace is there (hooks.ts)
   const pin = pinOf('shim', shimIn.index);
-  state.detach(pin); // of an earlier device with this index
   state.attach('shim', shimIn.index, 'ingress', pin);
   undo(() => state.detach(pin));
   keepForwarding();

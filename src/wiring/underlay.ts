@@ -102,7 +102,6 @@ function findUnderlay(state: State, name: string): number {
 
 function hook(state: State, program: string, index: number, side: Side, pin: string, undo: Undo): void {
   if (state.isAttached(pin)) return;
-  state.detach(pin); // of an earlier device with this index
   state.attach(program, index, side, pin);
   undo(() => state.detach(pin));
 }

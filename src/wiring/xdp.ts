@@ -108,9 +108,7 @@ function removeXdp(state: State, index: number, undo: Undo): void {
   const pin = pinOf('xdp', index);
   giveXdpBack(state, index, undo);
   undo(() => {
-    if (state.isAttached(pin)) return;
-    state.detach(pin); // it may be detached, and pinned still
-    state.attach('underlay_xdp', index, 'xdp', pin);
+    if (!state.isAttached(pin)) state.attach('underlay_xdp', index, 'xdp', pin);
   });
   state.detach(pin);
 }
@@ -130,7 +128,6 @@ const CANNOT: Readonly<Record<string, string>> = {
 // Returns whether it is attached.
 function attachXdp(state: State, device: LinkInfo, word: XdpWord, undo: Undo): boolean {
   const pin = pinOf('xdp', device.index);
-  state.detach(pin); // of an earlier device with this index
   try {
     state.attach('underlay_xdp', device.index, 'xdp', pin);
   } catch (error) {
