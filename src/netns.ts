@@ -18,13 +18,8 @@ import { errno, KernelError } from './errors';
 /** A namespace as the user named it: `path` can be opened, `name` is set if it is one of /run/netns. */
 export type Netns = { readonly path: string; readonly name?: string };
 
-/** A namespace under /run/netns with what identifies it: the nsfs inode and the kernel's cookie. */
-export type NamedNetns = {
-  readonly name: string;
-  readonly path: string;
-  readonly inode: number;
-  readonly cookie: bigint;
-};
+/** A namespace under /run/netns with the inode that identifies it. */
+export type NamedNetns = { readonly name: string; readonly path: string; readonly inode: number };
 
 /**
  * Finds the network namespace that a NAME under /run/netns, a PID or a PATH means; a name of digits wins over a PID.
@@ -55,7 +50,7 @@ export function openNetns(path: string): number {
  * A socket opened inside stays in that namespace and can be used outside.
  */
 export function inNetns<T>(path: string, inside: () => T extends PromiseLike<unknown> ? never : T): T {
-  const home = openNetns('/proc/thread-self/ns/net');
+  const home = openNetns(OWN);
   try {
     const there = openNetns(path);
     try {
@@ -90,15 +85,16 @@ export function netnsCookie(): bigint {
 /** All namespaces under /run/netns, by name; files there that are no namespace (left by a lost mount) are left out. */
 export function listNamed(): NamedNetns[] {
   const names = existsSync(NAMED) ? readdirSync(NAMED).sort() : [];
+  const { dev: nsfs } = statSync(OWN);
   return names.flatMap((name) => {
     const path = `${NAMED}/${name}`;
-    const cookie = cookieOf(path);
-    const inode = statSync(path, { throwIfNoEntry: false })?.ino; // it may go at any time
-    return cookie === undefined || inode === undefined ? [] : [{ name, path, inode, cookie }];
+    const found = statSync(path, { throwIfNoEntry: false }); // it may go at any time
+    return found?.dev === nsfs ? [{ name, path, inode: found.ino }] : [];
   });
 }
 
 const COOKIE = 'read the cookie of the network namespace';
+const OWN = '/proc/thread-self/ns/net';
 const NAMED = '/run/netns';
 
 function existing(text: string, netns: Netns, hint: string): Netns {
@@ -133,17 +129,6 @@ function enter(fd: number, path: string): void {
   const isOther = result === -errno('EINVAL');
   const hint = isOther ? 'this file is not a network namespace' : missingHint(['CAP_SYS_ADMIN']);
   throw new KernelError(`enter network namespace ${path}`, { errno: -result, ...(hint === undefined ? {} : { hint }) });
-}
-
-function cookieOf(path: string): bigint | undefined {
-  try {
-    return inNetns(path, netnsCookie);
-  } catch (error) {
-    // EINVAL: an ordinary file. ENOENT: deleted since the directory was read.
-    const gone = error instanceof KernelError && ['EINVAL', 'ENOENT'].some((name) => error.errno === errno(name));
-    if (gone) return undefined;
-    throw error;
-  }
 }
 
 // The cookie came with 5.14; the helpers that the programs call are older.
