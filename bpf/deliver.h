@@ -8,8 +8,6 @@
 #include "packet.h"
 #include "session.h"
 
-#define NO_ADDRESS 255
-
 /* Are the first `len` bits of two 16-octet addresses the same? */
 INLINE int same_prefix(const void *a, const void *b, __u32 len)
 {

@@ -24,7 +24,6 @@ int reassemble(struct __sk_buff *skb);
 int cut_out(struct __sk_buff *skb);
 int link_any(struct __sk_buff *skb);
 int tunnel(struct __sk_buff *skb);
-int shim_decap(struct __sk_buff *skb);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);

@@ -63,7 +63,6 @@ const PROTOTYPES = {
     'int bpf_map_lookup_batch(int fd, void *in, void *out, void *keys, void *values, void *count, const void *opts)',
   bpf_map_update_batch:
     'int bpf_map_update_batch(int fd, const void *keys, const void *values, void *count, const void *opts)',
-  bpf_map_delete_batch: 'int bpf_map_delete_batch(int fd, const void *keys, void *count, const void *opts)',
   bpf_object__open_mem: 'void *bpf_object__open_mem(const void *bytes, size_t size, const void *opts)',
   bpf_object__load: 'int bpf_object__load(void *object)',
   bpf_object__close: 'void bpf_object__close(void *object)',

@@ -2,13 +2,13 @@
 // Which words the kernel's own gtp driver can follow.
 import { textsOf } from '../cli/complete';
 import { UsageError } from '../errors';
-import { type CommandSpec, grammar, keyOf } from '../grammar';
+import { type CommandSpec, grammar, keyOf, PORTS } from '../grammar';
 
 /** What links of the driver do anyway: a word that says so is taken, with another value it is refused. */
 export const LINK_ALWAYS = {
   type: 'gtp',
   payload: 'ip',
-  port: 2152,
+  port: PORTS.gtp,
   srcport: 'fixed',
   tos: 'inherit',
   udpcsum: true,

@@ -2,6 +2,7 @@
 import { closeSync, readFileSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { errno, isErrno, KernelError } from '../errors';
+import { PORTS } from '../grammar';
 import { createGtp, type GtpDevice, getGtp, type NewGtp, setAlias } from '../netlink/gtp-link';
 import { deleteLink, finishEnd, getLink, setLink } from '../netlink/link';
 import { giveNetnsid } from '../netlink/nsid';
@@ -99,7 +100,7 @@ const HINTS = [
 function checkBound({ name, local }: NewKernelLink): void {
   if (local.family === 4 && isNobody(local)) return;
   const path = `/proc/thread-self/net/udp${local.family === 6 ? '6' : ''}`;
-  const wanted = `${procAddress(local)}:${(2152).toString(16).padStart(4, '0')}`.toUpperCase();
+  const wanted = `${procAddress(local)}:${PORTS.gtp.toString(16).padStart(4, '0')}`.toUpperCase();
   const isThere = readFileSync(path, 'latin1')
     .split('\n')
     .some((line) => line.trim().split(/\s+/)[1] === wanted);

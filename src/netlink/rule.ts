@@ -48,9 +48,9 @@ export function listRules(sock: RouteSocket): KnownRule[] {
 }
 
 /** Ours among the numbers of FRA_PROTOCOL and RTA_PROTOCOL: none of linux/rtnetlink.h and of iproute2's rt_protos. */
-export const PROTOCOL = 215;
+const PROTOCOL = 215;
 /** Where our rules stand: beside the kernel's own for VRFs. */
-export const PRIORITY = 1000;
+const PRIORITY = 1000;
 
 const RTM_NEWRULE = 32;
 const RTM_DELRULE = 33;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Echo Request and Echo Response: TS 29.281, 7.2 (version 1), TS 09.60, 7.4 (version 0).
 
-/** The UDP ports of the two versions. */
-export const ECHO_PORT = { 0: 3386, 1: 2152 } as const;
+import { PORTS } from '../grammar';
+
+/** The UDP ports of the two versions: GSM 09.60, 11.1.3, and TS 29.281, 4.4.2. */
+export const ECHO_PORT = { 0: 3386, 1: PORTS.gtp } as const;
 
 /** The versions of GTP. */
 export type Version = keyof typeof ECHO_PORT;

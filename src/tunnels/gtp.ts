@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: MIT
 import { kind, rx_flag, tx_flag } from '../datapath/layout.gen';
 import { UsageError } from '../errors';
-import { PORTS } from '../grammar';
 import { teid as teidKind, tid as tidKind } from '../values';
+import { ECHO_PORT } from './echo';
 import { on, pick } from './flags';
 import { type Held, type OwnWords, type Part, portOn, type Received, type Sent, type Tunnel } from './tunnel';
 import type { GtpId, LinkWords, ReceiveId, Role, SessionWords, TxConfig } from './words';
 
-/** GTP-U's own port (TS 29.281, 4.4.2). */
-export const GTPU_PORT = PORTS.gtp;
-
-/** The port of GTP version 0 (GSM 09.60, 11.1.3). */
-export const GTP0_PORT = 3386;
-
 /** The outer port of a version's packets: that of the link, unless that is the one of version 1 alone. */
 export function portOf(version: 0 | 1, linkPort: number): number {
-  return version === 0 && linkPort === GTPU_PORT ? GTP0_PORT : linkPort;
+  return version === 0 && linkPort === ECHO_PORT[1] ? ECHO_PORT[0] : linkPort;
 }
 
 /** The port of GTP on a link. */
 export function gtpPort(link: Pick<LinkWords, 'type' | 'port'>, version: 0 | 1): number {
-  return portOf(version, portOn(link, 'gtp', GTPU_PORT));
+  return portOf(version, portOn(link, 'gtp', ECHO_PORT[1]));
 }
 
 /** GTP-U, versions 1 and 0. */
@@ -29,7 +23,7 @@ export const gtp: Tunnel<GtpId> = {
   endpoint: kind.gtp,
   remoteKey: false,
   payload: undefined,
-  fixedPort: (of) => (of === kind.gtp0 ? GTP0_PORT : GTPU_PORT),
+  fixedPort: (of) => ECHO_PORT[of === kind.gtp0 ? 0 : 1],
   plain: { kind: kind.gtp, flags: 0, ext_len: 0 },
   send,
   receive,
