@@ -66,6 +66,30 @@ INLINE int outer_kind_of(__u8 protocol)
 	return OUTER_OTHER;
 }
 
+/* What an IPv4 header at `l3` says, of `len` octets with its options. */
+INLINE void outer_of_v4(struct outer *o, const struct iphdr *ip, __u32 l3, __u32 len)
+{
+	o->version = 4;
+	o->ecn = ip->tos & ECN_MASK;
+	o->udp = l3 + len;
+	o->end = l3 + bpf_ntohs(ip->tot_len);
+	addr_from_v4(o->local, ip->daddr);
+	addr_from_v4(o->remote, ip->saddr);
+}
+
+/* What an IPv6 header at `l3` says. Returns 0, or -1 for an address ::ffff:a.b.c.d: that is IPv4 in our keys, and on no wire: who sends
+ * it wants to be taken for somebody else. */
+INLINE int outer_of_v6(struct outer *o, const struct ipv6hdr *ip, __u32 l3)
+{
+	o->version = 6;
+	o->ecn = ip->flow_lbl[0] >> 4 & ECN_MASK;
+	o->udp = l3 + sizeof(*ip);
+	o->end = o->udp + bpf_ntohs(ip->payload_len);
+	addr_copy(o->local, &ip->daddr);
+	addr_copy(o->remote, &ip->saddr);
+	return addr_is_v4(o->local) || addr_is_v4(o->remote) ? -1 : 0;
+}
+
 INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o, __u32 l3)
 {
 	struct iphdr *ip = data(skb) + l3;
@@ -80,13 +104,8 @@ INLINE int outer_ip_v4(struct __sk_buff *skb, struct outer *o, __u32 l3)
 		return kind;
 	if (ip->frag_off & IP_MF_OR_OFFSET)
 		return OUTER_FRAGMENT;
-	o->version = 4;
-	o->ecn = ip->tos & ECN_MASK;
 	len = ip->ihl * 4;
-	o->udp = l3 + len;
-	o->end = l3 + bpf_ntohs(ip->tot_len);
-	addr_from_v4(o->local, ip->daddr);
-	addr_from_v4(o->remote, ip->saddr);
+	outer_of_v4(o, ip, l3, len);
 	sum = sum_words(ip, 5);
 	if (len > sizeof(*ip))
 		sum += sum_options(skb, l3, len);
@@ -101,14 +120,7 @@ INLINE int outer_ip_v6(struct __sk_buff *skb, struct outer *o, __u32 l3)
 
 	if ((void *)(ip + 1) > data_end(skb) || ip->version != 6)
 		return OUTER_OTHER;
-	o->version = 6;
-	o->ecn = ip->flow_lbl[0] >> 4 & ECN_MASK;
-	o->udp = l3 + sizeof(*ip);
-	o->end = o->udp + bpf_ntohs(ip->payload_len);
-	addr_copy(o->local, &ip->daddr);
-	addr_copy(o->remote, &ip->saddr);
-	/* ::ffff:a.b.c.d is IPv4 in our keys, and on no wire: who sends it wants to be taken for somebody else */
-	if (addr_is_v4(o->local) || addr_is_v4(o->remote))
+	if (outer_of_v6(o, ip, l3))
 		return OUTER_OTHER;
 	next = ip->nexthdr;
 #pragma unroll /* 6.1 refuses the layout that the compiler gives a loop here */

@@ -52,12 +52,7 @@ INLINE int xdp_outer_v4(struct xdp_md *ctx, struct outer *o)
 	if (!ip || ip->version != 4 || ip->ihl != 5 || ip->protocol != IPPROTO_UDP || ip->frag_off & IP_MF_OR_OFFSET ||
 	    fold(sum_words(ip, 5)) != 0xffff)
 		return NO_MORE;
-	o->version = 4;
-	o->ecn = ip->tos & ECN_MASK;
-	o->udp = ETH_HLEN + sizeof(*ip);
-	o->end = ETH_HLEN + bpf_ntohs(ip->tot_len);
-	addr_from_v4(o->local, ip->daddr);
-	addr_from_v4(o->remote, ip->saddr);
+	outer_of_v4(o, ip, ETH_HLEN, sizeof(*ip));
 	return 0;
 }
 
@@ -68,13 +63,7 @@ INLINE int xdp_outer_v6(struct xdp_md *ctx, struct outer *o)
 
 	if (!ip || ip->version != 6 || ip->nexthdr != IPPROTO_UDP)
 		return NO_MORE;
-	o->version = 6;
-	o->ecn = ip->flow_lbl[0] >> 4 & ECN_MASK;
-	o->udp = ETH_HLEN + sizeof(*ip);
-	o->end = o->udp + bpf_ntohs(ip->payload_len);
-	addr_copy(o->local, &ip->daddr);
-	addr_copy(o->remote, &ip->saddr);
-	return addr_is_v4(o->local) || addr_is_v4(o->remote) ? NO_MORE : 0;
+	return outer_of_v6(o, ip, ETH_HLEN) ? NO_MORE : 0;
 }
 
 /* An untagged frame to this device, with a UDP datagram that is all there. */
