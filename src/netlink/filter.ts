@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { isErrno } from '../errors';
 import { decodeAttributes, encodeAttributes, nest, string, u32 } from './attributes';
 import { indexOf, type LinkRef, nameOf } from './link';
 import { tcmsg } from './qdisc';
-import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE, type RouteSocket } from './socket';
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type RouteSocket } from './socket';
 
 /** A side of a device's clsact qdisc. */
 export type FilterSide = 'ingress' | 'egress';
@@ -25,30 +24,6 @@ export type NewFilter = {
   /** Of the filter whose place it takes, without a packet passing by; else the kernel chooses one. */
   readonly handle?: number | undefined;
 };
-
-/** The kind of the qdisc that a device has for filters on receipt: clsact, ingress; undefined: none. Throws KernelError. */
-export function filterQdisc(sock: RouteSocket, link: LinkRef): string | undefined {
-  const body = tcmsg.encode({ index: indexOf(link), parent: TC_H_CLSACT });
-  // Without NLM_F_ECHO the answer goes to those who listen for changes alone (qdisc_notify).
-  try {
-    const [message] = sock.request(`find qdisc clsact of ${nameOf(link)}`, RTM_GETQDISC, body, NLM_F_ECHO);
-    return message === undefined ? undefined : decodeAttributes(kindOnly, tcmsg.decode(message.data).rest).kind;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
-
-/** Gives a device that has none a clsact qdisc. Throws KernelError. */
-export function addClsact(sock: RouteSocket, link: LinkRef): void {
-  const body = clsact(link);
-  sock.request(`add qdisc clsact to ${nameOf(link)}`, RTM_NEWQDISC, body, NLM_F_CREATE | NLM_F_EXCL);
-}
-
-/** Takes the clsact qdisc of a device away, with its filters. Throws KernelError. */
-export function deleteClsact(sock: RouteSocket, link: LinkRef): void {
-  sock.request(`delete qdisc clsact of ${nameOf(link)}`, RTM_DELQDISC, clsact(link));
-}
 
 /** The filters on one side of a device; none where it has no such qdisc, or is not there. Throws KernelError. */
 export function listFilters(sock: RouteSocket, link: LinkRef, side: FilterSide): Filter[] {
@@ -85,28 +60,17 @@ export function deleteFilter(
   sock.request(`delete filter from ${side} of ${nameOf(link)}`, RTM_DELTFILTER, body);
 }
 
-const RTM_NEWQDISC = 36;
-const RTM_DELQDISC = 37;
-const RTM_GETQDISC = 38;
 const RTM_NEWTFILTER = 44;
 const RTM_DELTFILTER = 45;
 const RTM_GETTFILTER = 46;
 // linux/pkt_sched.h, linux/pkt_cls.h
-const TC_H_CLSACT = 0xfffffff1;
-const CLSACT_HANDLE = 0xffff0000;
 const PARENTS = { ingress: 0xfffffff2, egress: 0xfffffff3 } as const;
 const TCA_BPF_FLAG_ACT_DIRECT = 1;
 // ETH_P_ALL as it stands in the header: big-endian
 const ALL_PROTOCOLS = 0x0300;
 
-const kindOnly = { kind: [1, string] } as const;
 const bpfOptions = { fd: [6, u32], name: [7, string], flags: [8, u32], id: [11, u32] } as const;
 const filterAttributes = { kind: [1, string], options: [2, nest(bpfOptions)] } as const;
-
-function clsact(link: LinkRef): Buffer {
-  const head = tcmsg.encode({ index: indexOf(link), handle: CLSACT_HANDLE, parent: TC_H_CLSACT });
-  return Buffer.concat([head, encodeAttributes(kindOnly, { kind: 'clsact' })]);
-}
 
 function header(
   link: LinkRef,

@@ -29,16 +29,9 @@ import {
 } from '../datapath/object';
 import type { OtherHooks } from '../datapath/upgrade';
 import { errno, isErrno, KernelError, UsageError } from '../errors';
-import {
-  addClsact,
-  deleteClsact,
-  deleteFilter,
-  type Filter,
-  filterQdisc,
-  listFilters,
-  putFilter,
-} from '../netlink/filter';
+import { deleteFilter, type Filter, listFilters, putFilter } from '../netlink/filter';
 import { getLink } from '../netlink/link';
+import { addClsact, deleteClsact, filterQdisc } from '../netlink/qdisc';
 import type { RouteSocket } from '../netlink/socket';
 import { type Undo, withUndo } from '../undo';
 import { type HookKind, readPin } from './pin-names';
