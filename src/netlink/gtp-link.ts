@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Devices of the kernel's own gtp driver: linux/if_link.h, IFLA_GTP_.
 import type { Address } from '../values';
-import {
-  type Attributes,
-  bytes,
-  decodeAttributes,
-  encodeAttributes,
-  nest,
-  string,
-  struct,
-  u8,
-  u32,
-  u64,
-} from './attributes';
+import { type Attributes, bytes, decodeAttributes, encodeAttributes, string, u8, u32, u64 } from './attributes';
 import { indexOf, type LinkRef, nameOf, type Where } from './link';
+import { ifinfomsg, RTM_GETLINK, RTM_NEWLINK, RTM_SETLINK, readAttributes } from './link-message';
 import { type Message, NLM_F_CREATE, NLM_F_EXCL, type RouteSocket } from './socket';
 
 /** A device of the driver. Where its sockets are bound, and in which network namespace, the kernel does not tell. */
@@ -82,9 +72,6 @@ export function setAlias(sock: RouteSocket, link: LinkRef, alias: string): void 
   sock.request(`set the alias of ${nameOf(link)}`, RTM_SETLINK, encodeLink(indexOf(link), { alias }));
 }
 
-const RTM_NEWLINK = 16;
-const RTM_GETLINK = 18;
-const RTM_SETLINK = 19;
 const ROLES: readonly GtpRole[] = ['ggsn', 'sgsn'];
 /** The first fields of struct rtnl_link_stats64, in order. */
 const STATS = [
@@ -93,7 +80,6 @@ const STATS = [
   ...(['rx_frame_errors', 'rx_fifo_errors', 'rx_missed_errors', 'tx_aborted_errors', 'tx_carrier_errors'] as const),
 ] as const;
 
-const ifinfomsg = struct({ family: 1, _pad: 1, type: 2, index: 4, flags: 4, change: 4 });
 const gtpAttributes = {
   hsize: [3, u32],
   role: [4, u32],
@@ -102,15 +88,7 @@ const gtpAttributes = {
   local: [7, bytes],
   local6: [8, bytes],
 } as const;
-const linkAttributes = {
-  ifname: [3, string],
-  mtu: [4, u32],
-  linkinfo: [18, nest({ kind: [1, string], data: [2, bytes] })],
-  alias: [20, string],
-  stats64: [23, bytes],
-  netNsFd: [28, u32],
-  targetNetnsid: [46, u32],
-} as const;
+const linkAttributes = { ...readAttributes, alias: [20, string], stats64: [23, bytes] } as const;
 
 function encodeLink(index: number, values: Attributes<typeof linkAttributes>): Buffer {
   return Buffer.concat([ifinfomsg.encode({ index }), encodeAttributes(linkAttributes, values)]);

@@ -59,6 +59,11 @@ export type LinkHeader = {
   readonly noarp?: boolean | undefined;
 };
 
+export const RTM_NEWLINK = 16;
+export const RTM_DELLINK = 17;
+export const RTM_GETLINK = 18;
+export const RTM_SETLINK = 19;
+
 export const IFF_UP = 0x1;
 export const IFF_LOOPBACK = 0x8;
 export const IFF_NOARP = 0x80;
@@ -123,7 +128,8 @@ const IFNAMSIZ = 16;
 // linux/if.h, IF_OPER_
 const OPERSTATES = ['unknown', 'notpresent', 'down', 'lowerlayerdown', 'testing', 'dormant', 'up'];
 
-const ifinfomsg = struct({ family: 1, _pad: 1, type: 2, index: 4, flags: 4, change: 4 });
+/** struct ifinfomsg of linux/rtnetlink.h. */
+export const ifinfomsg = struct({ family: 1, _pad: 1, type: 2, index: 4, flags: 4, change: 4 });
 const vethLinkinfo = { kind: [1, string], data: [2, nest({ peer: [1, bytes] })] } as const;
 const common = {
   address: [1, bytes],
@@ -147,6 +153,6 @@ const linkAttributes = {
   linkinfo: [18, nest(vethLinkinfo)],
   afSpec: [26, nest({ inet6: [10, nest({ addrGenMode: [8, u8] })] })],
 } as const;
-// What IFLA_INFO_DATA holds depends on the kind: only that of a VRF is looked into. IFLA_AF_SPEC is long and not read.
-const readAttributes = { ...common, linkinfo: [18, nest({ kind: [1, string], data: [2, bytes] })] } as const;
+/** As they are read. What IFLA_INFO_DATA holds depends on the kind. IFLA_AF_SPEC is long and not read. */
+export const readAttributes = { ...common, linkinfo: [18, nest({ kind: [1, string], data: [2, bytes] })] } as const;
 const vrfData = { table: [1, u32] } as const;

@@ -2,7 +2,19 @@
 import { errno, isErrno, KernelError } from '../errors';
 import { inNetns } from '../netns';
 import type { Mac } from '../values';
-import { addrGenNone, decodeLink, encodeEnd, encodeLink, type LinkInfo, linkNames, type VethEnd } from './link-message';
+import {
+  addrGenNone,
+  decodeLink,
+  encodeEnd,
+  encodeLink,
+  type LinkInfo,
+  linkNames,
+  RTM_DELLINK,
+  RTM_GETLINK,
+  RTM_NEWLINK,
+  RTM_SETLINK,
+  type VethEnd,
+} from './link-message';
 import { openRouteAt } from './nsid';
 import { NLM_F_CREATE, NLM_F_EXCL, openRoute, type RouteSocket } from './socket';
 
@@ -114,10 +126,6 @@ export function nameOf(link: LinkRef): string {
   return typeof link === 'number' ? `#${link}` : link.name;
 }
 
-const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
-const RTM_GETLINK = 18;
-const RTM_SETLINK = 19;
 // RTEXT_FILTER_SKIP_STATS: counters are a third of the answer, and the slowest to gather.
 const SKIP_STATS = 8;
 
