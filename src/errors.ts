@@ -65,6 +65,16 @@ export function isErrno(error: unknown, name: string): error is KernelError {
   return error instanceof KernelError && error.errno === errno(name);
 }
 
+/** Runs `act`; undefined where it throws KernelError with one of these errno symbols. */
+export function tolerating<T>(names: readonly string[], act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (names.some((name) => isErrno(error, name))) return undefined;
+    throw error;
+  }
+}
+
 // asm-generic/errno.h: x86, ARM, RISC-V, s390, POWER, LoongArch; not MIPS, SPARC, Alpha. Texts as glibc has them.
 // 524 is internal to the kernel, yet BPF and netlink let it out.
 const ERRNO: ReadonlyMap<number, readonly [name: string, text: string]> = new Map([

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { btfById, programInfo } from '../bindings/bpf-fd';
 import type { RawMap } from '../bindings/bpf-map';
-import { isErrno, KernelError } from '../errors';
+import { KernelError, tolerating } from '../errors';
 import { type Btf, KIND, type Layout, type Notation, parseBtf } from './btf';
 import { codecOf, structOf } from './codec';
 import { control_what, structs } from './layout.gen';
@@ -80,12 +80,7 @@ function controlDifferences(btf: KernelBtf): string[] {
 
 // Only CAP_SYS_ADMIN opens a BTF by its number. Without, it has to be this very build that has made the map.
 function readableBtf(id: number): KernelBtf | undefined {
-  try {
-    return kernelBtf(id);
-  } catch (error) {
-    if (isErrno(error, 'EPERM')) return undefined;
-    throw error;
-  }
+  return tolerating(['EPERM'], () => kernelBtf(id));
 }
 
 function typeDifferences(btf: KernelBtf, id: number, expected: Notation): string[] {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as bpf from '../bindings/bpf-fd';
 import { createHash, type RawMap, rawMap } from '../bindings/bpf-map';
 import type { BpfObject, ObjectMap } from '../bindings/bpf-object';
-import { isErrno, KernelError } from '../errors';
+import { KernelError, tolerating } from '../errors';
 import { withUndo } from '../undo';
 import { mapPath, programsPath } from './bpffs';
 import { type Btf, parseBtf } from './btf';
@@ -248,11 +248,8 @@ function hooksAt(dir: string, path: string, others: OtherHooks): Pick<Attachment
 }
 
 function put(dir: string, pin: string, program: string): void {
-  try {
-    withPin(program, (fd) => replace(dir, pin, fd));
-  } catch (error) {
-    if (!isErrno(error, 'ENOLINK')) throw error; // its device has gone meanwhile
-  }
+  // ENOLINK: its device has gone meanwhile.
+  tolerating(['ENOLINK'], () => withPin(program, (fd) => replace(dir, pin, fd)));
 }
 
 function refuseMissing(dir: string, object: BpfObject, others: OtherHooks): void {

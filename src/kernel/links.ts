@@ -2,7 +2,7 @@
 // Links of the kernel's own gtp driver. A device may be in another namespace than its sockets, and the driver tells neither that
 // one nor the address that they are bound to: an alias of the device does, for those that we made.
 import { statSync } from 'node:fs';
-import { isErrno, KernelError } from '../errors';
+import { KernelError, tolerating } from '../errors';
 import { hasDriver } from '../netlink/gtp';
 import { type GtpDevice, getGtp, listGtp } from '../netlink/gtp-link';
 import { getLink } from '../netlink/link';
@@ -104,12 +104,7 @@ function linksElsewhere(outer: RouteSocket, name?: string): KernelLink[] {
 
 // A namespace that is being taken down still has its number.
 function listThere(outer: RouteSocket, netnsid: number): GtpDevice[] {
-  try {
-    return listGtp(outer, { netnsid });
-  } catch (error) {
-    if (isErrno(error, 'EINVAL') || isErrno(error, 'ENODEV')) return [];
-    throw error;
-  }
+  return tolerating(['EINVAL', 'ENODEV'], () => listGtp(outer, { netnsid })) ?? [];
 }
 
 const OWN = '/proc/thread-self/ns/net';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { isErrno } from '../errors';
+import { tolerating } from '../errors';
 import { type Codec, decodeAttributes, encodeAttributes, nest, string, struct } from './attributes';
 import { type NetfilterSocket, openNetfilter } from './socket';
 
@@ -14,19 +14,7 @@ export type PolicyChain = { readonly table: string; readonly chain: string; read
  */
 export function policyChains(device: string): PolicyChain[] {
   if (!mayBeThere()) return [];
-  try {
-    const sock = openNetfilter();
-    try {
-      const message = nfgenmsg.encode({});
-      const chains = sock.dump('list chains of nftables', GETCHAIN, message).flatMap(({ data }) => decodeChain(data));
-      return chains.filter((each) => !isNamed(sock, each, device));
-    } finally {
-      sock.close();
-    }
-  } catch (error) {
-    if (NOT_TO_ASK.some((name) => isErrno(error, name))) return [];
-    throw error;
-  }
+  return tolerating(NOT_TO_ASK, () => askChains(device)) ?? [];
 }
 
 // NFNL_SUBSYS_NFTABLES, then the number of linux/netfilter/nf_tables.h
@@ -59,6 +47,17 @@ const chainAttributes = {
   policy: [5, be32],
 } as const;
 const ruleAttributes = { table: [1, string], chain: [2, string] } as const;
+
+function askChains(device: string): PolicyChain[] {
+  const sock = openNetfilter();
+  try {
+    const message = nfgenmsg.encode({});
+    const chains = sock.dump('list chains of nftables', GETCHAIN, message).flatMap(({ data }) => decodeChain(data));
+    return chains.filter((each) => !isNamed(sock, each, device));
+  } finally {
+    sock.close();
+  }
+}
 
 type Chain = PolicyChain & { readonly family: number; readonly name: string };
 

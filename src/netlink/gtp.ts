@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // PDP contexts of the kernel's own gtp driver, which are its half of a session: linux/gtp.h, generic netlink family "gtp".
-import { isErrno } from '../errors';
+import { tolerating } from '../errors';
 import type { Address, Prefix } from '../values';
 import { FAMILIES } from './address';
 import { type Attributes, bytes, decodeAttributes, encodeAttributes, u8, u16, u32, u64 } from './attributes';
@@ -43,15 +43,11 @@ export function deleteContext(sock: GenericSocket, link: LinkRef, { id, ue }: Co
 /** The contexts of one device by their ID: one for each family of inner addresses at most. */
 export function findContexts(sock: GenericSocket, link: LinkRef, key: ContextKey): Context[] {
   return ([4, 6] as const).flatMap((family) => {
-    try {
-      const values = { ...keyValues(link, key), family: FAMILIES[family] };
-      const found = request(sock, `find a context of ${nameOf(link)}`, CMD_GETPDP, values).map(decodeContext);
-      // A driver that knows IPv4 alone has passed over the family.
-      return found.map(({ context }) => context).filter(({ ue }) => ue.address.family === family);
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) return [];
-      throw error;
-    }
+    const values = { ...keyValues(link, key), family: FAMILIES[family] };
+    const find = (): Message[] => request(sock, `find a context of ${nameOf(link)}`, CMD_GETPDP, values);
+    const found = (tolerating(['ENOENT'], find) ?? []).map((message) => decodeContext(message).context);
+    // A driver that knows IPv4 alone has passed over the family.
+    return found.filter(({ ue }) => ue.address.family === family);
   });
 }
 

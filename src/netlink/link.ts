@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { errno, isErrno, KernelError } from '../errors';
+import { errno, KernelError, tolerating } from '../errors';
 import { inNetns } from '../netns';
 import type { Mac } from '../values';
 import {
@@ -54,12 +54,7 @@ export function getLink(
   const [tried, index, names] =
     'name' in which ? [which.name, 0, linkNames(which.name)] : [`#${which.index}`, which.index, {}];
   const body = encodeLink({ index }, { ...names, extMask: SKIP_STATS, targetNetnsid: where.netnsid });
-  try {
-    return sock.request(`find link ${tried}`, RTM_GETLINK, body).map(decodeLink)[0];
-  } catch (error) {
-    if (isErrno(error, 'ENODEV')) return undefined;
-    throw error;
-  }
+  return tolerating(['ENODEV'], () => sock.request(`find link ${tried}`, RTM_GETLINK, body))?.map(decodeLink)[0];
 }
 
 /** Looks a device up by name. Throws KernelError "find link NAME: No such device". */
@@ -159,12 +154,8 @@ export function finishEnd(
   end: { readonly inet6AddrGenNone?: boolean; readonly up?: boolean },
 ): void {
   if (end.inet6AddrGenNone) {
-    try {
-      setLink(sock, link, { inet6AddrGenNone: true });
-    } catch (error) {
-      // The device has no IPv6 at all: switched off in this kernel, or an MTU below 1280.
-      if (!isErrno(error, 'EAFNOSUPPORT')) throw error;
-    }
+    // The device has no IPv6 at all: switched off in this kernel, or an MTU below 1280.
+    tolerating(['EAFNOSUPPORT'], () => setLink(sock, link, { inet6AddrGenNone: true }));
   }
   if (end.up) setLink(sock, link, { up: true });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { isErrno } from '../errors';
+import { tolerating } from '../errors';
 import { type Address, address as addressKind, type Mac } from '../values';
 import { FAMILIES } from './address';
 import { bytes, decodeAttributes, encodeAttributes, struct } from './attributes';
@@ -16,13 +16,9 @@ export type Neighbour = {
 export function neighbour(sock: RouteSocket, oif: number, dst: Address): Neighbour | undefined {
   const header = ndmsg.encode({ family: FAMILIES[dst.family], index: oif });
   const body = Buffer.concat([header, encodeAttributes(neighbourAttributes, { dst: dst.bytes })]);
-  try {
-    const [message] = sock.request(`find neighbour ${addressKind.format(dst)}`, RTM_GETNEIGH, body);
-    return message === undefined ? undefined : decodeNeighbour(message.data);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  const tried = `find neighbour ${addressKind.format(dst)}`;
+  const [message] = tolerating(['ENOENT'], () => sock.request(tried, RTM_GETNEIGH, body)) ?? [];
+  return message === undefined ? undefined : decodeNeighbour(message.data);
 }
 
 const RTM_GETNEIGH = 30;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { closeSync, readdirSync, statSync } from 'node:fs';
-import { errno, isErrno, KernelError } from '../errors';
+import { errno, KernelError, tolerating } from '../errors';
 import { inNetns, listNamed, type Netns, openNetns } from '../netns';
 import { decodeAttributes, encodeAttributes, s32, struct, u32 } from './attributes';
 import { openRoute, type RouteSocket } from './socket';
@@ -63,18 +63,15 @@ const rtgenmsg = struct({ family: 1, _pad1: 1, _pad2: 2 });
 const nsidAttributes = { nsid: [1, s32], fd: [3, u32] } as const;
 
 function numberOf(sock: RouteSocket, path: string): number | undefined {
-  try {
+  // Deleted, or the process ended, since the directory was read.
+  return tolerating(['ENOENT', 'ESRCH', 'EINVAL'], () => {
     const fd = openNetns(path);
     try {
       return netnsidOf(sock, fd);
     } finally {
       closeSync(fd);
     }
-  } catch (error) {
-    // Deleted, or the process ended, since the directory was read.
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH') || isErrno(error, 'EINVAL')) return undefined;
-    throw error;
-  }
+  });
 }
 
 /** One path for each namespace that a process is in whose files we may read. */

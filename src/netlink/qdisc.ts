@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { isErrno } from '../errors';
+import { tolerating } from '../errors';
 import { bytes, decodeAttributes, encodeAttributes, string, struct, u32 } from './attributes';
 import { indexOf, type LinkRef, nameOf } from './link';
 import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE, type RouteSocket } from './socket';
@@ -21,14 +21,10 @@ export function addQdisc(sock: RouteSocket, link: LinkRef, qdisc: Queue): void {
 /** The kind of the qdisc that a device has for filters on receipt: clsact, ingress; undefined: none. Throws KernelError. */
 export function filterQdisc(sock: RouteSocket, link: LinkRef): string | undefined {
   const body = tcmsg.encode({ index: indexOf(link), parent: TC_H_CLSACT });
+  const tried = `find qdisc clsact of ${nameOf(link)}`;
   // Without NLM_F_ECHO the answer goes to those who listen for changes alone (qdisc_notify).
-  try {
-    const [message] = sock.request(`find qdisc clsact of ${nameOf(link)}`, RTM_GETQDISC, body, NLM_F_ECHO);
-    return message === undefined ? undefined : decodeAttributes(qdiscAttributes, tcmsg.decode(message.data).rest).kind;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  const [message] = tolerating(['ENOENT'], () => sock.request(tried, RTM_GETQDISC, body, NLM_F_ECHO)) ?? [];
+  return message === undefined ? undefined : decodeAttributes(qdiscAttributes, tcmsg.decode(message.data).rest).kind;
 }
 
 /** Gives a device that has none a clsact qdisc. Throws KernelError. */

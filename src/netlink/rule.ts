@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { isErrno } from '../errors';
+import { tolerating } from '../errors';
 import { type Address, address as addressKind } from '../values';
 import { FAMILIES } from './address';
 import { bytes, decodeAttributes, encodeAttributes, string, struct, u8, u32 } from './attributes';
@@ -37,13 +37,10 @@ export function deleteRule(sock: RouteSocket, rule: Rule): void {
 export function listRules(sock: RouteSocket): KnownRule[] {
   return ([4, 6] as const).flatMap((family) => {
     const body = rulehdr.encode({ family: FAMILIES[family] });
-    try {
-      return sock.dump('list rules', RTM_GETRULE, body).flatMap((message) => decodeRule(message, family));
-    } catch (error) {
-      // A kernel without IPv6 has no rules for it.
-      if (family === 6 && isErrno(error, 'EAFNOSUPPORT')) return [];
-      throw error;
-    }
+    // A kernel without IPv6 has no rules for it.
+    const tolerated = family === 6 ? ['EAFNOSUPPORT'] : [];
+    const messages = tolerating(tolerated, () => sock.dump('list rules', RTM_GETRULE, body)) ?? [];
+    return messages.flatMap((message) => decodeRule(message, family));
   });
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Settings of the machine that keep packets from a link. They are the user's: told in notes, never changed.
 import { closeSync } from 'node:fs';
-import { isErrno } from '../errors';
+import { tolerating } from '../errors';
 import { policyChains } from '../netlink/firewall';
 import { locateNetns, netnsidOf } from '../netlink/nsid';
 import { routeTo } from '../netlink/route';
@@ -64,13 +64,11 @@ const STRICT = 1;
 
 // Where the inner end is now. Who may not look there gets no notes of it, and no command fails for want of one.
 function inInner(state: State, { device, link }: LiveLink, look: () => void): void {
-  try {
+  tolerating(UNSEEN, () => {
     const path = device.netnsid === undefined ? undefined : pathOf(state, device.netnsid, link.netns);
     if (path !== undefined) inNetns(path, look);
     else if (device.netnsid === undefined) look();
-  } catch (error) {
-    if (!UNSEEN.some((name) => isErrno(error, name))) throw error;
-  }
+  });
 }
 
 const UNSEEN = ['EPERM', 'EACCES', 'ENOENT', 'ENODEV', 'EINVAL'];
@@ -90,10 +88,7 @@ function pathOf(state: State, netnsid: number, name: string): string | undefined
 function wayBack({ address }: Prefix): number | undefined {
   const route = openRoute();
   try {
-    return routeTo(route, address).oif;
-  } catch (error) {
-    if (NO_ROUTE.some((name) => isErrno(error, name))) return undefined;
-    throw error;
+    return tolerating(NO_ROUTE, () => routeTo(route, address).oif);
   } finally {
     route.close();
   }

@@ -28,7 +28,7 @@ import {
   type Side,
 } from '../datapath/object';
 import type { OtherHooks } from '../datapath/upgrade';
-import { errno, isErrno, KernelError, UsageError } from '../errors';
+import { errno, isErrno, KernelError, tolerating, UsageError } from '../errors';
 import { deleteFilter, type Filter, listFilters, putFilter } from '../netlink/filter';
 import { getLink } from '../netlink/link';
 import { addClsact, deleteClsact, filterQdisc } from '../netlink/qdisc';
@@ -216,11 +216,7 @@ function leave(at: Place, index: number, hook?: FilterPin): void {
 
 // The device, or what somebody took off it, may go at this moment.
 function ignoringGone(act: () => void): void {
-  try {
-    act();
-  } catch (error) {
-    if (!['ENODEV', 'ENOENT', 'EINVAL'].some((name) => isErrno(error, name))) throw error;
-  }
+  tolerating(['ENODEV', 'ENOENT', 'EINVAL'], act);
 }
 
 // Without tcx there is no other way than this.

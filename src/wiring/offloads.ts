@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { lock, programsPath, stateDir } from '../datapath/bpffs';
 import { offload, type Structs } from '../datapath/layout.gen';
 import { type OpenMaps, openMaps } from '../datapath/maps';
-import { isErrno, KernelError } from '../errors';
+import { KernelError, tolerating } from '../errors';
 import { getFeatures, setFeatures } from '../netlink/ethtool';
 import { getLink, IFF_LOOPBACK, type LinkInfo } from '../netlink/link';
 import { locateNetns } from '../netlink/nsid';
@@ -181,12 +181,8 @@ function put(state: State, index: number, underlay: Structs['underlay'], undo: U
 
 // Nothing to do on a device that has gone, perhaps at this moment.
 function switchAll({ device, within }: End, which: readonly Knob[], on: boolean): void {
-  try {
-    const wanted = Object.fromEntries(which.map(({ name }) => [name, on]));
-    within((generic) => void setFeatures(generic, device, wanted));
-  } catch (error) {
-    if (!isErrno(error, 'ENODEV')) throw error;
-  }
+  const wanted = Object.fromEntries(which.map(({ name }) => [name, on]));
+  tolerating(['ENODEV'], () => within((generic) => void setFeatures(generic, device, wanted)));
 }
 
 // Leaves it to the links over there to turn the checksum on again, if they would have turned it off.

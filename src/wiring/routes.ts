@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { peerText } from '../datapath/outline';
 import { activeTx, sendHalves } from '../datapath/places';
-import { errno, isErrno, KernelError } from '../errors';
+import { errno, KernelError, tolerating } from '../errors';
 import { getLink, IFF_UP, LOOPBACK } from '../netlink/link';
 import { neighbour } from '../netlink/neighbour';
 import { type RouteQuery, type RouteResult, routeTo } from '../netlink/route';
@@ -70,12 +70,7 @@ export function sourceTowards({ route }: Pick<State, 'route'>, remote: Address):
 }
 
 function findSource(sock: RouteSocket, remote: Address): Address | undefined {
-  try {
-    return routeTo(sock, remote).prefsrc;
-  } catch (error) {
-    if (isErrno(error, 'ENETUNREACH') || isErrno(error, 'EHOSTUNREACH')) return undefined;
-    throw error;
-  }
+  return tolerating(['ENETUNREACH', 'EHOSTUNREACH'], () => routeTo(sock, remote).prefsrc);
 }
 
 // Looked up once for each.

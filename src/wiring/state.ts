@@ -7,7 +7,7 @@ import { type OpenMaps, openMaps } from '../datapath/maps';
 import { ensureLoaded, openProgram } from '../datapath/object';
 import { told } from '../datapath/pins';
 import { upgrade } from '../datapath/upgrade';
-import { isErrno, KernelError } from '../errors';
+import { KernelError, tolerating } from '../errors';
 import { type GenericSocket, openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
 import { netnsCookie } from '../netns';
 import { type Undo, withUndo } from '../undo';
@@ -90,7 +90,7 @@ export function sweepNamespaces(): void {
   const own = netnsCookie();
   for (const cookie of listCookies(root).filter((other) => other !== own)) {
     const dir = stateDir(cookie, root);
-    try {
+    tolerating(['EAGAIN'], () => {
       const held = lock(dir, 0);
       try {
         if (!hasHooks(dir)) {
@@ -100,9 +100,7 @@ export function sweepNamespaces(): void {
       } finally {
         held.release();
       }
-    } catch (error) {
-      if (!isErrno(error, 'EAGAIN')) throw error;
-    }
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { link_word, type Structs } from '../datapath/layout.gen';
-import { errno, isErrno, KernelError, UsageError } from '../errors';
+import { errno, KernelError, tolerating, UsageError } from '../errors';
 import {
   addAddress,
   deleteAddress,
@@ -17,7 +17,7 @@ import { openRoute, type RouteSocket } from '../netlink/socket';
 import { tableName, tableNumber } from '../netlink/tables';
 import { inNetns, resolveNetns } from '../netns';
 import type { Undo } from '../undo';
-import { maskPrefix, type Prefix } from '../values';
+import { maskPrefix, type Prefix, sameAddress } from '../values';
 import type { LiveLink } from './links';
 import type { Note, State } from './state';
 
@@ -241,25 +241,10 @@ function dropLostRules(route: RouteSocket): void {
 function hasAddress(route: RouteSocket, name: string, address: Rule['from']): boolean {
   const index = getLink(route, { name })?.index;
   if (index === undefined || address === undefined) return false;
-  return listAddresses(route, { index }).some(
-    ({ prefix }) => Buffer.compare(prefix.address.bytes, address.bytes) === 0,
-  );
+  return listAddresses(route, { index }).some(({ prefix }) => sameAddress(prefix.address, address));
 }
 
 // Rules end with their namespace.
 function openNamed(netns: string): RouteSocket | undefined {
-  try {
-    return inNetns(resolveNetns(netns).path, openRoute);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'EINVAL')) return undefined;
-    throw error;
-  }
-}
-
-function tolerating(names: readonly string[], act: () => void): void {
-  try {
-    act();
-  } catch (error) {
-    if (!names.some((name) => isErrno(error, name))) throw error;
-  }
+  return tolerating(['ENOENT', 'EINVAL'], () => inNetns(resolveNetns(netns).path, openRoute));
 }
