@@ -50,6 +50,11 @@ export async function twoMachines(): Promise<TwoMachines> {
   return { m1, m2, ue1, ue2 };
 }
 
+/** For `sharing`: both machines, each with an address that no test uses. */
+export function keptMachines({ m1, m2 }: TwoMachines): Readonly<Record<string, string>> {
+  return { [m1]: '127.0.0.9', [m2]: '127.0.0.9' };
+}
+
 /** One machine whose own addresses are .1 and .11 on `ul` (the other end of `ul` is silent). */
 export async function oneMachine(): Promise<OneMachine> {
   const m1 = await namespace('m1', ...quiet);

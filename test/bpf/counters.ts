@@ -26,12 +26,26 @@ export interface Counters {
   forget(): void;
   /** Does something, and tells what it raised. */
   around<T>(act: () => T): T & Raised;
+  /** All of them as they stand. */
+  snapshot(): Snapshot;
+}
+
+/** Counters at one moment: those that frames go to, and those beside. */
+export type Snapshot = readonly [ReadonlyMap<string, Count>, ReadonlyMap<string, Count>];
+
+/** What was raised between two moments. */
+export function raisedBetween(before: Snapshot, after: Snapshot): Raised {
+  return {
+    counted: raised(before[0], after[0], ({ packets, bytes }) => `${packets} ${bytes}`),
+    beside: raised(before[1], after[1], ({ packets }) => `${packets}`),
+  };
 }
 
 /** The counters of `maps`; those of drops are there by themselves. */
 export function makeCounters(maps: OpenMaps): Counters {
   const main = new Map<string, Reader>();
   const notes = new Map<string, Reader>();
+  const snapshot = (): Snapshot => [readAll(main.values(), maps), readAll(notes.values())];
   return {
     counts: (name, at, read) => void main.set(`${name} ${at}`, { name, read }),
     notes: (name, at, read) => void notes.set(`${name} ${at}`, { name, read: () => packets(read()) }),
@@ -40,15 +54,11 @@ export function makeCounters(maps: OpenMaps): Counters {
       notes.clear();
     },
     around: (act) => {
-      const before = [readAll(main.values(), maps), readAll(notes.values())] as const;
+      const before = snapshot();
       const done = act();
-      const after = [readAll(main.values(), maps), readAll(notes.values())] as const;
-      return {
-        ...done,
-        counted: raised(before[0], after[0], ({ packets, bytes }) => `${packets} ${bytes}`),
-        beside: raised(before[1], after[1], ({ packets }) => `${packets}`),
-      };
+      return { ...done, ...raisedBetween(before, snapshot()) };
     },
+    snapshot,
   };
 }
 

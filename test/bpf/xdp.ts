@@ -2,7 +2,7 @@
 import type { ExecutionContext } from 'ava';
 import type { rx_session } from '../../src/datapath/layout.gen';
 import type { OpenMaps } from '../../src/datapath/maps';
-import type { Counters } from './counters';
+import { type Counters, raisedBetween } from './counters';
 import { type Programs, type Run, type Skb, sameFrame } from './harness';
 import type { Packet } from './packet';
 
@@ -19,18 +19,21 @@ export function underlayBothWays(
   const tc = (): Run => programs.run('underlay', frame, skb);
   if (skb.gso_size !== undefined || skb.ifindex !== undefined) return counters.around(tc);
   const { maps } = programs;
-  const before = [...maps.rx.entries()];
-  const first = counters.around(() => programs.runXdp(frame));
-  const seen = seenOf(maps);
-  for (const [key, session] of before) maps.rx.put(key, session);
-  const run = counters.around(tc);
+  const sessions = [...maps.rx.entries()];
+  const before = counters.snapshot();
+  const first = programs.runXdp(frame);
+  const between = counters.snapshot();
+  const raised = raisedBetween(before, between);
   if (first.verdict === 'pass') {
     sameFrame(t, first.frame, frame);
-    t.deepEqual([first.counted, first.beside], [[], []], 'XDP counts nothing of what it passes');
-    return run;
+    t.deepEqual(raised, { counted: [], beside: [] }, 'XDP counts nothing of what it passes');
+    return { ...tc(), ...raisedBetween(between, counters.snapshot()) };
   }
+  const seen = seenOf(maps);
+  for (const [key, session] of sessions) maps.rx.put(key, session);
+  const run = counters.around(tc);
   sameFrame(t, first.frame, run.frame);
-  t.deepEqual([first.verdict, first.counted, first.beside], [run.verdict, run.counted, run.beside], 'XDP as tc');
+  t.deepEqual([first.verdict, raised.counted, raised.beside], [run.verdict, run.counted, run.beside], 'XDP as tc');
   t.deepEqual(seen, seenOf(maps), 'what the session is known to have sent');
   return run;
 }

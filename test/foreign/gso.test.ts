@@ -2,14 +2,14 @@
 import test from 'ava';
 import { buildOne, packetSocket, type Socket, udpSocket } from '../agent';
 import { faultless, faults, judge } from '../capture';
-import { closeFixture, gtpIn, linkStats, linkStatsWhen, using } from '../fixture';
+import { closeFixture, gtpIn, linkStats, linkStatsWhen, sharing } from '../fixture';
 import { gpdu, gtp, packet, sum16 } from '../gtp-frame';
 import { dropped } from '../records';
-import { ends, type Family, outer, type TwoMachines, twoMachines, user } from '../topology';
+import { ends, type Family, keptMachines, outer, type TwoMachines, twoMachines, user } from '../topology';
 
 test.after.always(closeFixture);
 
-const inMachines = using(twoMachines);
+const inMachines = sharing(twoMachines, keptMachines);
 
 /** virtio_net_hdr.gso_type */
 const kinds = { 'TCP over IPv4': 1, 'TCP over IPv6': 4, 'UDP over IPv4': 5, 'UDP over IPv6': 5 } as const;

@@ -3,15 +3,15 @@ import test from 'ava';
 import { udpSocket } from '../agent';
 import { ODD, socketAsker } from '../asker';
 import { capture } from '../capture';
-import { closeFixture, gtpIn, gtpTry, scratch, using } from '../fixture';
+import { closeFixture, gtpIn, gtpTry, scratch, sharing } from '../fixture';
 import { gpdu } from '../gtp-frame';
 import { echoRequest, echoRequest0, withExtension } from '../messages';
-import { ends, type Family, outer, type TwoMachines, twoMachines, user } from '../topology';
+import { ends, type Family, keptMachines, outer, type TwoMachines, twoMachines, user } from '../topology';
 import { complaints, dissect } from '../tshark';
 
 test.after.always(closeFixture);
 
-const inMachines = using(twoMachines);
+const inMachines = sharing(twoMachines, keptMachines);
 
 /** Fields of Wireshark, without "gtp." in front; those that a message does not have are left out. */
 type Fields = Readonly<Record<string, string | readonly string[]>>;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 import test from 'ava';
 import { udpSocket } from '../agent';
-import { closeFixture, gtpIn, linkStatsWhen, using } from '../fixture';
+import { closeFixture, gtpIn, linkStatsWhen, sharing } from '../fixture';
 import { linked } from '../on-wire';
 import type { Stats } from '../records';
-import { ends, inner, join, outer, twoMachines } from '../topology';
+import { ends, inner, join, keptMachines, outer, twoMachines } from '../topology';
 
 test.after.always(closeFixture);
 
-const inMachines = using(twoMachines);
+const inMachines = sharing(twoMachines, keptMachines);
 
 for (const family of [4, 6] as const) {
   test.serial(

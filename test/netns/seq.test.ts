@@ -2,14 +2,14 @@
 import test from 'ava';
 import { type Socket, udpSocket } from '../agent';
 import { capture } from '../capture';
-import { closeFixture, gtpIn, links, scratch, sessions, using } from '../fixture';
+import { closeFixture, gtpIn, links, scratch, sessions, sharing } from '../fixture';
 import { must, within } from '../run';
-import { ends, innerMtu, mtuOf, outer, ping, twoMachines, user } from '../topology';
+import { ends, innerMtu, keptMachines, mtuOf, outer, ping, twoMachines, user } from '../topology';
 import { complaints, dissect } from '../tshark';
 
 test.after.always(closeFixture);
 
-const inMachines = using(twoMachines);
+const inMachines = sharing(twoMachines, keptMachines);
 
 for (const family of [4, 6] as const) {
   const [local, remote] = outer[family];

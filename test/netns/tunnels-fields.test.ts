@@ -3,10 +3,10 @@
 import test, { type ExecutionContext } from 'ava';
 import { transfer } from '../agent';
 import { capture } from '../capture';
-import { addressStats, closeFixture, linkStats, scratch, using } from '../fixture';
+import { addressStats, closeFixture, linkStats, scratch, sharing } from '../fixture';
 import { dropped } from '../records';
 import { must, within } from '../run';
-import { type Family, inner, outer, ping, type TwoMachines, twoMachines } from '../topology';
+import { type Family, inner, keptMachines, outer, ping, type TwoMachines, twoMachines } from '../topology';
 import { complaints, type dissect, dissectWith } from '../tshark';
 import {
   addEnd,
@@ -22,7 +22,7 @@ import {
 
 test.after.always(closeFixture);
 
-const inMachines = using(twoMachines);
+const inMachines = sharing(twoMachines, keptMachines);
 
 /** Fields that each packet of one direction has, and the field that counts up. */
 interface Way {

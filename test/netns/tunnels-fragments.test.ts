@@ -2,15 +2,15 @@
 // Outer fragments of every kind: received, and sent where the user allows it.
 import test from 'ava';
 import { build, udpSocket } from '../agent';
-import { closeFixture, linkStats, using } from '../fixture';
+import { closeFixture, linkStats, sharing } from '../fixture';
 import { dropped } from '../records';
-import { inner, macOf, outer, ping, twoMachines } from '../topology';
+import { inner, keptMachines, macOf, outer, ping, twoMachines } from '../topology';
 import { familiesOf, joinKind, type Kind, LINK, mtuOver, plainKinds, titleOf } from '../tunnel-kinds';
 import { payloadOf, rawPeer } from '../tunnel-raw';
 
 test.after.always(closeFixture);
 
-const inMachines = using(twoMachines);
+const inMachines = sharing(twoMachines, keptMachines);
 const tunnels = plainKinds.filter(({ type }) => type !== 'vlan');
 
 /** A packet of each kind, as the plain session of it takes it, behind the outer IP header. */

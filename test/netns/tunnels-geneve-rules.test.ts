@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Geneve and VXLAN from a peer that bends the rules (N1 to N10): what is taken, what is dropped, by which name.
 import test from 'ava';
-import { addressStats, closeFixture, gtpIn, sessions, using } from '../fixture';
+import { addressStats, closeFixture, gtpIn, sessions, sharing } from '../fixture';
 import { dropped } from '../records';
-import { type Family, outer, twoMachines, user } from '../topology';
+import { type Family, keptMachines, outer, twoMachines, user } from '../topology';
 import { type Deviation, datagram, rawPeer, rawPeerOf, sessionDrops, tried, wanted } from '../tunnel-raw';
 
 test.after.always(closeFixture);
 
-const inMachines = using(twoMachines);
+const inMachines = sharing(twoMachines, keptMachines);
 const drop = (reason: string) => ({ drop: reason }) as const;
 const stranger = { 4: '192.0.2.99', 6: '2001:db8:2::99' } as const;
 const ce = { 4: 'tos=3', 6: 'tc=3' } as const;

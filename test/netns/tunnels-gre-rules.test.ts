@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // GRE from a peer that bends the rules (R1 to R9): what is taken, what is dropped, by which name.
 import test from 'ava';
-import { closeFixture, gtpIn, sessions, using } from '../fixture';
-import { outer, twoMachines } from '../topology';
+import { closeFixture, gtpIn, sessions, sharing } from '../fixture';
+import { keptMachines, outer, twoMachines } from '../topology';
 import { type Deviation, datagram, named, rawPeer, sessionDrops, tried, wanted } from '../tunnel-raw';
 
 test.after.always(closeFixture);
 
-const inMachines = using(twoMachines);
+const inMachines = sharing(twoMachines, keptMachines);
 const drop = (reason: string) => ({ drop: reason }) as const;
 
 const over = (list: readonly Deviation[], family: 4 | 6): Deviation[] => list.map((each) => named(each, family, 47));

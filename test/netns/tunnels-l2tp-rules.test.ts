@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // L2TPv3 from a peer that bends the rules (L1 to L10): what is taken, what is left, what is dropped, by which name.
 import test from 'ava';
-import { closeFixture, using } from '../fixture';
-import { type Family, twoMachines } from '../topology';
+import { closeFixture, sharing } from '../fixture';
+import { type Family, keptMachines, twoMachines } from '../topology';
 import { type Deviation, named, rawPeer, sessionDrops, tried, wanted } from '../tunnel-raw';
 
 test.after.always(closeFixture);
 
-const inMachines = using(twoMachines);
+const inMachines = sharing(twoMachines, keptMachines);
 const drop = (reason: string) => ({ drop: reason }) as const;
 const stranger = { 4: '192.0.2.99', 6: '2001:db8:2::99' } as const;
 const ce = { 4: 'tos=3', 6: 'tc=3' } as const;

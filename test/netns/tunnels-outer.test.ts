@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The outer header by words and by the inner packet: TTL, TOS, ECN, DF, source port.
 import test, { type ExecutionContext } from 'ava';
-import { closeFixture, gtpIn, linkStatsWhen, sessions, using } from '../fixture';
+import { closeFixture, gtpIn, linkStatsWhen, sessions, sharing } from '../fixture';
 import type { Packet } from '../gtp-frame';
 import { dropped } from '../records';
-import { type Family, outer, twoMachines } from '../topology';
+import { type Family, keptMachines, outer, twoMachines } from '../topology';
 import { familiesOf, type Kind, kindOf, LINK, plainKinds, titleOf } from '../tunnel-kinds';
 import { frameOut, MAC, payloadOf, type Raw, rawPeer } from '../tunnel-raw';
 
 test.after.always(closeFixture);
 
-const inMachines = using(twoMachines);
+const inMachines = sharing(twoMachines, keptMachines);
 const tunnels = plainKinds.filter(({ type }) => type !== 'vlan');
 
 /** A packet of the user, by what its own header says; gives the outer one. */

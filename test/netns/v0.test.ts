@@ -2,16 +2,16 @@
 import test from 'ava';
 import { buildOne, transfer, udpSocket } from '../agent';
 import { capture } from '../capture';
-import { closeFixture, gtpIn, gtpTry, scratch, sessions, using } from '../fixture';
+import { closeFixture, gtpIn, gtpTry, scratch, sessions, sharing } from '../fixture';
 import { pingJson } from '../ping';
 import { sessionKeys } from '../records';
 import { waitFor } from '../run';
-import { ends, inner, mtuOf, outer, ping, twoMachines, user } from '../topology';
+import { ends, inner, keptMachines, mtuOf, outer, ping, twoMachines, user } from '../topology';
 import { complaints, dissect } from '../tshark';
 
 test.after.always(closeFixture);
 
-const inMachines = using(twoMachines);
+const inMachines = sharing(twoMachines, keptMachines);
 
 /** More than JavaScript's numbers hold. */
 const TID = '0x2143658719f0e5d3';
