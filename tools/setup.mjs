@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Installs what a Debian machine lacks: node tools/setup.mjs demo | deb | test
 // Builtins only, for node_modules does not exist yet. A second run finds everything and changes nothing.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { findClang, findProgram, findStrip } from './toolchain.mjs';
 
@@ -66,16 +66,16 @@ const PROFILES = {
 // Making a package is for anybody who has what it takes.
 const NEED_ROOT = ['demo', 'test'];
 // What tests keep in a cache outside the checkout.
-const FETCHERS = ['test/guest/fetch.ts', 'test/package/fetch.ts'];
+const FETCHERS = ['test/guest/fetch.ts', 'test/package/bootstrap.ts'];
 
 try {
-  setUp(process.argv[2]);
+  await setUp(process.argv[2]);
 } catch (error) {
   console.error(`setup: ${error.message}`);
   process.exitCode = 1;
 }
 
-function setUp(profile) {
+async function setUp(profile) {
   const needs = PROFILES[profile];
   if (needs === undefined) throw new Error(`usage: node tools/setup.mjs ${Object.keys(PROFILES).join(' | ')}`);
   checkNode();
@@ -87,7 +87,7 @@ function setUp(profile) {
   if (lacking.length > 0 && !findProgram('apt-get')) return refuse(lacking, 'no apt-get: install these by hand');
   if (lacking.length > 0) installPackages(lacking);
   const packagesChanged = installModules();
-  if (profile === 'test') FETCHERS.forEach(fetch);
+  if (profile === 'test') await Promise.all(FETCHERS.map(fetch));
   if (lacking.length === 0 && !packagesChanged) say('everything is there');
 }
 
@@ -155,9 +155,11 @@ function apt(...words) {
 
 /** Fetches what a cache lacks. What cannot be had is no failure: the fetcher says so, and the tests do. */
 function fetch(fetcher) {
-  const { status, error } = spawnSync(process.execPath, ['tools/run.mjs', fetcher], { stdio: 'inherit' });
-  if (error) throw error;
-  if (status !== 0) throw new Error(`${fetcher}: status ${status}`);
+  const child = spawn(process.execPath, ['tools/run.mjs', fetcher], { stdio: 'inherit' });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status) => (status === 0 ? resolve() : reject(new Error(`${fetcher}: status ${status}`))));
+  });
 }
 
 /** Runs `npm ci` unless node_modules holds what the lock file says; true if it ran. */

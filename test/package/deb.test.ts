@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The Debian package: made, judged by lintian, and installed, used and purged in a fresh Debian; the unit in one that boots.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
 import { closeFixture } from '../fixture';
 import { must, run } from '../run';
@@ -14,9 +14,11 @@ const env = {
   SOURCE_DATE_EPOCH: '1700000000',
 };
 
+const patient = { seconds: 180 }; // other tests run beside
+
 /** Makes the package; gives its path. */
 async function make(): Promise<string> {
-  const said = await must([process.execPath, 'tools/deb.mjs'], { env });
+  const said = await must([process.execPath, 'tools/deb.mjs'], { env, ...patient });
   return said.match(/^deb: (\S+\.deb), \d+ octets$/m)?.[1] ?? said;
 }
 
@@ -33,19 +35,23 @@ test.serial('the same tree gives the same package', async (t) => {
 });
 
 test.serial('lintian has nothing to say', async (t) => {
-  const { status, stdout } = await run(['lintian', '--fail-on', 'error,warning', deb]);
+  const { status, stdout } = await run(['lintian', '--fail-on', 'error,warning', deb], patient);
   t.is(stdout, '');
   t.is(status, 0);
 });
+
+const manPages = readdirSync('man').filter((name) => name.endsWith('.8'));
+const APT = 'apt-get -q -o Dpkg::Use-Pty=0 --yes';
 
 const reason = whyNoRoot();
 const testInRoot = reason === undefined ? test.serial : test.serial.skip;
 const title = (text: string): string => (reason === undefined ? text : `${text} (NO DEBIAN: ${reason})`);
 
-/** Every path, with what a purge could leave changed; what apt itself writes, and the namespaces of the test, are left out. */
+/** All paths but those that apt and systemctl write themselves, and the namespaces of the test. */
 const SNAPSHOT = `
+  others='/(tmp|run/(netns|systemd)|var/log|var/cache/(apt|debconf)|var/lib/apt)'
   snapshot() {
-    find / -xdev -regextype egrep -regex '/(tmp|run/netns|var/log|var/cache/apt|var/lib/apt)' -prune -o -printf '%p %y %m %l\\n' | sort
+    find / -xdev -regextype egrep -regex "$others" -prune -o -printf '%p %y %m %l\\n' | sort
   }`;
 
 testInRoot(title('it is installed, runs, and is purged without a trace'), async (t) => {
@@ -53,7 +59,7 @@ testInRoot(title('it is installed, runs, and is purged without a trace'), async 
     deb,
     `${SNAPSHOT}
     snapshot > /tmp/before
-    apt-get -q -o Dpkg::Use-Pty=0 install --yes /tmp/gtp.deb
+    ${APT} install /gtp.deb
     gtp -V
     systemd-analyze verify --man=no gtp.service && echo "unit: $(systemctl is-enabled gtp || true)"
     for shell in bash zsh fish; do gtp completion $shell > /tmp/$shell; done
@@ -65,7 +71,7 @@ testInRoot(title('it is installed, runs, and is purged without a trace'), async 
     ${FIRST_TUNNEL}
     systemctl --quiet enable gtp
     echo '# mine' >> /etc/gtp/tunnels.batch
-    apt-get -q -o Dpkg::Use-Pty=0 purge --yes gtp
+    ${APT} purge gtp
     snapshot > /tmp/after
     diff /tmp/before /tmp/after && echo 'no trace'`,
   );
@@ -73,29 +79,34 @@ testInRoot(title('it is installed, runs, and is purged without a trace'), async 
   t.regex(stdout, /^gtp \d+\.\d+\.\d+$/m);
   t.regex(stdout, /^unit: disabled$/m);
   t.regex(stdout, /^complete .*\bgtp$/m);
-  t.regex(stdout, /^\/usr\/share\/man\/man8\/gtp\.8\.gz$/m);
+  for (const page of manPages) t.true(stdout.includes(`/usr/share/man/man8/${page}.gz\n`), page);
   t.regex(stdout, /3 packets transmitted, 3 received/);
   t.regex(stdout, /^no trace$/m);
 });
 
-testInRoot(title('gtp.service makes the tunnels of its file at boot, and takes them down'), async (t) => {
-  const result = await booted(
-    deb,
-    `apt-get -q -o Dpkg::Use-Pty=0 install --yes /tmp/gtp.deb
-    systemctl --quiet enable gtp
-    mkdir -p /etc/systemd/system/gtp.service.d
-    printf '[Service]\\nExecStartPre=/usr/sbin/ip netns add phone\\n' > /etc/systemd/system/gtp.service.d/netns.conf
-    cat > /etc/gtp/tunnels.batch << 'END'
+/** Enables the unit, with a namespace that a drop-in makes, and tunnels from there. */
+const ENABLE = `
+  ${APT} install /gtp.deb
+  systemctl --quiet enable gtp
+  mkdir /etc/systemd/system/gtp.service.d
+  printf '[Service]\\nExecStartPre=/usr/sbin/ip netns add phone\\n' > /etc/systemd/system/gtp.service.d/netns.conf
+  cat > /etc/gtp/tunnels.batch << 'END'
 # The far end, and a phone.
 link add upf0 local 127.0.0.2 address 10.45.0.1/24 role upf
 session add dev upf0 local-teid 1 remote-teid 2 remote 127.0.0.3 ue 10.45.0.2 qfi 9
 link add ue0 netns phone address 10.45.0.2/24 role ue local 127.0.0.3 local-teid 2 remote-teid 1 remote 127.0.0.2
-END`,
+END`;
+
+testInRoot(title('gtp.service makes tunnels at boot; an upgrade leaves them, a removal takes them down'), async (t) => {
+  const result = await booted(
+    deb,
+    ENABLE,
     `systemctl show --property=ActiveState,Result gtp
     ping -c 3 -i 0.1 10.45.0.2
-    systemctl stop gtp
-    echo "links: $(gtp -j link show)"
-    ls /sys/fs/bpf/gtp 2> /dev/null || echo 'no pins'`,
+    ${APT} reinstall /gtp.deb
+    echo "upgraded: $(systemctl is-active gtp)" /sys/class/net/upf[0-9]
+    ${APT} purge gtp
+    echo "purged:" /sys/class/net/* /sys/fs/bpf/gtp*`,
   );
   if (result === undefined) {
     t.log('NO CGROUP of version 2 that can be written: nothing was booted');
@@ -106,6 +117,6 @@ END`,
   t.is(status, 0, stderr + stdout);
   t.regex(stdout, /^ActiveState=active$/m, stderr);
   t.regex(stdout, /3 packets transmitted, 3 received/);
-  t.regex(stdout, /^links: \[\]$/m);
-  t.regex(stdout, /^no pins$/m);
+  t.regex(stdout, /^upgraded: active \/sys\/class\/net\/upf0$/m);
+  t.regex(stdout, /^purged: \/sys\/class\/net\/lo \/sys\/fs\/bpf\/gtp\*$/m);
 });

@@ -25,7 +25,7 @@ export function whyNoRoot(): string | undefined {
   throw new Error(`no ${archive}: node tools/setup.mjs test makes it`);
 }
 
-/** Runs a script of bash in a fresh Debian, where `deb` is /tmp/gtp.deb. */
+/** Runs a script of bash in a fresh Debian, where `deb` is /gtp.deb. */
 export function inRoot(deb: string, script: string): Promise<Result> {
   return run([...UNSHARED, 'bash', '-euc', `${ENTER} exec $there bash -euc "$2"`, 'root', deb, script], PATIENT);
 }
@@ -51,14 +51,14 @@ export async function booted(deb: string, prepare: string, look: string): Promis
   }
 }
 
-const PATIENT = { seconds: 120 };
+const PATIENT = { seconds: 180 };
 const UNSHARED = ['unshare', '--mount', '--net', '--uts', '--ipc', '--pid', '--fork', '--kill-child'];
 
 const ENTER = `
   root=/mnt
   mount -t tmpfs -o mode=0755 tmpfs $root
   tar -C $root --numeric-owner --zstd -xf '${archive}'
-  cp "$1" $root/tmp/gtp.deb
+  cp "$1" $root/gtp.deb
   mount -t proc proc $root/proc
   mount -t sysfs sysfs $root/sys
   mount -t bpf bpf $root/sys/fs/bpf
@@ -79,6 +79,7 @@ SuccessAction=exit-force
 FailureAction=exit-force
 [Service]
 Type=oneshot
+Environment=DEBIAN_FRONTEND=noninteractive
 ExecStart=/bin/bash -eu /look
 StandardOutput=file:/shared/answer
 StandardError=file:/shared/answer

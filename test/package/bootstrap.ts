@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Makes the Debian that packages are tried in, if the cache lacks it: node tools/run.mjs test/package/fetch.ts
+// Makes the Debian that packages are tried in, if the cache lacks it: node tools/run.mjs test/package/bootstrap.ts
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { run } from '../guest/unpack';
