@@ -8,14 +8,15 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 const external = ['koffi', 'yargs', 'yargs/*', 'chalk', 'ava', 'esbuild'];
 
 /**
- * Bundles each entry into one CommonJS file below `outdir`, or the only entry into `outfile`.
+ * Bundles each entry into one CommonJS file below `outdir`, or the only entry into `outfile`; what they consist of is told
+ * (esbuild's metafile), also where nothing is to be written.
  * @param {string[]} entries
- * @param {{ outdir?: string, clean?: string, outfile?: string, hashbang?: boolean, sourcemap?: boolean }} to
+ * @param {{ outdir?: string, clean?: string, outfile?: string, hashbang?: boolean, sourcemap?: boolean, write?: boolean }} to
  */
-export async function bundle(entries, { outdir, clean, outfile, hashbang = false, sourcemap = false }) {
+export async function bundle(entries, { outdir, clean, outfile, hashbang = false, sourcemap = false, write = true }) {
   const { build } = await import('esbuild');
   if (clean !== undefined) rmSync(clean, { recursive: true, force: true }); // a test that is gone must not run
-  await build({
+  const { metafile } = await build({
     entryPoints: entries,
     ...(outfile === undefined ? { outdir, outbase: '.', outExtension: { '.js': '.cjs' } } : { outfile }),
     bundle: true,
@@ -27,7 +28,10 @@ export async function bundle(entries, { outdir, clean, outfile, hashbang = false
     define: { OBJECT_HASH: JSON.stringify(objectHash()) },
     sourcemap: sourcemap ? 'inline' : false,
     logLevel: 'warning',
+    metafile: true,
+    write,
   });
+  return metafile;
 }
 
 // By it a command knows whether the programs that it finds are its own (src/datapath/generation.ts).

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Installs what a Debian machine lacks: node tools/setup.mjs demo | test
+// Installs what a Debian machine lacks: node tools/setup.mjs demo | deb | test
 // Builtins only, for node_modules does not exist yet. A second run finds everything and changes nothing.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { findClang, findProgram, findStrip } from './toolchain.mjs';
 
@@ -25,6 +25,12 @@ const NEEDS = {
   // Debian's own interpreter: another python3 that comes first in PATH does not see Debian's packages.
   scapy: file('/usr/lib/python3/dist-packages/scapy', 'python3-scapy'),
 };
+
+// What makes the Debian package.
+const PACKAGER = { dpkgDeb: program('dpkg-deb', 'dpkg') };
+
+// What looks at packages: rules of Debian, and the base of a system to install them in.
+const PACKAGES = { lintian: program('lintian', 'lintian'), debootstrap: program('debootstrap', 'debootstrap') };
 
 // What only tests look with.
 const LINTERS = { shellcheck: program('shellcheck', 'shellcheck') };
@@ -50,25 +56,38 @@ const GUESTS = {
 const EMULATOR = process.arch === 'x64' ? { qemu: program('qemu-system-x86_64', 'qemu-system-x86') } : {};
 
 const { scapy: _scapy, tcpdump: _tcpdump, ...demo } = NEEDS;
-const PROFILES = { demo, test: { ...NEEDS, ...LINTERS, ...FIREWALLS, ...PEERS, ...GUESTS, ...EMULATOR } };
+const { clang, strip, libbpfHeaders, linuxHeaders } = NEEDS;
+const deb = { clang, strip, libbpfHeaders, linuxHeaders, ...PACKAGER };
+const PROFILES = {
+  demo,
+  deb,
+  test: { ...NEEDS, ...LINTERS, ...FIREWALLS, ...PEERS, ...GUESTS, ...EMULATOR, ...PACKAGER, ...PACKAGES },
+};
+// Making a package is for anybody who has what it takes.
+const NEED_ROOT = ['demo', 'test'];
+// What tests keep in a cache outside the checkout.
+const FETCHERS = ['test/guest/fetch.ts', 'test/package/bootstrap.ts'];
 
 try {
-  setUp(process.argv[2]);
+  await setUp(process.argv[2]);
 } catch (error) {
   console.error(`setup: ${error.message}`);
   process.exitCode = 1;
 }
 
-function setUp(profile) {
+async function setUp(profile) {
   const needs = PROFILES[profile];
   if (needs === undefined) throw new Error(`usage: node tools/setup.mjs ${Object.keys(PROFILES).join(' | ')}`);
   checkNode();
   const lacking = Object.values(needs).filter(({ isThere }) => !isThere());
-  if (process.getuid() !== 0) return refuse(lacking, 'network namespaces and BPF programs need root: run this as root');
+  const isRoot = process.getuid() === 0;
+  if (!isRoot && NEED_ROOT.includes(profile))
+    return refuse(lacking, 'network namespaces and BPF programs need root: run this as root');
+  if (!isRoot && lacking.length > 0) return refuse(lacking, 'apt-get needs root: run this as root, or install these');
   if (lacking.length > 0 && !findProgram('apt-get')) return refuse(lacking, 'no apt-get: install these by hand');
   if (lacking.length > 0) installPackages(lacking);
   const packagesChanged = installModules();
-  if (profile === 'test') fetchKernels();
+  if (profile === 'test') await Promise.all(FETCHERS.map(fetch));
   if (lacking.length === 0 && !packagesChanged) say('everything is there');
 }
 
@@ -134,11 +153,13 @@ function apt(...words) {
   return run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', ...words], env);
 }
 
-/** Fetches what the cache of kernels lacks. One that cannot be had is no failure: this says so, and its tests do. */
-function fetchKernels() {
-  const { status, error } = spawnSync(process.execPath, ['tools/run.mjs', 'test/guest/fetch.ts'], { stdio: 'inherit' });
-  if (error) throw error;
-  if (status !== 0) throw new Error(`test/guest/fetch.ts: status ${status}`);
+/** Fetches what a cache lacks. What cannot be had is no failure: the fetcher says so, and the tests do. */
+function fetch(fetcher) {
+  const child = spawn(process.execPath, ['tools/run.mjs', fetcher], { stdio: 'inherit' });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status) => (status === 0 ? resolve() : reject(new Error(`${fetcher}: status ${status}`))));
+  });
 }
 
 /** Runs `npm ci` unless node_modules holds what the lock file says; true if it ran. */
