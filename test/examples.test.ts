@@ -5,9 +5,18 @@ import test from 'ava';
 import { count, NOTHING, onMachine } from './machine';
 import { run } from './run';
 
-const SCRIPTS = ['gnb-upf', 'handover', 'l2tp', 'mptm', 'n6', 'nat', 'overlapping', 'report', 'throughput'].map(
-  (name) => `examples/${name}.sh`,
-);
+const SCRIPTS = [
+  'gnb-upf',
+  'handover',
+  'l2tp',
+  'mptm',
+  'n6',
+  'nat',
+  'overlapping',
+  'report',
+  'thousand-ues',
+  'throughput',
+].map((name) => `examples/${name}.sh`);
 const GTP = 'GTP=dist/gtp.cjs';
 
 test.serial('gnb-upf.sh: both ends of PDU sessions with their QoS flows, over IPv4 and IPv6', async (t) => {
@@ -62,6 +71,15 @@ test.serial(
     t.regex(stdout, NOTHING);
   },
 );
+
+test.serial('thousand-ues.sh: sessions by a batch, and every ping comes back', async (t) => {
+  const { status, stdout, stderr } = await onMachine(`${GTP} examples/thousand-ues.sh -n 300 -p 12`);
+  t.is(status, 0, stderr + stdout);
+  t.regex(stdout, /^602 commands, of which /m);
+  t.is(count(stdout, /^\d+(\.\d+)? s for 600 sessions$/m), 2);
+  t.regex(stdout, /^12\n12 sessions with packets, 12 packets$/m);
+  t.regex(stdout, NOTHING);
+});
 
 test.serial('throughput.sh: a rate for each of three ways', async (t) => {
   const { status, stdout, stderr } = await onMachine(`${GTP} examples/throughput.sh`);

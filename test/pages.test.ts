@@ -44,6 +44,17 @@ const STORIES: readonly Story[] = [
   },
   {
     page: README,
+    sections: ['A thousand UEs'],
+    shows: [
+      [/^1 packets transmitted, 1 received/m, 3],
+      [
+        /^dev upf0 .* local-teid 0x000007d0 remote-teid 0x000003e8 .* ue 10\.45\.4\.1\/32\n {4}encap packets 1 .*\n {4}decap packets 1 /m,
+        1,
+      ],
+    ],
+  },
+  {
+    page: README,
     sections: ['Overlapping UEs'],
     shows: [
       [/^dev upf-a type gtp .* ue 10\.45\.0\.1\/32\n {4}encap packets 2 bytes 168\n {4}decap packets 2 /m, 1],
