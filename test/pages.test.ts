@@ -110,6 +110,11 @@ interface Elsewhere {
 const LINES: { readonly [line: string]: Elsewhere } = {
   'npm run demo': { file: 'test/demo.test.ts', sign: /onMachine\('node tools\/demo\.mjs'\)/ },
   'npm test': { file: 'package.json', sign: /"test": ".*node tools\/test\.mjs"/ },
+  'npm run deb': { file: 'test/package/deb.test.ts', sign: /'tools\/deb\.mjs'/ },
+  'apt install ./dist/gtp_*.deb': { file: 'test/package/deb.test.ts', sign: / install .*gtp\.deb$/m },
+  'npm pack': { file: 'test/package/npm.test.ts', sign: /\['pack', / },
+  'npm install -g ./gtp-0.1.0.tgz': { file: 'test/package/npm.test.ts', sign: /\['npm', 'install', / },
+  'source <(gtp completion bash)': { file: 'test/completion/terminal.ts', sign: /`source <\(gtp completion bash\)\\n/ },
 };
 
 /** Sections with scripts that no test of this file runs. */
