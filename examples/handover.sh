@@ -39,7 +39,7 @@ main() {
   in_ns "$dn" ping -q -c 3 -i 0.1 10.45.0.1
 
   say 'From now on the data network pings it, a hundred times a second.'
-  exec {pings}< <(exec ip netns exec "$dn" ping -q -i 0.01 -w 60 10.45.0.1)
+  exec {pings}< <(exec ip netns exec "$dn" ping -q -i 0.01 -w 300 10.45.0.1)
   pinger=$!
 
   say 'The second gNB gets ready, and the UE uses it for what it sends:'

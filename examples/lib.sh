@@ -133,7 +133,7 @@ dissect() {
     say 'tshark is not installed: no look at the wire.'
     return
   fi
-  ip netns exec "$from" ping -q -i 0.1 -w 25 "$address" > /dev/null &
+  ip netns exec "$from" ping -q -i 0.1 -w 60 "$address" > /dev/null &
   local pinger=$!
   in_ns "$netns" tshark -n -l -i "$dev" -c "$count" -a duration:20 -f 'udp port 2152' -T fields "${fields[@]}" 2> /dev/null
   kill "$pinger"
