@@ -124,6 +124,22 @@ look_at() {
   wait "$pinger" || true
 }
 
+# dissect NETNS DEV COUNT FROM ADDRESS FIELD...: fields of GTP-U packets on DEV while FROM pings ADDRESS, where tshark is installed.
+dissect() {
+  local netns=$1 dev=$2 count=$3 from=$4 address=$5 field
+  local fields=()
+  for field in "${@:6}"; do fields+=(-e "$field"); done
+  if ! command -v tshark > /dev/null; then
+    say 'tshark is not installed: no look at the wire.'
+    return
+  fi
+  ip netns exec "$from" ping -q -i 0.1 -w 60 "$address" > /dev/null &
+  local pinger=$!
+  in_ns "$netns" tshark -n -l -i "$dev" -c "$count" -a duration:20 -f 'udp port 2152' -T fields "${fields[@]}" 2> /dev/null
+  kill "$pinger"
+  wait "$pinger" || true
+}
+
 # wait_for COMMAND: until it succeeds, for twenty seconds.
 wait_for() {
   local end=$((SECONDS + 20))

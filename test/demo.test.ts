@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a newcomer sees first: the demo, the first page of the README, the shell. Each runs on a machine of its own, with
-// the names and the bpffs of nobody else, and must leave it as it was.
-import { readFileSync } from 'node:fs';
+// What a newcomer sees first: the demo, and the shell. Each runs on a machine of its own, with the names and the bpffs of nobody
+// else, and must leave it as it was.
 import test from 'ava';
 import { count, NOTHING, onMachine } from './machine';
 
@@ -50,32 +49,6 @@ test.serial('a demo that is kept is up until it is removed', async (t) => {
   t.regex(stdout, NOTHING);
 });
 
-test.serial("the README's first tunnel works as it stands there", async (t) => {
-  const { status, stdout, stderr } = await onMachine(readmeCommands('First tunnel'));
-  t.is(status, 0, stderr + stdout);
-  t.regex(stdout, /3 packets transmitted, 3 received/);
-  t.is(count(stdout, /^dev upf0 type gtp local-teid 0x\w{8} .* name phone[12]$/m), 2);
-  t.regex(stdout, NOTHING);
-});
-
-test.serial("the README's other tunnels work as it stands there", async (t) => {
-  const { status, stdout, stderr } = await onMachine(readmeCommands('Other tunnels'));
-  t.is(status, 0, stderr + stdout);
-  t.regex(stdout, /3 packets transmitted, 3 received/);
-  t.is(count(stdout, /^dev vx[12] type vxlan vni 5 remote 127\.0\.0\.[23] local 127\.0\.0\.[23] dstport 4789$/m), 2);
-  t.regex(stdout, NOTHING);
-});
-
-test.serial("the README's signalling works as it stands there", async (t) => {
-  const { status, stdout, stderr } = await onMachine(readmeCommands('Signalling'));
-  t.is(status, 0, stderr + stdout);
-  t.regex(stdout, /^3 packets transmitted, 3 received/m);
-  t.regex(stdout, /^local 127\.0\.0\.3 remote 127\.0\.0\.2 sessions 1\n {4}echo requests 3/m);
-  t.regex(stdout, /^no answer\ndev gtp1 type gtp .*\n {4}state error_indicated\n(.*\n){3} {4}received errind 1$/m);
-  t.regex(stdout, /^ {4}sent echo 3 errind 1\n {4}drops unknown_teid 1$/m);
-  t.regex(stdout, NOTHING);
-});
-
 test.serial('npm run shell gives two machines, and takes them away with what runs in them', async (t) => {
   const { status, stdout, stderr } = await onMachine(`
     printf '%s\\n' 'ip netns exec m1 ping -c 1 192.0.2.2' 'gtp -n m1 link show && echo shown' 'iperf3 -s -D' 'exit 3' |
@@ -88,9 +61,3 @@ test.serial('npm run shell gives two machines, and takes them away with what run
   t.regex(stdout, /^none$/m);
   t.regex(stdout, NOTHING);
 });
-
-/** The shell lines in one section of the README. */
-function readmeCommands(title: string): string {
-  const [, section = ''] = new RegExp(`^## ${title}\\n(.*?)^## `, 'ms').exec(readFileSync('README.md', 'utf8')) ?? [];
-  return [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, lines]) => lines).join('');
-}

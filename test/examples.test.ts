@@ -1,12 +1,121 @@
 // SPDX-License-Identifier: MIT
 // The scripts in examples/, each on a machine of its own: what they show, and that they leave nothing, whatever happens.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
 import { count, NOTHING, onMachine } from './machine';
 import { run } from './run';
 
-const SCRIPTS = ['examples/l2tp.sh', 'examples/mptm.sh', 'examples/n6.sh'];
+const SCRIPTS = [
+  'gnb-upf',
+  'handover',
+  'l2tp',
+  'mptm',
+  'n6',
+  'nat',
+  'overlapping',
+  'report',
+  'thousand-ues',
+  'throughput',
+].map((name) => `examples/${name}.sh`);
 const GTP = 'GTP=dist/gtp.cjs';
+
+test.serial('gnb-upf.sh: both ends of PDU sessions with their QoS flows, over IPv4 and IPv6', async (t) => {
+  const { status, stdout, stderr } = await onMachine(`${GTP} examples/gnb-upf.sh`);
+  t.is(status, 0, stderr + stdout);
+  t.is(count(stdout, /3 packets transmitted, 3 received, 0% packet loss/), 3);
+  t.regex(stdout, /^14 bytes from 192\.0\.2\.1: seq=1 /m);
+  t.is(count(stdout, /^192\.0\.2\.1,10\.45\.0\.1\t0x00000201\t1\t1$/m), 2);
+  t.is(count(stdout, /^192\.0\.2\.2,10\.45\.255\.254\t0x00000101\t0\t9$/m), 2);
+  t.regex(stdout, / qfi 9 name ue1\n(.*\n)* {4}mtu 1500 - 20 IPv4 - .* = 1456\n {4}seen_qfi 1\n/);
+  t.regex(stdout, / qfi 5 name ue2 rqi\n(.*\n)* {4}mtu 1500 - 40 IPv6 - .* = 1436\n {4}seen_qfi 5\n/);
+  t.regex(stdout, NOTHING);
+});
+
+test.serial('handover.sh: a UE changes its gNB, and no packet is lost', async (t) => {
+  const { status, stdout, stderr } = await onMachine(`${GTP} examples/handover.sh`);
+  t.is(status, 0, stderr + stdout);
+  const [, sent, received] =
+    /^(\d+) packets transmitted, (\d+) received, 0% packet loss, time \d{4,}ms/m.exec(stdout) ?? [];
+  t.true(Number(sent) > 50 && sent === received, stdout);
+  t.regex(stdout, /^dev nr1 .*\n {4}state ended\n(.*\n)* {4}received end_marker 1$/m);
+  t.regex(stdout, /^dev nr2 .* local 192\.0\.2\.12 qfi 9\n {4}encap packets [1-9]\d*.*\n {4}decap packets [1-9]/m);
+  const whole = new RegExp(`^ {4}encap packets ${Number(sent) + 3} .*\\n {4}decap packets ${Number(sent) + 3} `, 'm');
+  t.regex(stdout.slice(stdout.lastIndexOf('dev upf0 type gtp')), whole);
+  t.regex(stdout, NOTHING);
+});
+
+test.serial('nat.sh: UEs get out under the address of the UPF, and not to each other', async (t) => {
+  // npm puts another program called nft first in PATH
+  const { status, stdout, stderr } = await onMachine(`PATH=/usr/sbin:$PATH ${GTP} examples/nat.sh`);
+  t.is(status, 0, stderr + stdout);
+  t.is(count(stdout, /3 packets transmitted, 3 received, 0% packet loss/), 2);
+  t.is(count(stdout, /sec +\S+ [MG]Bytes .*receiver/), 1);
+  t.regex(stdout, / 198\.51\.100\.1 > 198\.51\.100\.10: ICMP echo request/);
+  t.regex(stdout, /^2 packets transmitted, 0 received(.*\n)*.*"up0" oifname "up0" counter packets 2 bytes 168 drop$/m);
+  t.regex(stdout, NOTHING);
+});
+
+test.serial(
+  'overlapping.sh: two operators have the same addresses, and neither gets packets of the other',
+  async (t) => {
+    const { status, stdout, stderr } = await onMachine(`${GTP} examples/overlapping.sh`);
+    t.is(status, 0, stderr + stdout);
+    t.is(count(stdout, /(3|5) packets transmitted, \1 received, 0% packet loss/), 3);
+    t.is(count(stdout, /sec +\S+ [MG]Bytes .*receiver/), 1);
+    t.regex(
+      stdout,
+      /^dev upf-a .*\n {4}encap packets 3 .*\n {4}decap packets 3 .*\ndev upf-b .*\n {4}encap packets 5 /m,
+    );
+    t.regex(stderr, /^Error: add session .*: ue 10\.45\.0\.1\/32 belongs to session local-teid 0x000000a2\n/m);
+    t.regex(stdout, /^1 packets transmitted, 0 received(.*\n)*dev gnb-a .*\n {4}state error_indicated$/m);
+    t.regex(stdout, NOTHING);
+  },
+);
+
+test.serial('thousand-ues.sh: sessions by a batch, and every ping comes back', async (t) => {
+  const { status, stdout, stderr } = await onMachine(`${GTP} examples/thousand-ues.sh -n 300 -p 12`);
+  t.is(status, 0, stderr + stdout);
+  t.regex(stdout, /^602 commands, of which /m);
+  t.is(count(stdout, /^\d+(\.\d+)? s for 600 sessions$/m), 2);
+  t.regex(stdout, /^12\n12 sessions with packets, 12 packets$/m);
+  t.regex(stdout, NOTHING);
+});
+
+test.serial('throughput.sh: a rate for each of three ways', async (t) => {
+  const { status, stdout, stderr } = await onMachine(`${GTP} examples/throughput.sh`);
+  t.is(status, 0, stderr + stdout);
+  for (const way of ['veth pair', 'GTP-U over a veth pair', 'GTP-U on one machine'])
+    t.regex(
+      stdout,
+      new RegExp(`^${way}: (0\\.[1-9]|0\\.0[1-9]|[1-9]\\d*)\\d*(\\.\\d+)? Gb/s, \\d+ retransmitted$`, 'm'),
+    );
+  t.regex(stdout, /^gtp0 type gtp .*\n {4}encap packets [1-9]\d{2,} .*\n {4}decap packets [1-9]\d{2,} bytes \d+$/m);
+  t.regex(stdout, NOTHING);
+});
+
+test.serial('report.sh: a table of sessions with their rates, and drops by reason', async (t) => {
+  const { status, stdout, stderr } = await onMachine(`
+    ip netns add alice
+    ip netns add bob
+    gtp link add gtp1 netns alice address 10.45.0.1/24 local 127.0.0.2 remote 127.0.0.3 local-teid 1 remote-teid 2 name to-bob
+    gtp link add gtp2 netns bob address 10.45.0.2/24 local 127.0.0.3 remote 127.0.0.2 local-teid 2 remote-teid 1 ue 10.45.0.1
+    gtp link add vx2 type vxlan vni 7 netns bob inner vx local 127.0.0.3 remote 127.0.0.2
+    ip netns exec bob ping -q -c 1 -W 1 10.45.0.9 || true
+    ip netns exec alice ping -q -i 0.01 -w 30 10.45.0.2 > /dev/null & pinger=$!
+    ${GTP} examples/report.sh -i 0.3 -c 2
+    kill $pinger
+    for each in gtp1 gtp2 vx2; do gtp link del $each; done
+    ip netns del alice
+    ip netns del bob
+    ${GTP} examples/report.sh -i 0`);
+  t.is(status, 0, stderr + stdout);
+  t.is(count(stdout, /^DEV +NAME +REMOTE +UE +STATE +OUT-KBIT\/S +IN-KBIT\/S +DROPS$/m), 3);
+  t.is(count(stdout, /^gtp1 +to-bob +127\.0\.0\.3 +- +up +[1-9]\d* +[1-9]\d* +0$/m), 2);
+  t.is(count(stdout, /^gtp2 +- +127\.0\.0\.2 +10\.45\.0\.1\/32 +up +[1-9]\d* +[1-9]\d* +0$/m), 2);
+  t.is(count(stdout, /^vx2 +- +127\.0\.0\.2 +- +up +\d+ +0 +\d+$/m), 2);
+  t.is(count(stdout, /^dropped at gtp2: no_session 1$/m), 2);
+  t.regex(stdout, NOTHING);
+});
 
 test.serial('mptm.sh: one link sends by Geneve or VLAN, as the inner addresses say', async (t) => {
   const { status, stdout, stderr } = await onMachine(`${GTP} examples/mptm.sh`);
@@ -101,7 +210,7 @@ for (const script of SCRIPTS)
   test(`${script} tells what it does, and refuses what it does not know`, async (t) => {
     const help = await run([script, '-h']);
     t.is(help.status, 0, help.stderr);
-    t.regex(help.stdout, /^\w+\.sh: .*(\n.*)+\nUsage: \w+\.sh .*\[ -h \]\n(.*\n)*Needs root\..*\n/);
+    t.regex(help.stdout, /^[\w-]+\.sh: .*(\n.*)+\nUsage: [\w-]+\.sh .*\[ -h \]\n(.*\n)*Needs root\b.*\n/);
     t.deepEqual(await run([script, '-x']), { status: 1, stdout: '', stderr: help.stdout });
   });
 
@@ -114,6 +223,7 @@ test('the scripts are all tested, and shellcheck finds nothing in them', async (
       .sort(),
     SCRIPTS,
   );
+  for (const script of SCRIPTS) t.regex(readFileSync(script, 'utf8'), /^set -eu\b/m, script);
   t.deepEqual(await run(['shellcheck', '-x', ...SCRIPTS, 'examples/lib.sh']), { status: 0, stdout: '', stderr: '' });
 });
 

@@ -2,6 +2,7 @@
 // The kernel's own driver by the words of gtp, against iproute2 and gtpctl.py, and with our datapath as the peer.
 import test, { type ExecutionContext } from 'ava';
 import { closeFixture, gtpIn, machineStats } from '../fixture';
+import { commandsIn } from '../pages';
 import { type LinkRecord, linkKeys, packets, type SessionRecord, sessionKeys } from '../records';
 import type { Guest } from './boot';
 import { commandIn } from './command';
@@ -82,6 +83,16 @@ beside(newest, 'the newest driver takes the words of gtp', async (t, { guest }) 
   t.deepEqual(device.linkinfo.info_data, { role: 'sgsn', hsize: 77, restart_count: 3 });
   const contexts = await guest.must(`nsenter --net=/run/netns/x ${toolWords('gtpctl.py', 'list g0')}`);
   t.is(contexts, '1 0x5 0x6 10.46.0.1 2001:db8:2::1\n1 0x5 0x6 fd46:0:0:1:: 2001:db8:2::1\n');
+});
+
+beside(quickKernels.at(-1) as Kernel, 'what the page of recipes says of the driver is so', async (t, { guest }) => {
+  const commands = commandsIn('docs/recipes.md', "The kernel's own driver");
+  const { status, stdout, stderr } = await guest.run(
+    `gtp() { ${commandIn('"$@"')}; }\nset -e\n${commands}ls /run/netns`,
+  );
+  t.is(status, 0, stderr + stdout);
+  t.regex(stdout, /^3 packets transmitted, 3 received(.*\n)*PING 198\.51\.100\.2 .*\n(from 198\.51\.100\.2: .*\n){3}/m);
+  t.regex(stdout, /^dev gtp0 type gtp local-teid 0x00000001 .* ue 10\.45\.0\.2\/32(.*\n)*$/m);
 });
 
 const gtp = (guest: Guest, words: string): Promise<string> => guest.must(commandIn(words));
