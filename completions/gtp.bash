@@ -31,7 +31,7 @@ _gtp_objects=(
   $'check\t'
   $'gateway\t'
   $'ue\t'
-  $'completion\twhat a shell needs to complete words of gtp'
+  $'completion\tcompletion of words by TAB in a shell'
   $'help\twhat can be typed'
 )
 _gtp_aliases=(
@@ -77,9 +77,9 @@ _gtp_commands() {
       ;;
     completion)
       commands=(
-        $'bash\tprint the completion of bash'
-        $'zsh\tprint the completion of zsh'
-        $'fish\tprint the completion of fish'
+        $'bash\tprint the completion for bash'
+        $'zsh\tprint the completion for zsh'
+        $'fish\tprint the completion for fish'
         $'values\t'
         $'help\twhat can be typed'
       )
@@ -436,6 +436,10 @@ _gtp_complete() {
   fi
   _gtp_pick "${words[at++]}" "${_gtp_objects[@]}" || return 0
   object=$picked
+  if [[ $object = help ]]; then
+    _gtp_complete_help
+    return 0
+  fi
   _gtp_commands "$object" || return 0
   if [[ $only ]]; then
     picked=$only
@@ -448,6 +452,20 @@ _gtp_complete() {
   fi
   _gtp_rows "$object $picked" && _gtp_read_words
   return 0
+}
+
+# gtp help [ OBJECT [ COMMAND ] ]
+_gtp_complete_help() {
+  local -a offers=()
+  if ((at == ${#words[@]})); then
+    offers=("${_gtp_objects[@]}")
+  elif _gtp_pick "${words[at]}" "${_gtp_objects[@]}" && ((at + 1 == ${#words[@]})); then
+    _gtp_commands "$picked"
+    offers=("${commands[@]}")
+  fi
+  for object in "${offers[@]}"; do
+    [[ $object = help* ]] || _gtp_offer_names "$object"
+  done
 }
 
 # Picks a name as the parser does: exact, or else the first in order that begins so. Names stand with their help.

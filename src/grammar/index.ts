@@ -210,11 +210,11 @@ export const grammar = {
   gateway: later,
   ue: later,
   completion: {
-    help: 'what a shell needs to complete words of gtp',
+    help: 'completion of words by TAB in a shell',
     commands: {
-      bash: { help: 'print the completion of bash', runs: true, words: {} },
-      zsh: { help: 'print the completion of zsh', runs: true, words: {} },
-      fish: { help: 'print the completion of fish', runs: true, words: {} },
+      bash: { help: 'print the completion for bash', runs: true, words: {} },
+      zsh: { help: 'print the completion for zsh', runs: true, words: {} },
+      fish: { help: 'print the completion for fish', runs: true, words: {} },
       values: {
         help: 'print the values that sessions have for a word, or the links',
         hidden: true,

@@ -207,6 +207,10 @@ export const sessionFilter = {
 } as const satisfies Words;
 
 /** The words whose values completion finds in the sessions that are there. */
-export const storedWords: readonly string[] = Object.entries<Row>({ ...sessionFilter, ...sessionId, ...sessionChange })
-  .filter(([, row]) => row.source === 'session')
-  .map(([word]) => word);
+export const storedWords: readonly string[] = [
+  ...new Set(
+    [sessionFilter, sessionId, sessionChange].flatMap((words) =>
+      Object.entries<Row>(words).flatMap(([word, { source }]) => (source === 'session' ? [word] : [])),
+    ),
+  ),
+];
