@@ -3,14 +3,14 @@
 // nothing and waits for nobody.
 import type { OutputRecord, OutputValue } from '../cli/command';
 import { findBpffs } from '../datapath/mountpoint';
-import { readSessions, type Stored } from '../datapath/sessions';
+import { readSessions } from '../datapath/sessions';
 import { grammar, isLater, keyOf, type Later, type Request, type Row } from '../grammar';
-import { listKernelLinks } from '../kernel/links';
+import { type KernelLink, listKernelLinks } from '../kernel/links';
 import { listKernelSessions } from '../kernel/sessions';
-import { type LiveLink, listLinks } from '../wiring/links';
+import { findLink, type LiveLink, listLinks } from '../wiring/links';
 import { wordsOf } from '../wiring/sessions';
 import { type State, viewState } from '../wiring/state';
-import { ofBoth } from './either';
+import { ofBoth, onEither } from './either';
 import { wordsOfKernel } from './kernel-record';
 import { wordsRecord } from './words-record';
 
@@ -20,29 +20,38 @@ type Words = Request<'completion', 'values'>;
 export type Candidate = { readonly value: string; readonly help: string };
 
 /** What the word of a command may be followed by. Throws KernelError where that cannot be found out. */
-export function candidates(words: Words): Candidate[] {
-  const { word } = words;
+export function candidates({ word, dev, type }: Words): Candidate[] {
   if (word === 'link') return ofBoth(QUIET, { bpf: () => inState(links), kernel: kernelLinks }).map(linkCandidate);
-  const records = ofBoth(QUIET, {
-    bpf: () => inState((state) => sessions(state, words)),
-    kernel: () => kernelSessions(words),
-  });
-  const found = records
-    .filter(({ type }) => words.type === undefined || type === words.type)
-    .flatMap((record) => valuesIn(record, word).map((value) => [value, about(record, word, words.dev)] as const));
+  const found = sessions(dev)
+    .filter((each) => type === undefined || each['type'] === type)
+    .flatMap((each) => valuesIn(each, word).map((value) => [value, about(each, word, dev)] as const));
   return [...new Map(found)].map(([value, help]) => ({ value, help }));
 }
 
 const QUIET = { note: () => undefined };
 
-// Whoever only looks mounts no bpffs.
-function inState(look: (state: State) => OutputRecord[]): OutputRecord[] {
-  if (findBpffs() === undefined) return [];
-  return viewState(QUIET.note, (state) => (state === undefined ? [] : look(state)));
+// The driver is asked only where it may have what is looked for: to find it takes longer than all of the rest.
+function sessions(dev: string | undefined): readonly OutputRecord[] {
+  if (dev !== undefined)
+    return onEither(dev, {
+      bpf: () => inState((state) => sessionsOf(state, findLink(state, dev))),
+      kernel: (link) => kernelSessions([link]),
+    });
+  return ofBoth(QUIET, {
+    bpf: () =>
+      inState((state) => (state === undefined ? [] : listLinks(state).flatMap((live) => sessionsOf(state, live)))),
+    kernel: () => kernelSessions(listKernelLinks()),
+  });
 }
 
-function links(state: State): OutputRecord[] {
-  return listLinks(state).map(({ device, link }) => ({ ifname: device.name, type: link.type, role: link.role }));
+// Whoever only looks mounts no bpffs.
+function inState(look: (state: State | undefined) => OutputRecord[]): OutputRecord[] {
+  return findBpffs() === undefined ? look(undefined) : viewState(QUIET.note, look);
+}
+
+function links(state: State | undefined): OutputRecord[] {
+  const all = state === undefined ? [] : listLinks(state);
+  return all.map(({ device, link }) => ({ ifname: device.name, type: link.type, role: link.role }));
 }
 
 function kernelLinks(): OutputRecord[] {
@@ -53,20 +62,16 @@ function linkCandidate({ ifname, type, role }: OutputRecord): Candidate {
   return { value: String(ifname), help: `type ${type} role ${role}` };
 }
 
-function sessions(state: State, { dev }: Words): OutputRecord[] {
-  const byIndex = new Map(listLinks(state).map((live) => [live.device.index, live]));
-  return readSessions(state.maps).flatMap((stored) => {
-    const live = byIndex.get(stored.rxConfig.ifindex);
-    return live === undefined || (dev ?? live.device.name) !== live.device.name ? [] : [record(state, live, stored)];
+function sessionsOf(state: State | undefined, { device }: LiveLink): OutputRecord[] {
+  if (state === undefined) return [];
+  const { labels } = state.maps;
+  return readSessions(state.maps, device.index).map((stored) => {
+    const name = labels.get(stored.key)?.name ?? null;
+    return { ...wordsRecord(wordsOf(stored)), dev: device.name, name };
   });
 }
 
-function record({ maps }: State, { device }: LiveLink, stored: Stored): OutputRecord {
-  return { ...wordsRecord(wordsOf(stored)), dev: device.name, name: maps.labels.get(stored.key)?.name ?? null };
-}
-
-function kernelSessions({ dev }: Words): OutputRecord[] {
-  const wanted = listKernelLinks().filter(({ device }) => (dev ?? device.name) === device.name);
+function kernelSessions(wanted: readonly KernelLink[]): OutputRecord[] {
   return [...listKernelSessions(wanted)].flatMap(([link, list]) =>
     list.map((session) => ({ ...wordsRecord(wordsOfKernel(link, session)), dev: link.device.name, name: null })),
   );

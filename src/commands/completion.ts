@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Commands, OutputRecord, Run } from '../cli/command';
 import { KernelError } from '../errors';
-import { candidates } from './candidates';
+import type * as Candidates from './candidates';
 
 /** Which file is of which shell, and where packages install it. */
 const FILES = {
@@ -18,6 +18,8 @@ export const commands: Commands<'completion'> = {
   zsh: () => file('zsh'),
   fish: () => file('fish'),
   values: (words) => {
+    // Loaded only here: to print a file takes none of it.
+    const { candidates } = require('./candidates') as typeof Candidates;
     const found = candidates(words);
     const lines = found.map(({ value, help }) => `${value}\t${help}\n`);
     return told(lines.join(''), found);
