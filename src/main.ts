@@ -19,6 +19,7 @@ const objects = {
   session: () => import('./commands/session'),
   ping: () => import('./commands/ping'),
   path: () => import('./commands/path'),
+  completion: () => import('./commands/completion'),
 } as const satisfies { readonly [O in ObjectName]: () => Promise<object> };
 
 void main(process.argv.slice(2)).then((status) => {

@@ -35,6 +35,13 @@ const PACKAGES = { lintian: program('lintian', 'lintian'), debootstrap: program(
 // What only tests look with.
 const LINTERS = { shellcheck: program('shellcheck', 'shellcheck') };
 
+// Shells that complete words of gtp.
+const SHELLS = {
+  bashCompletion: file('/usr/share/bash-completion/bash_completion', 'bash-completion'),
+  zsh: program('zsh', 'zsh'),
+  fish: program('fish', 'fish'),
+};
+
 // Firewalls that tunnels have to live with. By its path: npm puts another program of that name first in PATH.
 const FIREWALLS = { nft: file('/usr/sbin/nft', 'nftables') };
 
@@ -61,7 +68,7 @@ const deb = { clang, strip, libbpfHeaders, linuxHeaders, ...PACKAGER };
 const PROFILES = {
   demo,
   deb,
-  test: { ...NEEDS, ...LINTERS, ...FIREWALLS, ...PEERS, ...GUESTS, ...EMULATOR, ...PACKAGER, ...PACKAGES },
+  test: { ...NEEDS, ...LINTERS, ...SHELLS, ...FIREWALLS, ...PEERS, ...GUESTS, ...EMULATOR, ...PACKAGER, ...PACKAGES },
 };
 // Making a package is for anybody who has what it takes.
 const NEED_ROOT = ['demo', 'test'];

@@ -6,6 +6,7 @@ import {
   globalOptions,
   grammar,
   isLater,
+  isShown,
   type Later,
   type ObjectSpec,
   type OptionSpec,
@@ -25,8 +26,8 @@ export function help(object?: string, command?: string): string {
   if (spec === undefined) throw new Error(`no such object: ${object}`);
   if (command === undefined && !spec.bare) return objectHelp(object, spec);
   const name = command ?? Object.keys(spec.commands)[0] ?? '';
-  const commandSpec = working<CommandSpec>(spec.commands)[name];
-  if (commandSpec === undefined) throw new Error(`no such command: ${object} ${name}`);
+  const commandSpec = spec.commands[name];
+  if (commandSpec === undefined || isLater(commandSpec)) throw new Error(`no such command: ${object} ${name}`);
   return commandHelp(object, name, commandSpec);
 }
 
@@ -90,9 +91,9 @@ function chooserOf({ words }: CommandSpec): string {
 
 const SEPARATOR = '\0';
 
-/** Entries of a table that work now. */
+/** Entries of a table that work now, and that users are told of. */
 export function working<T>(table: { readonly [name: string]: T | Later }): { readonly [name: string]: T } {
-  const entries = Object.entries(table).filter((entry): entry is [string, T] => !isLater(entry[1] as object));
+  const entries = Object.entries(table).filter((entry): entry is [string, T] => isShown(entry[1] as object));
   return Object.fromEntries(entries);
 }
 

@@ -5,7 +5,7 @@ import type { OutputRecord, OutputValue } from './command';
 import type { Palette } from './palette';
 
 /** The objects whose commands answer with records. Others print while they run. */
-export type RecordObject = Exclude<ObjectName, 'ping'>;
+export type RecordObject = Exclude<ObjectName, 'ping' | 'completion'>;
 
 /** The first line of a record: words that `add` accepts, without those that say what holds anyway. */
 export function wordLine(object: RecordObject, record: OutputRecord, palette: Palette): string {

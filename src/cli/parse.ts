@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors';
-import { type CommandSpec, commandAliases, grammar, isLater, type Later, type ObjectSpec, titleOf } from '../grammar';
+import {
+  type CommandSpec,
+  commandAliases,
+  grammar,
+  isLater,
+  isShown,
+  type Later,
+  type ObjectSpec,
+  titleOf,
+} from '../grammar';
 import type { GlobalOptions } from './command';
 import { readOptions } from './options';
 import { suggest } from './suggest';
@@ -76,7 +85,7 @@ function known<T extends object>(spec: T | Later | undefined, name: string): T {
 
 function working(table: object): string[] {
   return Object.entries(table)
-    .filter(([, spec]) => !isLater(spec))
+    .filter(([, spec]) => isShown(spec))
     .map(([name]) => name);
 }
 

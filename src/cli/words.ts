@@ -4,6 +4,7 @@ import {
   type CommandSpec,
   grammar,
   isLater,
+  isShown,
   keyOf,
   type Later,
   type ObjectSpec,
@@ -114,7 +115,7 @@ function unknownWord(reading: Reading, text: string): never {
 function homes(text: string, object: string): string[] {
   const titles = Object.entries<ObjectSpec | Later>(grammar).flatMap(([name, spec]) =>
     Object.entries(isLater(spec) ? {} : spec.commands)
-      .filter(([, command]) => !isLater(command) && findWords(command.words, text).length > 0)
+      .filter(([, command]) => isShown(command) && findWords((command as CommandSpec).words, text).length > 0)
       .map(([command]) => titleOf(name, command)),
   );
   return titles.sort((a, b) => Number(b.startsWith(object)) - Number(a.startsWith(object)));

@@ -18,12 +18,23 @@ import {
 } from '../values';
 import { TYPES } from './kinds';
 import { linkOuter, linkSettings, linkType } from './link-words';
-import { onLink, sessionChange, sessionFilter, sessionId, sessionWords } from './session-words';
+import { onLink, sessionChange, sessionFilter, sessionId, sessionWords, storedWords } from './session-words';
 import { type CommandSpec, grouped, isLater, keys, type Later, later, type ObjectSpec, without } from './types';
 
 export * from './kinds';
 export { globalOptions } from './options';
-export { type CommandSpec, isLater, type Later, type ObjectSpec, type OptionSpec, type Row, type Words } from './types';
+export {
+  type CommandSpec,
+  isLater,
+  isShown,
+  type Later,
+  type ObjectSpec,
+  type OptionSpec,
+  type Row,
+  type Words,
+} from './types';
+
+const storedOrLink = choice(['link', ...storedWords], { aliases: { addr: 'remote' } });
 
 /** The objects in the order of the contract. */
 export const grammar = {
@@ -36,6 +47,7 @@ export const grammar = {
         words: {
           ifname: {
             kind: ifname,
+            source: 'none',
             placeholder: 'NAME',
             positional: true,
             required: true,
@@ -49,7 +61,11 @@ export const grammar = {
           },
           ...linkOuter,
           netns: { kind: netns, help: 'network namespace of the inner end; else it stays here' },
-          inner: { kind: ifname, help: 'name of the inner end: eth0, or NAME followed by i if it stays here' },
+          inner: {
+            kind: ifname,
+            source: 'none',
+            help: 'name of the inner end: eth0, or NAME followed by i if it stays here',
+          },
           ...linkSettings,
           datapath: {
             kind: choice(['bpf', 'kernel']),
@@ -149,16 +165,23 @@ export const grammar = {
         runs: true,
         either: ['addr', 'dev'],
         words: {
-          addr: { kind: address, positional: true, help: 'the peer' },
+          addr: { kind: address, source: 'session', positional: true, help: 'the peer' },
           dev: { kind: linkName, help: 'the remote of the sessions of this link, from their local address' },
           'local-teid': {
             kind: ownTeid,
+            source: 'session',
             with: 'dev',
             not: ['tid'],
             help: 'the remote of this session, where they have several',
           },
-          tid: { kind: tid, with: 'dev', not: ['local-teid'], help: 'the same for a session of version 0' },
-          local: { kind: address, help: 'address to send from; else the one that the kernel takes' },
+          tid: {
+            kind: tid,
+            source: 'session',
+            with: 'dev',
+            not: ['local-teid'],
+            help: 'the same for a session of version 0',
+          },
+          local: { kind: address, source: 'address', help: 'address to send from; else the one that the kernel takes' },
           count: { kind: count, help: 'end when so many requests are answered or have timed out' },
           interval: { kind: seconds, default: 1, help: 'seconds from one request to the next' },
           timeout: { kind: seconds, default: 1, help: 'seconds after which a request counts as lost' },
@@ -174,8 +197,8 @@ export const grammar = {
       show: {
         help: 'show local addresses and peers',
         words: {
-          local: { kind: address, help: 'of this local address alone' },
-          remote: { kind: address, help: 'to this peer alone' },
+          local: { kind: address, source: 'session', help: 'of this local address alone' },
+          remote: { kind: address, source: 'session', help: 'to this peer alone' },
         },
       },
     },
@@ -186,7 +209,24 @@ export const grammar = {
   check: later,
   gateway: later,
   ue: later,
-  completion: later,
+  completion: {
+    help: 'completion of words by TAB in a shell',
+    commands: {
+      bash: { help: 'print the completion for bash', runs: true, words: {} },
+      zsh: { help: 'print the completion for zsh', runs: true, words: {} },
+      fish: { help: 'print the completion for fish', runs: true, words: {} },
+      values: {
+        help: 'print the values that sessions have for a word, or the links',
+        hidden: true,
+        runs: true,
+        words: {
+          word: { kind: storedOrLink, positional: true, required: true, help: 'the word; addr: a peer to ping' },
+          dev: { kind: linkName, help: 'of the sessions of this link' },
+          type: { kind: linkType, help: 'of sessions of this type' },
+        },
+      },
+    },
+  },
 } as const satisfies { readonly [object: string]: ObjectSpec | Later };
 
 /** Words that people of `ip` type for a command. Exact or shortened, after all the commands themselves. */

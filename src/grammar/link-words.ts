@@ -25,7 +25,11 @@ const roles = choice(['ggsn', 'sgsn'], { aliases: { pgw: 'ggsn', upf: 'ggsn', gn
 
 /** Where a link meets the outer network. */
 export const linkOuter = {
-  local: { kind: address, help: 'outer address of this end; else the source address towards the remote' },
+  local: {
+    kind: address,
+    source: 'address',
+    help: 'outer address of this end; else the source address towards the remote',
+  },
   dev: {
     kind: ifname,
     placeholder: 'UNDERLAY',
@@ -88,6 +92,7 @@ export const linkSettings = {
   restart_count: { kind: restartCount, default: 0, help: 'Recovery in Echo Responses of version 0' },
   vrf: {
     kind: vrf,
+    source: 'vrf',
     help: 'VRF that the inner end belongs to, with its routes; else a routing table by name or number, and rules',
   },
 } as const satisfies Words;

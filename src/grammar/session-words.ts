@@ -28,7 +28,7 @@ import {
 } from '../values';
 import { PAYLOADS, PEERS } from './kinds';
 import { linkType } from './link-words';
-import { optional, type Words } from './types';
+import { optional, type Row, type Words } from './types';
 
 const v1 = { of: ['version 1'] } as const;
 const v0 = { of: ['version 0'] } as const;
@@ -69,7 +69,7 @@ const ids = {
 
 const settings = {
   remote: { ...overIp, kind: address, required: true, help: 'outer address of the peer' },
-  local: { ...overIp, kind: address, help: 'outer address of this end; else that of the link' },
+  local: { ...overIp, kind: address, source: 'address', help: 'outer address of this end; else that of the link' },
   ue: { kind: prefix, repeat: true, help: 'who lives behind the far (ggsn) or near (sgsn) end' },
   from: { kind: hostPrefix, with: 'to', help: 'packets with this inner source and the destination of to' },
   to: { kind: hostPrefix, with: 'from', help: 'packets with this inner destination and the source of from' },
@@ -151,20 +151,34 @@ export const onLink = {
   dev: { kind: linkName, required: true, help: 'the link of the session' },
 } as const satisfies Words;
 
+/** Its values are those that sessions have. */
+const stored = { source: 'session' } as const;
+
 /** The words that name a session: the receive half of its ID is enough. */
 export const sessionId = {
   type,
   version: { ...gtp, kind: version, help: 'of GTP; else as the ID tells' },
-  'local-teid': { ...v1, kind: ownTeid, required: true, help: 'the TEID of the session' },
-  tid: { ...v0, kind: tid, required: true, help: 'the TID of the session' },
-  key: { ...gre, kind: greKey, not: ['ikey'], help: 'the key of packets to us; nothing: the session without one' },
-  ikey: { ...gre, kind: greKey, not: ['key'], help: 'the same' },
-  vni: { ...vnis, kind: vni, required: true, help: 'the VNI of the session' },
-  session_id: { ...l2tp, kind: l2tpId, required: true, help: 'the session ID of packets to us' },
-  id: { ...vlan, kind: vlanId, required: true, help: 'the VLAN ID of the session' },
+  'local-teid': { ...v1, kind: ownTeid, ...stored, required: true, help: 'the TEID of the session' },
+  tid: { ...v0, kind: tid, ...stored, required: true, help: 'the TID of the session' },
+  key: {
+    ...gre,
+    kind: greKey,
+    ...stored,
+    not: ['ikey'],
+    help: 'the key of packets to us; nothing: the session without one',
+  },
+  ikey: { ...gre, kind: greKey, ...stored, not: ['key'], help: 'the same' },
+  vni: { ...vnis, kind: vni, ...stored, required: true, help: 'the VNI of the session' },
+  session_id: { ...l2tp, kind: l2tpId, ...stored, required: true, help: 'the session ID of packets to us' },
+  id: { ...vlan, kind: vlanId, ...stored, required: true, help: 'the VLAN ID of the session' },
   protocol: { ...vlan, kind: tagProtocol, help: 'its tag, where there is a session for both' },
-  local: { ...overIp, kind: address, help: 'its local address, where the link has several' },
-  remote: { of: [...gre.of, ...vnis.of], kind: address, help: 'its peer, where several have this key or VNI' },
+  local: { ...overIp, kind: address, ...stored, help: 'its local address, where the link has several' },
+  remote: {
+    of: [...gre.of, ...vnis.of],
+    kind: address,
+    ...stored,
+    help: 'its peer, where several have this key or VNI',
+  },
 } as const satisfies Words;
 
 const { version: anyVersion, 'local-teid': localTeid, tid: anyTid, vni: anyVni, session_id, id } = sessionId;
@@ -173,6 +187,7 @@ const { version: anyVersion, 'local-teid': localTeid, tid: anyTid, vni: anyVni, 
 export const sessionChange = {
   ...optional(sessionWords),
   version: anyVersion,
+  name: { ...sessionWords.name, ...stored },
   'local-teid': localTeid,
   tid: anyTid,
   key: { ...sessionId.key, not: ['ikey', 'okey'], names: true },
@@ -186,7 +201,16 @@ export const sessionChange = {
 /** The words that choose some of all sessions. */
 export const sessionFilter = {
   dev: { kind: linkName, help: 'sessions of this link' },
-  remote: { kind: address, help: 'sessions with this peer' },
-  ue: { kind: address, help: 'sessions that carry this inner address' },
+  remote: { kind: address, ...stored, help: 'sessions with this peer' },
+  ue: { kind: address, ...stored, help: 'sessions that carry this inner address' },
   type: { kind: linkType, placeholder: 'TYPE', help: 'sessions of this kind' },
 } as const satisfies Words;
+
+/** The words whose values completion finds in the sessions that are there. */
+export const storedWords: readonly string[] = [
+  ...new Set(
+    [sessionFilter, sessionId, sessionChange].flatMap((words) =>
+      Object.entries<Row>(words).flatMap(([word, { source }]) => (source === 'session' ? [word] : [])),
+    ),
+  ),
+];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Kind } from '../values';
+import type { Kind, Source } from '../values';
 import type { ByType, Form } from './kinds';
 
 type Value = string | number | boolean;
@@ -10,6 +10,8 @@ export type Row = {
   readonly kind?: Kind<unknown>;
   /** How help calls the value, where the kind's own placeholder says too little. */
   readonly placeholder?: string;
+  /** Where completion finds candidates, where the kind itself tells too little; none for names that are new. */
+  readonly source?: Source | 'none';
   /** What is typed, where two rows share a word: a flag, and one that takes a value. */
   readonly as?: string;
   /** The first word of the command, without a keyword. */
@@ -51,6 +53,8 @@ export type CommandSpec = {
   readonly some?: true;
   /** Exactly one of these words must be given. */
   readonly either?: readonly string[];
+  /** Only completion asks for it: it is not told to users. */
+  readonly hidden?: true;
   /** It prints while it runs, until it is done or interrupted. */
   readonly runs?: true;
 };
@@ -80,6 +84,11 @@ export function isLater(spec: object): spec is Later {
 
 export function keys<W extends object>(words: W): (keyof W)[] {
   return Object.keys(words) as (keyof W)[];
+}
+
+/** Whether users are told of a row, command, object or option: it works now, and not for completion alone. */
+export function isShown(spec: object): boolean {
+  return !isLater(spec) && !('hidden' in spec);
 }
 
 /** A table without some of its words. */

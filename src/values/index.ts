@@ -155,7 +155,6 @@ export const mac = kind({
 export const label = kind<string>({
   placeholder: 'LABEL',
   expected: `a label of at most ${LABEL_MAX} octets without spaces, quotes and shell characters`,
-  source: 'label',
   read: (text) => (isLabel(text) ? text : undefined),
   format: String,
 });

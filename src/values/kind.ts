@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors';
 
-/** Where a shell finds candidates for a value: interfaces, links of ours, network namespaces, labels. */
-export type Source = 'interface' | 'link' | 'netns' | 'label';
+/**
+ * Where completion finds candidates for a value: interfaces, VRFs, addresses of this machine, links of ours, network
+ * namespaces; or in the sessions that are there, which have values for the word.
+ */
+export type Source = 'interface' | 'vrf' | 'address' | 'link' | 'netns' | 'session';
 
 /** A value kind: how a word's value is written, read, printed and completed. format is the inverse of parse. */
 export type Kind<T> = {
