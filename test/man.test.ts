@@ -18,6 +18,7 @@ const BACKSPACE = String.fromCharCode(8);
 // A kernel may lack what an example needs: how to see it.
 const NEEDS: Readonly<Record<string, string>> = {
   'gtp.ko': 'gtp link add probe0 datapath kernel && gtp link del probe0',
+  batch: 'gtp -batch /dev/null',
 };
 
 test('there is a page for gtp and for each object, and the package has all of them', (t) => {

@@ -77,6 +77,9 @@ function manTopSynopsis(): string {
   return [
     manSyntax('gtp', ['[ OPTIONS ]', 'OBJECT', '{ COMMAND | help }']),
     manSyntax('gtp', ['help', '[ OBJECT [ COMMAND ] ]']),
+    ...(shownOptions().some(({ name }) => name === 'batch')
+      ? [manSyntax('gtp', ['[ OPTIONS ]', '[ -force ]', '-batch { FILE | - }'])]
+      : []),
     manSyntax('OBJECT :=', [`{ ${names} }`]),
   ].join('\n');
 }
@@ -96,8 +99,8 @@ function manSyntax(start: string, tokens: readonly string[]): string {
   const lines = tokens.map((token) =>
     token
       .replaceAll(
-        /802\.1\w+|[a-z][a-z0-9_-]*|[A-Z][A-Z-]*/g,
-        (word) => `\\f${/[a-z]/.test(word) ? 'B' : 'I'}${escaped(word)}\\fR`,
+        /802\.1\w+|-?[a-z][a-z0-9_-]*|[A-Z][A-Z-]*|-/g,
+        (word) => `\\f${/^[A-Z]/.test(word) ? 'I' : 'B'}${escaped(word)}\\fR`,
       )
       .replaceAll(' ', '\\~')
       .replace(/\.$/, '.\\&'),
