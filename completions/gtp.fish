@@ -4,7 +4,7 @@
 set -g __gtp_engine '# Options: name, abbreviation, what follows, source, choices, placeholder, help.
 _gtp_options=(
   Version V last \'\' \'\' \'\' \'print the version\'
-  help \'\' last \'\' \'\' \'\' \'print this text\'
+  help \'\' last \'\' \'\' \'\' \'print what there is, and a line about each option\'
   json j flag \'\' \'\' \'\' \'answer with one JSON array\'
   pretty p flag \'\' \'\' \'\' \'indent the JSON\'
   details d flag \'\' \'\' \'\' \'show more; whole verifier logs\'

@@ -33,7 +33,15 @@ const PACKAGER = { dpkgDeb: program('dpkg-deb', 'dpkg') };
 const PACKAGES = { lintian: program('lintian', 'lintian'), debootstrap: program('debootstrap', 'debootstrap') };
 
 // What only tests look with.
-const LINTERS = { shellcheck: program('shellcheck', 'shellcheck') };
+const LINTERS = {
+  shellcheck: program('shellcheck', 'shellcheck'),
+  mandoc: program('mandoc', 'mandoc'),
+  groff: program('groff', 'groff'),
+  man: program('man', 'man-db'),
+};
+
+// What scripts of users read answers with.
+const READERS = { jq: program('jq', 'jq') };
 
 // Shells that complete words of gtp.
 const SHELLS = {
@@ -68,7 +76,7 @@ const deb = { clang, strip, libbpfHeaders, linuxHeaders, ...PACKAGER };
 const PROFILES = {
   demo,
   deb,
-  test: { ...NEEDS, ...LINTERS, ...SHELLS, ...FIREWALLS, ...PEERS, ...GUESTS, ...EMULATOR, ...PACKAGER, ...PACKAGES },
+  test: { ...NEEDS, ...LINTERS, ...SHELLS, ...READERS, ...FIREWALLS, ...PEERS, ...GUESTS, ...EMULATOR, ...PACKAGER, ...PACKAGES },
 };
 // Making a package is for anybody who has what it takes.
 const NEED_ROOT = ['demo', 'test'];

@@ -33,7 +33,7 @@ export function parse(argv: readonly string[]): Parsed {
   if (ask !== undefined) return { ask: ask === 'help' ? 'options' : ask };
   const [objectText, ...after] = rest;
   const object = pickObject(objectText);
-  if (object === 'help') return { ask: 'help' };
+  if (object === 'help') return helpOn(after);
   const spec = known(grammar[object], object) as ObjectSpec;
   const [command, words] = spec.bare ? only(spec, after) : [pickCommand(spec, object, after[0]), after.slice(1)];
   if (command === 'help') return { ask: 'help', object };
@@ -71,6 +71,17 @@ function pickCommand(spec: ObjectSpec, object: string, text: string | undefined)
   throw new UsageError(`unknown command "${text ?? ''}" of ${object}: expected ${listed([...shown, 'help'])}`, {
     hint,
   });
+}
+
+// gtp help [ OBJECT [ COMMAND ] ]
+function helpOn([objectText, commandText]: readonly string[]): Parsed {
+  const object = objectText === undefined ? 'help' : pickObject(objectText);
+  if (object === 'help') return { ask: 'help' };
+  const spec = known(grammar[object], object) as ObjectSpec;
+  const command = commandText === undefined || spec.bare ? 'help' : pickCommand(spec, object, commandText);
+  if (command === 'help') return { ask: 'help', object };
+  known(spec.commands[command], titleOf(object, command));
+  return { ask: 'help', object, command };
 }
 
 function pick(text: string, names: readonly string[]): string | undefined {

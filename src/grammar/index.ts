@@ -44,6 +44,10 @@ export const grammar = {
       add: {
         help: 'make a link, and with SESSION-WORDS its first session',
         changes: true,
+        examples: [
+          'gtp link add upf0 role upf local 192.0.2.1 netns internet address 10.45.0.1/16',
+          'gtp link add gtp1 netns red address 10.0.0.1/24 local-teid 1 remote-teid 2 remote 192.0.2.2',
+        ],
         words: {
           ifname: {
             kind: ifname,
@@ -88,6 +92,7 @@ export const grammar = {
       set: {
         help: 'change a link',
         changes: true,
+        examples: ['gtp link set upf0 ttl inherit errind off'],
         some: true,
         words: {
           ifname: { kind: linkName, placeholder: 'NAME', positional: true, required: true, help: 'the link' },
@@ -117,10 +122,19 @@ export const grammar = {
   session: {
     help: 'one tunnel',
     commands: {
-      add: { help: 'make a session; fails if it exists', changes: true, words: { ...onLink, ...sessionWords } },
+      add: {
+        help: 'make a session; fails if it exists',
+        changes: true,
+        examples: [
+          'gtp session add dev upf0 local-teid auto remote-teid 7 remote 192.0.2.2 ue 10.45.0.2 qfi 9',
+          'gtp session add dev room0 type vxlan vni 7 remote 192.0.2.3',
+        ],
+        words: { ...onLink, ...sessionWords },
+      },
       change: {
         help: 'change the words given; fails if the session does not exist',
         changes: true,
+        examples: ['gtp session change dev upf0 local-teid 1 remote 192.0.2.9 remote-teid 0x2001'],
         some: true,
         words: {
           ...onLink,
@@ -135,6 +149,7 @@ export const grammar = {
       del: {
         help: 'remove a session',
         changes: true,
+        examples: ['gtp session del dev upf0 local-teid 1 endmarker'],
         words: {
           ...onLink,
           ...sessionId,
@@ -142,7 +157,11 @@ export const grammar = {
         },
       },
       get: { help: 'show one session', words: { ...onLink, ...sessionId } },
-      show: { help: 'show sessions', words: sessionFilter },
+      show: {
+        help: 'show sessions',
+        examples: ['gtp -s session show dev upf0', 'gtp -j session show ue 10.45.0.2'],
+        words: sessionFilter,
+      },
       flush: { help: 'remove sessions', changes: true, words: sessionFilter },
       endmarker: {
         help: 'tell the peer that no more packets will come (End Marker)',
@@ -163,6 +182,7 @@ export const grammar = {
       run: {
         help: 'send Echo Requests to a peer and tell what comes back, until Ctrl-C',
         runs: true,
+        examples: ['gtp ping 192.0.2.2 count 3', 'gtp ping dev upf0 local-teid 1'],
         either: ['addr', 'dev'],
         words: {
           addr: { kind: address, source: 'session', positional: true, help: 'the peer' },
@@ -196,6 +216,7 @@ export const grammar = {
     commands: {
       show: {
         help: 'show local addresses and peers',
+        examples: ['gtp -s path show remote 192.0.2.2'],
         words: {
           local: { kind: address, source: 'session', help: 'of this local address alone' },
           remote: { kind: address, source: 'session', help: 'to this peer alone' },

@@ -4,7 +4,7 @@ import { type Later, later, type OptionSpec } from './types';
 /** The global options in the order of the contract. */
 export const globalOptions = [
   { name: 'Version', short: 'V', help: 'print the version' },
-  { name: 'help', help: 'print this text' },
+  { name: 'help', help: 'print what there is, and a line about each option' },
   { name: 'json', short: 'j', help: 'answer with one JSON array' },
   { name: 'pretty', short: 'p', help: 'indent the JSON' },
   { name: 'details', short: 'd', help: 'show more; whole verifier logs' },

@@ -57,6 +57,8 @@ export type CommandSpec = {
   readonly hidden?: true;
   /** It prints while it runs, until it is done or interrupted. */
   readonly runs?: true;
+  /** Whole command lines that help shows, 91 columns wide at most. */
+  readonly examples?: readonly string[];
 };
 
 export type ObjectSpec = {

@@ -2,12 +2,18 @@
 import test from 'ava';
 import { answerGlobals } from '../../src/cli/globals';
 import { help } from '../../src/cli/help';
+import { parse } from '../../src/cli/parse';
 import { rowsOf } from '../../src/cli/reading';
 import { grammar, isLater, titleOf } from '../../src/grammar';
 import { commands } from './arbitraries';
 import { golden } from './golden';
 
-const PAGES = [[], ['link'], ['session'], ...commands.map(([object, command]) => titleOf(object, command).split(' '))];
+const OBJECTS = [...new Set(commands.map(([object]) => object))];
+const PAGES = [
+  [],
+  ...OBJECTS.map((object) => [object]),
+  ...commands.map(([object, command]) => titleOf(object, command).split(' ')).filter((words) => words.length > 1),
+];
 
 test('help is as the golden file says', (t) => {
   golden(
@@ -41,6 +47,18 @@ test('every word of a command stands in its help', (t) => {
     for (const [word, row] of rowsOf(spec))
       t.true(text.includes(row.placeholder ?? row.as ?? word) && row.help !== '', `${object} ${command} ${word}`);
   }
+});
+
+test('the help of an object is no longer than a screen', (t) => {
+  for (const object of OBJECTS) t.true(help(object).split('\n').length <= 45, object);
+});
+
+test('what help shows for example is accepted', (t) => {
+  for (const [object, command, { examples = [] }] of commands)
+    for (const line of examples) {
+      t.true(help(object, command).includes(`\nExample: ${line}\n`), line);
+      t.like(parse(line.split(' ').slice(1)), { ask: 'run', object, command }, line);
+    }
 });
 
 test('what is not supported yet is left out of help', (t) => {

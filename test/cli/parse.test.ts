@@ -57,6 +57,17 @@ test('help may be shortened', helps, 'h', {});
 test('gtp link help is about link', helps, 'link help', { object: 'link' });
 test('gtp ping help is about ping', helps, 'ping help', { object: 'ping' });
 test('gtp link add help is about link add', helps, 'link add help', { object: 'link', command: 'add' });
+test('gtp help link is about link', helps, 'help link', { object: 'link' });
+test('gtp help l a is about link add', helps, 'help l a', { object: 'link', command: 'add' });
+test('gtp help ping is about ping, whatever follows', helps, 'help ping 10.0.0.1', { object: 'ping' });
+test('gtp help help is help', helps, 'help help', {});
+test('gtp help of what there is not is refused', (t) => {
+  t.throws(() => parse(['help', 'tunnel']), { instanceOf: UsageError, message: /^unknown object "tunnel"/ });
+  t.throws(() => parse(['help', 'link', 'make']), {
+    instanceOf: UsageError,
+    message: /^unknown command "make" of link/,
+  });
+});
 test('help is an ordinary value elsewhere', (t) => t.like(run('link add ue1 inner help').words, { inner: 'help' }));
 
 test('a session gets typed values', (t) => {
