@@ -19,6 +19,8 @@ import {
   attached,
   detach,
   type FilterSide,
+  type HookIds,
+  hookIds,
   isAttached,
   programNames,
   programsAt,
@@ -45,6 +47,8 @@ export type Hooks = {
   detach(pin: string): void;
   isAttached(pin: string): boolean;
   attached(): readonly Attachment[];
+  /** What the kernel has at a hook that is there. */
+  idsOf(pin: string): HookIds;
   /** Whether programs of others stand at the ingress of a device where they may see packets before ours do. */
   hasOthers(ifindex: number): boolean;
   /** What they are where there are some; else what would be tried first. */
@@ -76,6 +80,11 @@ export function hooksOf(dir: string, route: () => RouteSocket): Hooks {
       return side === undefined ? isAttached(dir, pin) : filterOf(at, { pin, side }) !== undefined;
     },
     attached: () => [...attached(dir), ...filterPins(dir).map((hook) => ({ ...hook, ifindex: deviceOf(at, hook) }))],
+    idsOf: (pin) => {
+      const side = filterSide(dir, pin);
+      if (side === undefined) return hookIds(dir, pin);
+      return { linkId: undefined, programId: filterOf(at, { pin, side })?.programId };
+    },
     hasOthers: (ifindex) =>
       keepsFilters(dir) ? listFilters(route(), ifindex, 'ingress').some(isBeforeOurs) : programsAt(ifindex) > 1,
     hookKind: () => (keepsFilters(dir) ? 'clsact' : 'tcx'),
