@@ -5,7 +5,9 @@ import { spawnSync } from 'node:child_process';
 const words = process.argv.slice(2);
 // The layouts are read from the BTF of the object.
 if (run('tools/build.mjs', 'object')) {
-  const isGood = ['tools/gen-layout.ts', 'tools/gen-words.ts'].map((file) => run('tools/run.mjs', file, ...words));
+  const isGood = ['tools/gen-layout.ts', 'tools/gen-words.ts', 'tools/gen-schema.ts'].map((file) =>
+    run('tools/run.mjs', file, ...words),
+  );
   process.exitCode = isGood.includes(false) ? 1 : 0;
 } else {
   process.exitCode = 1;

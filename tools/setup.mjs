@@ -29,6 +29,9 @@ const NEEDS = {
 // What only tests look with.
 const LINTERS = { shellcheck: program('shellcheck', 'shellcheck') };
 
+// What examples of docs/json.md read answers with.
+const READERS = { jq: program('jq', 'jq') };
+
 // Firewalls that tunnels have to live with. By its path: npm puts another program of that name first in PATH.
 const FIREWALLS = { nft: file('/usr/sbin/nft', 'nftables') };
 
@@ -50,7 +53,7 @@ const GUESTS = {
 const EMULATOR = process.arch === 'x64' ? { qemu: program('qemu-system-x86_64', 'qemu-system-x86') } : {};
 
 const { scapy: _scapy, tcpdump: _tcpdump, ...demo } = NEEDS;
-const PROFILES = { demo, test: { ...NEEDS, ...LINTERS, ...FIREWALLS, ...PEERS, ...GUESTS, ...EMULATOR } };
+const PROFILES = { demo, test: { ...NEEDS, ...LINTERS, ...READERS, ...FIREWALLS, ...PEERS, ...GUESTS, ...EMULATOR } };
 
 try {
   setUp(process.argv[2]);
