@@ -23,7 +23,7 @@ export async function run(command: readonly string[], options: RunOptions = {}):
   child.stdin.on('error', () => undefined); // a program may end without reading its input
   child.stdin.end(options.input ?? '');
   const result = await finished(child);
-  await checkAnswer(command, result.stdout);
+  checkAnswer(command, result.stdout);
   return result;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What -j answers, against the schemas of docs/schema.
 import { readdirSync, readFileSync } from 'node:fs';
-import { isIPv4, isIPv6 } from 'node:net';
+import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
-import type { ValidateFunction } from 'ajv/dist/2020.js';
+import type { ValidateFunction } from 'ajv';
 import { readOptions } from '../src/cli/options';
 
 type Schema = { readonly [key: string]: unknown };
@@ -15,9 +15,9 @@ export const schemas = (): ReadonlyMap<string, Schema> => {
 };
 
 /** Says what is wrong with an answer about an object; nothing if it is as the schema has it. */
-export async function faultsOf(object: string, answer: unknown): Promise<string> {
-  validators ??= await compile();
-  const validate = validators.get(object);
+export function faultsOf(object: string, answer: unknown): string {
+  validators ??= load();
+  const validate = validators[object];
   if (validate === undefined) throw new Error(`no schema of ${object}`);
   if (validate(answer)) return '';
   return (validate.errors ?? [])
@@ -26,13 +26,13 @@ export async function faultsOf(object: string, answer: unknown): Promise<string>
 }
 
 /** Throws where the command under test answered with JSON that is not as its schema has it. */
-export async function checkAnswer(command: readonly string[], stdout: string): Promise<void> {
+export function checkAnswer(command: readonly string[], stdout: string): void {
   const at = command.findIndex((word) => word === OURS || resolve(word) === OURS);
   if (at < 0 || !stdout.startsWith('[')) return;
   const { options, rest } = readOptions(command.slice(at + 1));
   const object = OBJECTS.find((name) => name.startsWith(rest[0] ?? 'none'));
   if (!options.json || object === undefined) return;
-  const faults = await faultsOf(object, JSON.parse(stdout));
+  const faults = faultsOf(object, JSON.parse(stdout));
   if (faults !== '')
     throw new Error(`${command.join(' ')}: its answer is not as docs/schema has it\n${faults}\n${stdout}`);
 }
@@ -41,15 +41,13 @@ const FOLDER = 'docs/schema';
 const ENDING = '.schema.json';
 const OURS = resolve('dist/gtp.cjs');
 const OBJECTS = ['link', 'session', 'ping', 'path'];
-let validators: ReadonlyMap<string, ValidateFunction> | undefined;
+let validators: Validators | undefined;
 
-// Loaded with the first answer: many tests have none.
-async function compile(): Promise<ReadonlyMap<string, ValidateFunction>> {
-  const { Ajv2020 } = await import('ajv/dist/2020.js');
-  const ajv = new Ajv2020({ allowUnionTypes: true, formats: { ipv4: isIPv4, ipv6: isIPv6 } });
-  const all = schemas();
-  for (const [name, schema] of all) ajv.addSchema(schema, `${name}${ENDING}`);
-  return new Map([...all.keys()].map((name) => [name, ajv.getSchema(`${name}${ENDING}`) as ValidateFunction]));
+type Validators = { readonly [object: string]: ValidateFunction };
+
+// Loaded with the first answer: many tests have none. tools/build.mjs has made it.
+function load(): Validators {
+  return createRequire(__filename)(resolve('dist/schemas.cjs')) as Validators;
 }
 
 /** The keys that the schemas tell of, as paths: "link details.mtu". */
