@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type ChildProcess, spawn } from 'node:child_process';
+import { checkAnswer } from './schema';
 
 /** What a program left behind; the status of one that a signal ended is 128 plus the number. */
 export interface Result {
@@ -15,13 +16,15 @@ export interface RunOptions {
   readonly seconds?: number;
 }
 
-/** Runs a program to its end. */
-export function run(command: readonly string[], options: RunOptions = {}): Promise<Result> {
+/** Runs a program to its end. JSON that the command under test answers with has to be as docs/schema has it. */
+export async function run(command: readonly string[], options: RunOptions = {}): Promise<Result> {
   const [program = '', ...words] = command;
   const child = spawn(program, words, { env: options.env ?? process.env, timeout: (options.seconds ?? 60) * 1000 });
   child.stdin.on('error', () => undefined); // a program may end without reading its input
   child.stdin.end(options.input ?? '');
-  return finished(child);
+  const result = await finished(child);
+  checkAnswer(command, result.stdout);
+  return result;
 }
 
 /** As run, but everything other than status 0 throws with the command and what it said. */

@@ -7,6 +7,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { bundle } from './bundle.mjs';
 import { compileBpf } from './compile.mjs';
+import { compileSchemas } from './compile-schemas.mjs';
 import { findClang } from './toolchain.mjs';
 
 const STAMPS = 'dist/.stamps.json';
@@ -29,6 +30,12 @@ const steps = [
     makes: ['dist/gtp.cjs'],
     from: [...files('src'), 'dist/gtp.bpf.o', 'tools/bundle.mjs', 'package.json', 'package-lock.json'],
     make: makeCommand,
+  },
+  {
+    name: 'schemas',
+    makes: ['dist/schemas.cjs'],
+    from: [...files('docs/schema'), 'tools/compile-schemas.mjs', 'package-lock.json'],
+    make: () => compileSchemas('docs/schema', 'dist/schemas.cjs'),
   },
   {
     name: 'tests',
@@ -54,7 +61,7 @@ try {
 }
 
 function isWanted(name) {
-  if (name === 'tests') return words.includes('--tests');
+  if (name === 'tests' || name === 'schemas') return words.includes('--tests');
   return only === undefined || only === name;
 }
 

@@ -5,8 +5,8 @@ import { spawnSync } from 'node:child_process';
 const words = process.argv.slice(2);
 // The layouts are read from the BTF of the object.
 if (run('tools/build.mjs', 'object')) {
-  const isGood = ['tools/gen-layout.ts', 'tools/gen-words.ts', 'tools/gen-completion.ts'].map((file) =>
-    run('tools/run.mjs', file, ...words),
+  const isGood = ['layout', 'words', 'completion', 'schema'].map((what) =>
+    run('tools/run.mjs', `tools/gen-${what}.ts`, ...words),
   );
   process.exitCode = isGood.includes(false) ? 1 : 0;
 } else {

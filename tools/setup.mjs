@@ -76,7 +76,18 @@ const deb = { clang, strip, libbpfHeaders, linuxHeaders, ...PACKAGER };
 const PROFILES = {
   demo,
   deb,
-  test: { ...NEEDS, ...LINTERS, ...SHELLS, ...READERS, ...FIREWALLS, ...PEERS, ...GUESTS, ...EMULATOR, ...PACKAGER, ...PACKAGES },
+  test: {
+    ...NEEDS,
+    ...LINTERS,
+    ...SHELLS,
+    ...READERS,
+    ...FIREWALLS,
+    ...PEERS,
+    ...GUESTS,
+    ...EMULATOR,
+    ...PACKAGER,
+    ...PACKAGES,
+  },
 };
 // Making a package is for anybody who has what it takes.
 const NEED_ROOT = ['demo', 'test'];

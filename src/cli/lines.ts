@@ -1,6 +1,21 @@
 // SPDX-License-Identifier: MIT
 import { checksumOf, grammar, isLater, keyOf, type ObjectName, type Row, typeOfForm, type Words } from '../grammar';
-import { address, interfaceAddress, mac, port, prefix, prefixOrDefault } from '../values';
+import {
+  address,
+  greKey,
+  interfaceAddress,
+  l2tpId,
+  mac,
+  ownTeid,
+  ownTeidOrAuto,
+  port,
+  prefix,
+  prefixOrDefault,
+  teid,
+  tid,
+  vlanId,
+  vni,
+} from '../values';
 import type { OutputRecord, OutputValue } from './command';
 import type { Palette } from './palette';
 
@@ -14,14 +29,26 @@ export function wordLine(object: RecordObject, record: OutputRecord, palette: Pa
   return words.flatMap(([word, row]) => tellWord(word, row, heldBy(word, row, record), palette)).join(' ');
 }
 
-/** What a record holds besides words, counters and details: state, ifindex, hooks. For -d. */
+/** The words of a record that its first line leaves out, for they say what holds anyway. For -d. */
+export function usualLine(object: RecordObject, record: OutputRecord, palette: Palette): string {
+  const layout = LAYOUTS[object];
+  const { minor = [], twice = [] } = layout;
+  const words = rowsFor(object, record).filter(
+    ([word, row]) =>
+      heldBy(word, row, record) !== null && ![...minor, ...twice].includes(word) && !isTold(layout, word, row, record),
+  );
+  return words.flatMap(([word, row]) => tellWord(word, row, heldBy(word, row, record), palette)).join(' ');
+}
+
+/** What a record holds besides words, counters and details: state, ifindex, a MAC address. For -d. */
 export function restLine(object: RecordObject, record: OutputRecord, palette: Palette): string {
-  const { minor = [], told = [] } = LAYOUTS[object];
+  const { minor = [], told = [], elsewhere = [] } = LAYOUTS[object];
   const words = new Set(
     orderedRows(object).flatMap(([word, row]) => (minor.includes(word) ? [] : [keyOf(row.as ?? word)])),
   );
-  const rest = Object.entries(record).filter(
-    ([key, value]) => !words.has(key) && ![...told, 'stats', 'details'].includes(key) && value !== null,
+  const { state = null, ...others } = record;
+  const rest = Object.entries({ state, ...others }).filter(
+    ([key, value]) => !words.has(key) && ![...told, ...elsewhere, 'stats', 'details'].includes(key) && value !== null,
   );
   return rest.map(([key, value]) => `${key} ${tellPlain(key, value, palette)}`).join(' ');
 }
@@ -32,8 +59,11 @@ export function toldLine(object: RecordObject, record: OutputRecord): string {
   return told.join(' ');
 }
 
-/** The cells of -br, one string a column. */
-export function briefCells(object: RecordObject, record: OutputRecord): string[] {
+/** A text, and the same as it is shown: colours take no room. */
+export type Cell = { readonly text: string; readonly shown: string };
+
+/** The cells of -br, one a column. */
+export function briefCells(object: RecordObject, record: OutputRecord, palette: Palette): Cell[] {
   const rows = new Map(orderedRows(object));
   const { brief, instead } = LAYOUTS[object];
   return brief.map((own) => {
@@ -42,9 +72,14 @@ export function briefCells(object: RecordObject, record: OutputRecord): string[]
     const value = record[keyOf(word)];
     const items = (Array.isArray(value) ? value : [value]) as readonly (OutputValue | undefined)[];
     const told = items.filter((item) => item !== null && item !== undefined);
-    return told.map((item) => formatValue(rows.get(word), item as OutputValue)).join(',') || '-';
+    const texts = told.map((item) => formatValue(rows.get(word), item as OutputValue));
+    const show = (text: string): string =>
+      word === 'state' ? paintState(text, palette) : paint(rows.get(word), text, palette);
+    return texts.length === 0 ? NONE : { text: texts.join(','), shown: texts.map(show).join(',') };
   });
 }
+
+const NONE: Cell = { text: '-', shown: '-' };
 
 /** A TEID as a line of words, for `local-teid auto`. */
 export function localTeidLine(value: OutputValue): string {
@@ -60,8 +95,12 @@ type Layout = {
   readonly usual?: readonly string[];
   /** Words that nobody has to give and that tell little: for -d. */
   readonly minor?: readonly string[];
+  /** Words that say what another one says already. */
+  readonly twice?: readonly string[];
   /** What no word says and is told even without -d, unless it is nothing. */
   readonly told?: readonly string[];
+  /** What details tell with more of it. */
+  readonly elsewhere?: readonly string[];
   /** Defaults that depend on the record. */
   readonly computed: { readonly [word: string]: (record: OutputRecord) => OutputValue };
   readonly brief: readonly string[];
@@ -74,6 +113,7 @@ const LAYOUTS: { readonly [O in RecordObject]: Layout } = {
     words: grammar.link.commands.add.words,
     lead: ['ifname', 'type', 'local', 'dev', 'netns', 'inner', 'mtu', 'role'],
     minor: ['lladdr'],
+    elsewhere: ['hook'],
     computed: { udpcsum: (record) => checksumOf(typeOf(record), String(record['local']).includes(':') ? 6 : 4) },
     brief: ['ifname', 'state', 'type', 'local', 'netns', 'inner', 'sessions'],
   },
@@ -84,6 +124,7 @@ const LAYOUTS: { readonly [O in RecordObject]: Layout } = {
       ...['session_id', 'peer_session_id', 'id', 'remote', 'local', 'ue', 'qfi'],
     ],
     usual: ['version', 'ikey', 'okey'],
+    twice: ['ikey', 'okey'],
     computed: {
       antispoof: (record) => ((record['ue'] as OutputValue[] | undefined)?.length ?? 0) > 0,
       ikey: (record) => record['key'] ?? null,
@@ -108,6 +149,7 @@ const LAYOUTS: { readonly [O in RecordObject]: Layout } = {
     told: ['echo', 'errinds', 'extnotifies', 'last_seen', 'mtu'],
     computed: {},
     brief: ['local', 'remote', 'port', 'state', 'sessions'],
+    instead: { port: ['type'] },
   },
 };
 
@@ -158,11 +200,25 @@ function formatValue(row: Row | undefined, value: OutputValue): string {
 }
 
 const ADDRESSES: readonly unknown[] = [address, prefix, prefixOrDefault, interfaceAddress];
+const IDS: readonly unknown[] = [ownTeid, ownTeidOrAuto, teid, tid, greKey, vni, l2tpId, vlanId];
+const NAMES: readonly unknown[] = ['interface', 'link'];
 
-function paint(row: Row, text: string, palette: Palette): string {
-  if (ADDRESSES.includes(row.kind)) return text.includes(':') ? palette.v6(text) : palette.v4(text);
+function paint(row: Row | undefined, text: string, palette: Palette): string {
+  if (row?.kind === undefined) return text;
+  if (ADDRESSES.includes(row.kind)) return paintAddress(text, palette);
+  if (IDS.includes(row.kind)) return palette.id(text);
   if (row.kind === mac) return palette.mac(text);
-  return row.kind !== undefined && row.kind.source === 'interface' ? palette.name(text) : text;
+  return NAMES.includes(row.kind.source) ? palette.name(text) : text;
+}
+
+/** An address or prefix in the colour of its family. */
+export function paintAddress(text: string, palette: Palette): string {
+  return text.includes(':') ? palette.v6(text) : palette.v4(text);
+}
+
+/** A state: up, or one that wants care. */
+export function paintState(text: string, palette: Palette): string {
+  return text === 'up' ? palette.good(text) : palette.bad(text);
 }
 
 // "echo requests 3 responses 3": without what is 0 or not known; seconds may well be 0.
@@ -174,7 +230,7 @@ function tellCounts(key: string, value: OutputValue): string[] {
 }
 
 function tellPlain(key: string, value: OutputValue, palette: Palette): string {
-  const text = Array.isArray(value) ? value.join(',') || '-' : String(value);
-  if (key !== 'state') return text;
-  return text === 'up' ? palette.good(text) : palette.bad(text);
+  const text = String(value);
+  if (key === 'lladdr') return palette.mac(text);
+  return key === 'state' ? paintState(text, palette) : text;
 }

@@ -6,16 +6,17 @@ import { type KernelSession, listKernelSessions } from '../kernel/sessions';
 import { SESSION_STATS } from '../kernel/stats';
 import { ECHO_PORT } from '../tunnels/echo';
 import { address } from '../values';
-import { stateOf } from './kernel-record';
+import { NO_PATH_DETAILS, stateOf } from './kernel-record';
 import { LINK_ALWAYS } from './kernel-words';
 import type { Extent } from './session-record';
 
 /** The addresses and peers: the same keys as for ours; null is what the driver does not tell. */
-export function kernelPathRecords({ statistics }: Pick<Extent, 'statistics'>): OutputRecord[] {
+export function kernelPathRecords({ statistics, details }: Extent): OutputRecord[] {
+  const more = details ? { details: NO_PATH_DETAILS } : {};
   const stats = statistics > 0 ? { stats: SESSION_STATS } : {};
   const all = [...listKernelSessions(listKernelLinks())];
   const records = all.flatMap(([link, sessions]) => [...endpoints(link, sessions), ...peers(link, sessions)]);
-  return records.map((record) => ({ ...record, ...stats }));
+  return records.map((record) => ({ ...record, ...more, ...stats }));
 }
 
 // Its sockets receive both versions.

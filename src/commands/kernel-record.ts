@@ -107,12 +107,18 @@ function linkRecord({ device, local, home, place }: KernelLink, sessions: number
     hsize: device.hsize,
     vrf: null,
     state: device.flags & IFF_UP ? 'up' : 'down',
-    ...(extent.details ? { details: { alias: device.alias === '' ? null : device.alias } } : {}),
+    ...(extent.details ? { details: { ...NO_LINK_DETAILS, alias: device.alias === '' ? null : device.alias } } : {}),
     ...(extent.statistics > 0 ? { stats: deviceStats(device) } : {}),
   };
 }
 
-const NO_DETAILS = { mtu: null, gateway: null, seen_qfi: null, seen_rqi: null, seen_ppi: null, last_seen: null };
+const NO_MTU = { mtu: null, path_mtu: null, headers: null };
+const NO_LINK_DETAILS = { ...NO_MTU, offloads_off: [], hooks: null, programs: [], maps: {}, pins: null };
+const NO_WAY = { oif: null, gateway: null, neighbour: null };
+const NO_DETAILS = { ...NO_MTU, ...NO_WAY, seen_qfi: null, seen_rqi: null, seen_ppi: null, last_seen: null };
+
+/** What -d tells of the way to a peer; of those of the driver nothing. */
+export const NO_PATH_DETAILS = { path_mtu: null, ...NO_WAY };
 
 /** How a session stands. From the namespace of the device alone nobody can tell how its sockets reach a peer: null. */
 export function stateOf({ device, home, local, outer }: KernelLink, { remote }: KernelSession): string | null {

@@ -6,24 +6,25 @@ import { receiversOf } from '../datapath/tally';
 import type { Request } from '../grammar';
 import { fromMapped, hex } from '../tunnels/address';
 import { typeOf } from '../tunnels/tunnels';
-import { address, sameAddress } from '../values';
+import { type Address, address, sameAddress } from '../values';
 import { coarseNow, secondsSince } from '../wiring/coarse';
 import { endedSessions } from '../wiring/mend';
-import { peerState } from '../wiring/routes';
+import { peerState, wayTo } from '../wiring/routes';
 import { type State, viewState } from '../wiring/state';
 import { endpointStats, peerStats } from '../wiring/stats';
 import { ofBoth } from './either';
 import { kernelPathRecords } from './kernel-path';
+import { NO_PATH_DETAILS } from './kernel-record';
+import { type Extent, wayDetails } from './session-record';
 
 export const commands: Commands<'path'> = {
   show: (filter, { options, note }) => {
-    const statistics = options.statistics > 0;
     const all = ofBoth(
       { note },
       {
         bpf: () =>
           viewState(note, (state) =>
-            state === undefined ? [] : [...endpointRecords(state, statistics), ...peerRecords(state, statistics)],
+            state === undefined ? [] : [...endpointRecords(state, options), ...peerRecords(state, options)],
           ),
         kernel: () => kernelPathRecords(options),
       },
@@ -33,7 +34,7 @@ export const commands: Commands<'path'> = {
 };
 
 // What came to a local address and belongs to no session is counted here, so the counters of it all add up.
-function endpointRecords(state: State, statistics: boolean): OutputRecord[] {
+function endpointRecords(state: State, { statistics, details }: Extent): OutputRecord[] {
   const sessions = sessionsByEndpoint(state);
   return [...state.maps.endpoints.entries()].map(([key, endpoint]) => ({
     local: address.format(fromMapped(key.local)),
@@ -48,7 +49,8 @@ function endpointRecords(state: State, statistics: boolean): OutputRecord[] {
     last_seen: null,
     mtu: null,
     state: null,
-    ...(statistics ? { stats: endpointStats(state, key, endpoint) } : {}),
+    ...(details ? { details: NO_PATH_DETAILS } : {}),
+    ...(statistics > 0 ? { stats: endpointStats(state, key, endpoint) } : {}),
   }));
 }
 
@@ -77,15 +79,15 @@ function sessionsByEndpoint({ maps }: State): Map<string, number> {
 }
 
 // Sessions count for themselves (session show -s); a peer counts what is about none of them.
-function peerRecords(state: State, statistics: boolean): OutputRecord[] {
+function peerRecords(state: State, extent: Extent): OutputRecord[] {
   const ended = endedSessions(state);
   return [...state.maps.peers.entries()].flatMap(([key, peer]) => {
     const sessions = peer.sessions - (ended.get(peerText(key)) ?? 0);
-    return sessions > 0 ? [peerRecord(state, key, { ...peer, sessions }, statistics)] : [];
+    return sessions > 0 ? [peerRecord(state, key, { ...peer, sessions }, extent)] : [];
   });
 }
 
-function peerRecord(state: State, key: Structs['peer_key'], peer: Structs['peer'], statistics: boolean): OutputRecord {
+function peerRecord(state: State, key: Structs['peer_key'], peer: Structs['peer'], extent: Extent): OutputRecord {
   const [local, remote] = [fromMapped(key.local), fromMapped(key.remote)];
   const isBelieved = peer.mtu !== 0 && peer.mtu_until >= coarseNow();
   return {
@@ -101,8 +103,13 @@ function peerRecord(state: State, key: Structs['peer_key'], peer: Structs['peer'
     last_seen: secondsSince(peer.seen),
     mtu: isBelieved ? peer.mtu : null,
     state: peerState(state, remote, local),
-    ...(statistics ? { stats: peerStats(peer) } : {}),
+    ...(extent.details ? { details: peerDetails(state, remote, local) } : {}),
+    ...(extent.statistics > 0 ? { stats: peerStats(peer) } : {}),
   };
+}
+
+function peerDetails(state: State, remote: Address, local: Address): OutputRecord {
+  return { path_mtu: wayTo(state, remote, local)?.mtu ?? null, ...wayDetails(state, { remote, local }) };
 }
 
 function isWanted(record: OutputRecord, { local, remote }: Request<'path', 'show'>): boolean {

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 import type { OutputRecord, OutputValue } from '../cli/command';
-import { grammar, isLater, keyOf, type Later, type Row, typeOfForm } from '../grammar';
+import { grammar, isLater, keyOf, type Later, type Row, type Type, typeOfForm } from '../grammar';
 import type { SessionId, SessionWords } from '../tunnels/words';
 import { type Address, address, cookie, geneveOption, hostPrefix, mac, prefix } from '../values';
 
 /** The words of a session as records have them: every word of its type, null where it is not set. */
 export function wordsRecord(words: SessionWords): OutputRecord {
-  const { type } = words.id;
   const own = ownWords(words);
-  const keys = ALL.filter(([key, row]) => ALWAYS.includes(key) || isOf(row, type)).map(([key]) => key);
-  return Object.fromEntries(keys.map((key) => [key, own[key] ?? null]));
+  return Object.fromEntries(keysOf(words.id.type).map(([key]) => [key, own[key] ?? null]));
+}
+
+/** The keys that words have in the records of a type, with their rows. */
+export function keysOf(type: Type): [key: string, row: Row][] {
+  return ALL.filter(([key, row]) => ALWAYS.includes(key) || isOf(row, type));
 }
 
 /** Keys that the records of all types have. */

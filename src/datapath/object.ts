@@ -96,6 +96,26 @@ export function attached(dir: string, path = programsPath(dir)): Attachment[] {
   });
 }
 
+/** The numbers by which the kernel knows the link that is pinned as `pin`, and the program behind it. */
+export function hookIds(dir: string, pin: string): HookIds {
+  const { id, programId } = withPin(hookPath(dir, pin), bpf.linkInfo);
+  return { linkId: id, programId };
+}
+
+/** The numbers of a hook; a filter is no link of its own. */
+export type HookIds = { readonly linkId: number | undefined; readonly programId: number | undefined };
+
+/** The maps that are pinned in a state directory, and their numbers in the kernel. */
+export function mapIds(dir: string): { readonly [name: string]: number } {
+  const maps = dirname(mapPath(dir, 'any'));
+  return Object.fromEntries(list(maps).map((name) => [name, withPin(join(maps, name), (fd) => bpf.mapInfo(fd).id)]));
+}
+
+/** Where a hook is pinned. */
+export function hookPath(dir: string, pin: string): string {
+  return join(dir, HOOKS, pin);
+}
+
 /** Whether a hook is pinned as `pin` and its device is there. */
 export function isAttached(dir: string, pin: string): boolean {
   const fd = bpf.objGet(join(dir, HOOKS, pin));

@@ -36,8 +36,9 @@ export function innerMtu(mtu: number, parts: readonly Part[]): number {
 /** IPv6 wants 1280 octets of every link (RFC 8200, 5); what a path does not take of them goes in outer fragments (X6). */
 export const IPV6_MIN_MTU = 1280;
 
-/** The arithmetic behind innerMtu in words: "1500 - 20 IPv4 - 8 UDP - 8 GTP-U = 1464". */
+/** The arithmetic behind innerMtu in words: "1500 - 20 IPv4 - 8 UDP - 8 GTP-U = 1464"; what adds nothing, as a VLAN, has none. */
 export function mtuArithmetic(mtu: number, parts: readonly Part[]): string {
   const terms = parts.map(([name, octets]) => ` - ${octets} ${name}`);
-  return `${Math.min(mtu, MAX_OUTER)}${terms.join('')} = ${innerMtu(mtu, parts)}`;
+  const sum = terms.length === 0 ? '' : `${terms.join('')} = ${innerMtu(mtu, parts)}`;
+  return `${Math.min(mtu, MAX_OUTER)}${sum}`;
 }

@@ -84,6 +84,7 @@ export const interfaceAddress = kind({
 export const teid = kind<Teid>({
   placeholder: 'TEID',
   expected: 'a TEID 0-0xffffffff',
+  range: [0, 0xffffffff],
   read: (text) => readNumber(text, 0, 0xffffffff),
   format: formatTeid,
 });
@@ -92,6 +93,7 @@ export const teid = kind<Teid>({
 export const ownTeid = kind<Teid>({
   placeholder: 'TEID',
   expected: 'a TEID 1-0xffffffff',
+  range: [1, 0xffffffff],
   read: (text) => readNumber(text, 1, 0xffffffff),
   format: formatTeid,
 });

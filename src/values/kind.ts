@@ -16,6 +16,8 @@ export type Kind<T> = {
   readonly source?: Source;
   /** The fixed words among the values. */
   readonly choices?: readonly string[];
+  /** The least and the greatest of its numbers. */
+  readonly range?: readonly [least: number, most: number];
   /** Text to value; throws UsageError that quotes the text and says what was expected. */
   parse(text: string): T;
   /** Value to text that parse accepts. */
@@ -44,13 +46,14 @@ export function number(least: number, most: number): Kind<number> {
   return kind({
     placeholder: 'N',
     expected: `a number ${least}-${most}`,
+    range: [least, most],
     read: (text) => readNumber(text, least, most),
     format: String,
   });
 }
 
 /** A kind with a reader that tells by undefined what it refuses. */
-export type Reading<T> = Pick<Kind<T>, 'placeholder' | 'expected' | 'source' | 'choices' | 'format'> & {
+export type Reading<T> = Omit<Kind<T>, 'parse'> & {
   read(text: string): T | undefined;
 };
 
@@ -72,6 +75,7 @@ export function numberOr<const W extends string>(
     placeholder: alternatives(words[0] === 'fixed' ? [...words, placeholder] : [placeholder, ...words]),
     expected: `${expected}${words.length > 1 ? ', ' : ' or '}${words.join(' or ')}`,
     choices: words,
+    range: [least, most],
     read: (text) => words.find((word) => word === text) ?? readNumber(text, least, most),
     format: (value) => (typeof value === 'number' ? show(value) : value),
   });

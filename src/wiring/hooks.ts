@@ -22,6 +22,8 @@ import {
   attached,
   detach,
   type FilterSide,
+  type HookIds,
+  hookIds,
   isAttached,
   programNames,
   programsAt,
@@ -43,6 +45,8 @@ export type Hooks = {
   detach(pin: string): void;
   isAttached(pin: string): boolean;
   attached(): readonly Attachment[];
+  /** What the kernel has at a hook that is there. */
+  idsOf(pin: string): HookIds;
   /** Whether programs of others stand at the ingress of a device where they may see packets before ours do. */
   hasOthers(ifindex: number): boolean;
   /** What they are where there are some; else what would be tried first. */
@@ -79,6 +83,11 @@ export function hooksOf(dir: string, route: () => RouteSocket): Hooks {
       ...attached(dir),
       ...attachedFilters(dir).map((hook) => ({ ...hook, ifindex: deviceOf(at, hook) })),
     ],
+    idsOf: (pin) => {
+      const side = filterSide(dir, pin);
+      if (side === undefined) return hookIds(dir, pin);
+      return { linkId: undefined, programId: filterOf(at, { pin, side })?.programId };
+    },
     hasOthers: (ifindex) =>
       keepsFilters(dir) ? listFilters(route(), ifindex, 'ingress').some(isBeforeOurs) : programsAt(ifindex) > 1,
     hookKind: () => (keepsFilters(dir) ? 'clsact' : 'tcx'),

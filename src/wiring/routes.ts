@@ -3,7 +3,7 @@ import { peerText } from '../datapath/outline';
 import { activeTx, sendHalves } from '../datapath/places';
 import { errno, KernelError, tolerating } from '../errors';
 import { getLink, IFF_UP, LOOPBACK } from '../netlink/link';
-import { neighbour } from '../netlink/neighbour';
+import { type Neighbour, neighbour } from '../netlink/neighbour';
 import { type RouteQuery, type RouteResult, routeTo } from '../netlink/route';
 import type { RouteSocket } from '../netlink/socket';
 import { hex, isNobody, toMapped } from '../tunnels/address';
@@ -78,6 +78,15 @@ function pathState(state: State, remote: Address, local: Address): string {
   return once(standings, state, remote, local, () => standing(state.route, remote, local));
 }
 
+/** What the kernel knows of whom packets to a peer are handed to; undefined on this machine, and before it was asked. */
+export function nextHop(state: State, remote: Address, local: Address): Neighbour | undefined {
+  return once(nextHops, state, remote, local, () => {
+    const way = wayTo(state, remote, local);
+    if (way === undefined || way.localDev !== 0) return undefined;
+    return neighbour(state.route, way.oif, way.gateway ?? remote);
+  });
+}
+
 /**
  * How a link's packets reach a peer: up, no_route (also when they would come in again by a tunnel, X12) or no_neighbour. Frames to
  * nobody in particular need the link's first underlay alone.
@@ -121,6 +130,7 @@ type Memo<T> = WeakMap<State, Map<string, T>>;
 
 const ways: Memo<Way | undefined> = new WeakMap();
 const standings: Memo<string> = new WeakMap();
+const nextHops: Memo<Neighbour | undefined> = new WeakMap();
 
 // Many sessions have few peers.
 function once<T>(memo: Memo<T>, state: State, remote: Address, local: Address, find: () => T): T {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { GlobalOptions, OutputRecord, OutputValue } from '../../src/cli/command';
 import type { RecordObject } from '../../src/cli/lines';
 import { readOptions } from '../../src/cli/options';
-import { choosePalette, plain } from '../../src/cli/palette';
+import { choosePalette, isDarkGround, plain } from '../../src/cli/palette';
 import { parse } from '../../src/cli/parse';
 import { type Printing, printJson, printRecords } from '../../src/cli/print';
 import { keyOf, type Type } from '../../src/grammar';
@@ -100,13 +100,14 @@ test('udpcsum over IPv6 goes without saying', prints, '', 'link', { ifname: 'a',
 test('-d adds what no word says', prints, '-d', 'session', { ...SESSION, details: { rqi_seen: 1, path: 'eth0' } }, [
   SESSION_LINE,
   '    state up',
+  '    version 1 peer any antispoof psc auto',
   '    rqi_seen 1',
   '    path eth0',
 ]);
 test('-s adds traffic, and the rest where it is not zero', prints, '-s', 'link', { ...LINK, stats: STATS }, [
   LINK_LINE,
   '    encap packets 1234 bytes 1048576',
-  '    decap packets 0 bytes 0',
+  '    decap packets 0    bytes 0',
   '    passed 2',
   '    sent echo 1',
   '    drops unknown_teid 3',
@@ -118,14 +119,20 @@ test('-s -s adds zeros', prints, '-s -s', 'link', { ifname: 'a', stats: { answer
 ]);
 test('-h shortens counters', prints, '-h -s', 'link', { ifname: 'a', stats: { encap: STATS.encap } }, [
   'a',
-  '    encap packets 1.2k bytes 1.0M',
+  '    encap packets 1.23k bytes 1.05M',
 ]);
 test('-iec counts in 1024', prints, '-iec -s', 'link', { ifname: 'a', stats: { encap: STATS.encap } }, [
   'a',
-  '    encap packets 1.2ki bytes 1.0Mi',
+  '    encap packets 1.21ki bytes 1.00Mi',
 ]);
 test('-o joins the lines of a record', prints, '-o -s', 'link', { ifname: 'a', stats: { passed: 1 } }, [
   'a\\    passed 1',
+]);
+const BIG = { packets: 999n, bytes: 98765432109n };
+test('-h has three digits, as ip has', prints, '-h -s', 'link', { ifname: 'a', stats: { encap: BIG, passed: 12345 } }, [
+  'a',
+  '    encap packets 999 bytes 98.8G',
+  '    passed 12.3k',
 ]);
 test('-br is a row of columns', prints, '-br', 'session', SESSION, [
   'ue1  up  0x00001001  0x00002002  10.0.0.2  10.45.0.1/32,2001:db8::/64  bob',
@@ -193,11 +200,24 @@ test('counters of 64 bits are numbers of all their digits in JSON', (t) => {
 test('colour comes with -c, and not with NO_COLOR', async (t) => {
   const coloured = await choosePalette(readOptions(['-c']).options);
   t.is(coloured.v4('10.0.0.1'), '\u001b[35m10.0.0.1\u001b[39m');
+  const rows = show([LINK, { ...LINK, ifname: 'longer', state: 'down' }], '-br', { object: 'link', palette: coloured });
+  t.deepEqual(
+    rows.split('\n').map((row) => row.replaceAll('\u001b', '')),
+    [
+      '[36mue1[39m     -     gtp  [35m10.0.0.1[39m  left  [36meth0[39m  1',
+      '[36mlonger[39m  [31mdown[39m  gtp  [35m10.0.0.1[39m  left  [36meth0[39m  1',
+      '',
+    ],
+    'colours take no room',
+  );
   const before = process.env['NO_COLOR'];
   process.env['NO_COLOR'] = '1';
   t.is(await choosePalette(readOptions(['-c']).options), plain);
   if (before === undefined) delete process.env['NO_COLOR'];
   else process.env['NO_COLOR'] = before;
+  t.deepEqual(['15;0', '0;15', '0;default;8', '15;7', '', undefined].map(isDarkGround), [
+    ...[true, false, true, false, false, false],
+  ]);
   t.is(await choosePalette(readOptions(['-c', '-j']).options), plain);
 });
 

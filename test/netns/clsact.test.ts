@@ -28,7 +28,11 @@ test.serial(
     t.is(await ping(m.m1, there), 3);
     t.is((await filters(m.m1, 'ul', 'ingress')).at(-1)?.packets, 3);
     t.regex((await filters(m.m1, 'ul', 'ingress'))[0]?.name ?? '', /^gtp\/underlay-\d+$/);
-    t.regex(await gtpIn(m.m1, '-d link show'), /hook link@gtp0,shim@gtpshim1,underlay@ul,underlay@lo .*hooks clsact/s);
+    const hook = (at: string): string => `    hook ${at} clsact/ingress prog_id [1-9]\\d* pin /.*\\n`;
+    t.regex(
+      await gtpIn(m.m1, '-d link show'),
+      new RegExp(['link@gtp0', 'shim@gtpshim1', 'underlay@ul', 'underlay@lo'].map(hook).join('')),
+    );
     await tc(m.m2, `filter add dev ul egress pref 1 protocol ip ${ANY} flowid 1:1`);
     await gtpIn(m.m1, 'link del gtp0');
     await gtpIn(m.m2, 'link del gtp0');

@@ -120,8 +120,11 @@ test.serial(
     t.notRegex(await gtpIn(m.m1, '-d session show'), /last_seen|seen_|gateway/);
     const [quiet] = JSON.parse(await gtpIn(m.m1, '-j -d session show')) as { details: object }[];
     t.deepEqual(
-      { ...quiet?.details, mtu: undefined },
-      { mtu: undefined, gateway: null, seen_qfi: null, seen_rqi: null, seen_ppi: null, last_seen: null },
+      { ...quiet?.details, mtu: undefined, headers: undefined, neighbour: undefined },
+      {
+        ...{ mtu: undefined, path_mtu: 1500, headers: undefined, oif: 'ul', gateway: null, neighbour: undefined },
+        ...{ seen_qfi: null, seen_rqi: null, seen_ppi: null, last_seen: null },
+      },
     );
     const [link] = JSON.parse(await gtpIn(m.m1, '-j -d link show')) as { details: object }[];
     t.true('offloads_off' in (link?.details ?? {}));
