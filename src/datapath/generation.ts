@@ -56,9 +56,12 @@ export function makerText(maker: Maker | undefined): string {
   return maker.version === version ? `another build of gtp ${version}` : `gtp ${maker.version}`;
 }
 
+/** What to do where pins are not as this version has left them. */
+export const SPOILT = 'another program has changed what gtp pinned: gtp link flush, and make the links anew';
+
 /** What to do about pins in `dir` that this command cannot use as they are. */
 export function advice(dir: string): string {
-  if (isOurs(dir)) return 'made by this version, and changed by another hand since';
+  if (isOurs(dir)) return SPOILT;
   const maker = makerOf(dir);
   if (isNewer(maker)) return `made by ${makerText(maker)}, this is ${version}: use that`;
   return `made by ${makerText(maker)}: a command that changes something takes it over, such as gtp link set NAME up`;

@@ -6,7 +6,7 @@ import { type BpfObject, type ObjectMap, openObject } from '../bindings/bpf-obje
 import { KernelError } from '../errors';
 import { type Undo, withUndo } from '../undo';
 import { mapPath, programsPath } from './bpffs';
-import { ourselves, sign } from './generation';
+import { ourselves, SPOILT, sign } from './generation';
 import { list, makeDir, removeDir, told, unpin } from './pins';
 
 /** Where in a device: tcx, or native XDP. */
@@ -141,7 +141,10 @@ export function replace(dir: string, pin: string, programFd: number): void {
 export function openPin(path: string): number {
   const fd = bpf.objGet(path);
   if (fd !== undefined) return fd;
-  throw new KernelError(`open ${path}`, { said: 'it does not exist', hint: 'gtp check repair' });
+  throw new KernelError(`open ${path}`, {
+    said: 'it does not exist',
+    hint: SPOILT,
+  });
 }
 
 const NAME = 'gtp.bpf.o';

@@ -4,12 +4,7 @@
 import { relative } from 'node:path';
 import ts from 'typescript';
 import { errno, strerror } from '../../src/errors';
-
-/** What an argument becomes. "tried" and "said" are the two halves of a KernelError; "options" holds halves and hints. */
-type Role = 'message' | 'tried' | 'said' | 'errno' | 'hint' | 'note' | 'bug' | 'expected' | 'options';
-
-/** Part of one message: what it becomes, and what it can be. */
-type Part = { readonly role: Role; readonly texts: readonly string[] };
+import { bare, linesOf, nameOf, type Part, type Role, whereIs } from './message-text';
 
 /** One place in the source that says something. */
 export type Site = { readonly file: string; readonly where: string; readonly lines: readonly string[] };
@@ -21,8 +16,6 @@ export function readMessages(): Site[] {
   // What a name means is asked for, no types of the library are: to load these would take longer than all the rest.
   const program = ts.createProgram(fileNames, {
     ...options,
-    incremental: false,
-    tsBuildInfoFile: undefined,
     noLib: true,
     types: [],
   });
@@ -132,9 +125,8 @@ class Reader {
       this.#sinks.set(declaration, role);
       this.#names.add(declaration.parent.name?.getText() ?? '');
     }
-    return ts.isVariableDeclaration(declaration) && ts.isIdentifier(declaration.name)
-      ? declaration.initializer
-      : undefined;
+    const isOne = ts.isVariableDeclaration(declaration) || ts.isParameter(declaration);
+    return isOne && ts.isIdentifier(declaration.name) ? declaration.initializer : undefined;
   }
 
   #declarationOf(node: ts.Identifier): ts.Declaration | undefined {
@@ -211,7 +203,8 @@ class Reader {
     let root: ts.Node = node;
     while (ts.isPropertyAccessExpression(root) || ts.isElementAccessExpression(root) || ts.isCallExpression(root)) {
       const [first] = ts.isCallExpression(root) ? root.arguments : [];
-      root = first !== undefined && /^Object\./.test(root.getText()) ? first : root.expression;
+      const isOfObject = /^Object\.\w+$/.test(root.expression.getText());
+      root = first !== undefined && isOfObject ? first : root.expression;
     }
     const declaration = root !== node && ts.isIdentifier(root) ? this.#declarationOf(root) : undefined;
     const table =
@@ -235,57 +228,4 @@ const EITHER = [ts.SyntaxKind.QuestionQuestionToken, ts.SyntaxKind.BarBarToken];
 
 function isOurs(file: string): boolean {
   return relative('.', file).startsWith('src/') && !file.endsWith('.gen.ts');
-}
-
-function bare(node: ts.Expression): ts.Expression {
-  const isWrapped =
-    ts.isParenthesizedExpression(node) ||
-    ts.isAsExpression(node) ||
-    ts.isNonNullExpression(node) ||
-    ts.isSatisfiesExpression(node);
-  return isWrapped ? bare(node.expression) : node;
-}
-
-// What a value is called in a template: {remote} for address.format(remote), {names} for names.join(', ').
-function nameOf(node: ts.Expression): string {
-  const plain = bare(node);
-  if (ts.isPropertyAccessExpression(plain)) return `${nameOf(plain.expression)}.${plain.name.text}`;
-  if (!ts.isCallExpression(plain)) return plain.getText().replaceAll(/\s+/g, ' ');
-  const { expression, arguments: given } = plain;
-  const isMethod = ts.isPropertyAccessExpression(expression);
-  if (isMethod && ['join', 'map', 'filter'].includes(expression.name.text)) return nameOf(expression.expression);
-  const last = given.at(-1);
-  const isShown = isMethod || /^(format|name)/.test(nameOf(expression));
-  return last !== undefined && isShown ? nameOf(last) : nameOf(expression);
-}
-
-function whereIs(node: ts.Node): string {
-  for (let at: ts.Node | undefined = node; at !== undefined; at = at.parent) {
-    const isNamed = ts.isFunctionDeclaration(at) || ts.isMethodDeclaration(at) || ts.isClassDeclaration(at);
-    const isConstant =
-      ts.isVariableDeclaration(at) &&
-      ts.isVariableStatement(at.parent.parent) &&
-      ts.isSourceFile(at.parent.parent.parent);
-    if (isNamed || isConstant) return at.name?.getText() ?? '';
-  }
-  return '';
-}
-
-// As a user reads it. A place that only hands on what its callers say has no lines.
-function linesOf(parts: readonly Part[]): string[] {
-  const of = (role: Role): string[] => [
-    ...new Set(parts.filter((part) => part.role === role).flatMap(({ texts }) => texts)),
-  ];
-  const tried = of('tried');
-  const said = [...of('said'), ...(of('said').length === 0 ? of('errno') : [])].join(' | ') || '...';
-  const refused = tried.length === 0 && said !== '...' ? [`${said}`] : tried.map((text) => `Error: ${text}: ${said}`);
-  const lines = [
-    ...of('message').map((text) => `Error: ${text}`),
-    ...refused,
-    ...of('bug').map((text) => `bug: ${text}`),
-    ...of('expected').map((text) => `expected ${text}`),
-    ...of('hint').map((text) => `Hint: ${text}`),
-    ...of('note').map((text) => `Note: ${text}`),
-  ];
-  return lines.filter((line) => !/^(\w+:?)? ?(\{[^{}]*\}|\.\.\.|: | \| )*$/.test(line));
 }
