@@ -27,6 +27,14 @@ export function readOptions(argv: readonly string[]): ReadOptions {
   return { options, ask: undefined, rest: words };
 }
 
+/** The hint for an option that was found behind OBJECT; `title` is what stands before it. */
+export function lateOption(text: string, title: string): string | undefined {
+  const name = text.replace(/^--?/, '').split('=')[0] ?? '';
+  const isOption =
+    text.startsWith('-') && !fits('help', name) && globalOptions.some((option) => fits(option.name, name));
+  return isOption ? `options come before the object: gtp ${text} ${title} ...` : undefined;
+}
+
 type OptionName = (typeof globalOptions)[number]['name'];
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

@@ -4,7 +4,7 @@ import { type CommandSpec, commandAliases, grammar, isLater, type Later, type Ob
 import { didYouMean, listed } from '../suggest';
 import type { GlobalOptions } from './command';
 import { meant } from './habits';
-import { readOptions } from './options';
+import { lateOption, readOptions } from './options';
 import { type ParsedWords, readWords } from './words';
 
 /** What an argv asks for: to run a command, or for the version or some help. */
@@ -56,9 +56,13 @@ function pickObject(text: string | undefined): ObjectOrHelp {
   if (text === undefined) throw missing('OBJECT', 'gtp [ OPTIONS ]', [...shown, 'help'], help);
   const found = pick(text, [...names, 'help']);
   if (found !== undefined) return found as ObjectOrHelp;
-  const hint = text === 'gtp' ? 'leave out one "gtp"' : (didYouMean(meant(text, shown)) ?? help.hint);
+  const hint =
+    text === 'gtp' ? 'leave out one "gtp"' : (didYouMean(meant(text, [...shown, ...OPTIONS_MEANT])) ?? help.hint);
   throw new UsageError(`unknown object "${text}": expected ${listed([...shown, 'help'])}`, { hint });
 }
+
+// Options that people type as if they were objects.
+const OPTIONS_MEANT = ['-Version', '-color=always', '-color=auto', '-color=never'];
 
 // The command of a bare object, and its words.
 function only(spec: ObjectSpec, words: readonly string[]): [command: string, words: readonly string[]] {
@@ -73,9 +77,9 @@ function pickCommand(spec: ObjectSpec, object: string, text: string | undefined)
   if (text === undefined) throw missing('COMMAND', `gtp ${object}`, [...shown, 'help'], help);
   const found = pick(text, [...names, ...Object.keys(commandAliases), 'help']);
   if (found !== undefined) return commandAliases[found] ?? found;
-  const hint = didYouMean(meant(text, shown)) ?? help.hint;
-  const expected = listed([...shown, 'help']);
-  throw new UsageError(`unknown command "${text}" of ${object}: expected ${expected}`, { hint });
+  const ways = [...shown, 'help'];
+  const hint = didYouMean(meant(text, ways)) ?? lateOption(text, object) ?? help.hint;
+  throw new UsageError(`unknown command "${text}" of ${object}: expected ${listed(ways)}`, { hint });
 }
 
 function missing(what: string, before: string, ways: readonly string[], help: { readonly hint: string }): UsageError {

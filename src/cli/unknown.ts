@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What is said to a word that a command does not have.
 import type { UsageError } from '../errors';
-import { globalOptions, grammar, isLater, type Later, type ObjectSpec, titleOf } from '../grammar';
+import { grammar, isLater, type Later, type ObjectSpec, titleOf } from '../grammar';
 import { didYouMean } from '../suggest';
 import { linkName } from '../values';
 import { meant } from './habits';
+import { lateOption } from './options';
 import { expectedWords, findWords, type Reading, remaining, rowsOf, wrong } from './reading';
 
 /** The error for a word that is none of the command's, or of another one, or that may not stand here; `left` are those behind it. */
@@ -17,7 +18,8 @@ export function unknownWord(reading: Reading, text: string, left: readonly strin
   const place = namePlace(reading, text, left);
   const candidates = place === undefined ? [open, home === undefined ? all : []] : [];
   const near = candidates.map((words) => meant(text, words)).find((words) => words.length > 0) ?? [];
-  const hint = place ?? twoWords(text, all) ?? didYouMean(near) ?? lateOption(reading, text);
+  const apart = twoWords(text, all) ?? noValue(reading, text);
+  const hint = place ?? apart ?? didYouMean(near) ?? lateOption(text, title);
   return wrong(reading, `${what}: expected ${expectedWords(open, near)}`, hint);
 }
 
@@ -26,12 +28,15 @@ function namePlace({ spec, title, given }: Reading, text: string, left: readonly
   const [first, row] = rowsOf(spec)[0] ?? [];
   if (row?.positional) {
     const name = given.get(first ?? '') ?? '';
-    return ['dev', 'name'].includes(name) ? `the name stands without "${name}": gtp ${title} ${text}` : undefined;
+    if (['dev', 'name'].includes(name)) return `the name stands without "${name}": gtp ${title} ${text}`;
+    return row.required && name === '' && !text.startsWith('-')
+      ? `the name comes first: gtp ${title} ${text} ...`
+      : undefined;
   }
   // A word that is mistyped has its value behind it.
   const isValue = left[0] === undefined || findWords(spec.words, left[0]).length > 0;
-  const isLink =
-    row?.kind === linkName && given.size === 0 && isValue && !left.includes('dev') && !text.startsWith('-');
+  const isName = isValue && !text.startsWith('-') && text !== 'all' && !left.includes('dev');
+  const isLink = row?.kind === linkName && given.size === 0 && isName;
   return isLink ? `the link is given with dev: gtp ${title} dev ${text} ...` : undefined;
 }
 
@@ -43,11 +48,15 @@ function twoWords(text: string, words: readonly string[]): string | undefined {
     : undefined;
 }
 
-function lateOption({ title }: Reading, text: string): string | undefined {
-  const name = text.replace(/^--?/, '').split('=')[0] ?? '';
-  const isOption = text.startsWith('-') && name !== '' && globalOptions.some((option) => option.name.startsWith(name));
-  return isOption ? `options come before the object: gtp ${text} ${title} ...` : undefined;
+// udpcsum on
+function noValue({ spec, given }: Reading, text: string): string | undefined {
+  const last = [...given.keys()].at(-1) ?? '';
+  const flag = rowsOf(spec).find(([word, row]) => word === last && row.flag);
+  if (flag === undefined || !SWITCHES.includes(text.toLowerCase())) return undefined;
+  return `"${last}" takes no value${flag[1].no ? `: "no${last}" is its opposite` : ''}`;
 }
+
+const SWITCHES = ['on', 'off', 'yes', 'no', 'true', 'false', '1', '0'];
 
 // Commands that know the word, those of the same object first: it is foreign here rather than unknown.
 function homes(text: string, object: string): string[] {

@@ -6,7 +6,7 @@ import { type BpfObject, type ObjectMap, openObject } from '../bindings/bpf-obje
 import { KernelError } from '../errors';
 import { type Undo, withUndo } from '../undo';
 import { mapPath, programsPath } from './bpffs';
-import { ourselves, SPOILT, sign } from './generation';
+import { ourselves, sign, startAnew } from './generation';
 import { list, makeDir, removeDir, told, unpin } from './pins';
 
 /** Where in a device: tcx, or native XDP. */
@@ -143,7 +143,7 @@ export function openPin(path: string): number {
   if (fd !== undefined) return fd;
   throw new KernelError(`open ${path}`, {
     said: 'it does not exist',
-    hint: SPOILT,
+    hint: startAnew(dirname(dirname(path))),
   });
 }
 

@@ -88,7 +88,7 @@ const REPAIRS: readonly ((text: string) => string)[] = [
   (text) => text.toLowerCase().replace(/^0+(?=[1-9]\d*$)/, ''), // leading zeros
   (text) => (/^[0-9a-f]+$/i.test(text) ? `0x${text}` : text),
   (text) => text.replaceAll('-', ':'),
-  (text) => (text.replaceAll('.', '').match(/../g) ?? []).join(':'), // a MAC address as switches write it
+  (text) => text.replace(/^(..)(..)\.(..)(..)\.(..)(..)$/, '$1:$2:$3:$4:$5:$6'), // a MAC address as switches write it
   (text) => text.replace(/%.*$/, ''), // a zone
   (text) => text.replace(/\/\d+$/, ''), // a length where there is none
   (text) => text.replace(/^::ffff:/i, ''),

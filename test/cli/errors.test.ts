@@ -219,6 +219,15 @@ const MISTAKES = [
   `session add ${SESSION} peer strickt`,
   'ping 10.0.0.1 -c 3',
   'path show dev ue1',
+  'version',
+  '-c always link',
+  'link --help',
+  'link add ue1 --help',
+  'link -j show',
+  'link set up ue1',
+  'link add ue1 udpcsum on',
+  'link add ue1 ttl 256',
+  'session flush all',
 ];
 
 test('wrong words are answered as the golden file says', (t) => {
