@@ -40,8 +40,8 @@ export function findVrf(route: RouteSocket, name: string, note: Note): Vrf {
   const table = tableNumber(name);
   if (table !== undefined && !SHARED_TABLES.includes(table)) return { name: tableName(table), table };
   if (table !== undefined)
-    throw new UsageError(`vrf: expected a VRF or a table that is no other's, got "${name}"`, {
-      hint: 'ip link show type vrf lists VRFs; any other number is a table',
+    throw new UsageError(`vrf: expected a VRF or a table of its own, got "${name}", which all share`, {
+      hint: 'give another number, or a VRF: ip link show type vrf lists them',
     });
   const tried = `find VRF ${name}`;
   if (device !== undefined)
