@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { accessSync, closeSync, existsSync, openSync, readdirSync, statSync } from 'node:fs';
+import { accessSync, closeSync, existsSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { missingHint } from './bindings/capabilities';
 import {
@@ -14,6 +14,7 @@ import {
   socket,
 } from './bindings/libc';
 import { errno, KernelError } from './errors';
+import { suggest } from './suggest';
 
 /** A namespace as the user named it: `path` can be opened, `name` is set if it is one of /run/netns. */
 export type Netns = { readonly path: string; readonly name?: string };
@@ -31,17 +32,17 @@ export function resolveNetns(text: string): Netns {
   // "." and ".." would be directories, and the kernel's word for those is no help.
   if (existsSync(path) && statSync(path).isFile()) return { path, name: text };
   if (/^[0-9]+$/.test(text)) return existing(text, { path: `/proc/${text}/ns/net` }, 'no process has this PID');
-  throw missing(text, `make it with: ip netns add ${text}`);
+  const names = existsSync(NAMED) ? readdirSync(NAMED) : [];
+  throw missing(text, suggest(text, names) ?? `make it with: ip netns add ${text}`);
 }
 
 /** Opens a namespace (see resolveNetns for `path`). Returns a descriptor for IFLA_NET_NS_FD; close it with fs.closeSync. */
 export function openNetns(path: string): number {
-  try {
-    return openSync(path, 'r');
-  } catch (cause) {
-    const { errno: number } = cause as NodeJS.ErrnoException;
-    throw new KernelError(`open network namespace ${path}`, { errno: Math.abs(number ?? 0), cause });
-  }
+  const fd = opened(path);
+  // Every namespace is a file of nsfs, as ours is; of another file the kernel would say "Invalid argument".
+  if (fstatSync(fd).dev === statSync('/proc/self/ns/net').dev) return fd;
+  closeSync(fd);
+  throw noNetns(path);
 }
 
 /**
@@ -123,12 +124,29 @@ function missing(text: string, hint: string): KernelError {
   });
 }
 
+function opened(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (cause) {
+    const { errno: number } = cause as NodeJS.ErrnoException;
+    throw new KernelError(`open network namespace ${path}`, { errno: Math.abs(number ?? 0), cause });
+  }
+}
+
 function enter(fd: number, path: string): void {
   const result = setns(fd, CLONE_NEWNET);
   if (result >= 0) return;
-  const isOther = result === -errno('EINVAL');
-  const hint = isOther ? 'this file is not a network namespace' : missingHint(['CAP_SYS_ADMIN']);
+  if (result === -errno('EINVAL')) throw noNetns(path);
+  const hint = missingHint(['CAP_SYS_ADMIN']);
   throw new KernelError(`enter network namespace ${path}`, { errno: -result, ...(hint === undefined ? {} : { hint }) });
+}
+
+function noNetns(path: string): KernelError {
+  return new KernelError(`enter network namespace ${path}`, {
+    errno: errno('EINVAL'),
+    said: 'this file is not a network namespace',
+    hint: 'ip netns add makes one with a name; a path must be a file such as /proc/PID/ns/net',
+  });
 }
 
 // The cookie came with 5.14; the helpers that the programs call are older.

@@ -5,7 +5,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 
 // koffi carries native files; ava must be the copy that runs the tests; yargs and chalk are used by few commands, and the
 // time to compile a bundle is the largest part of a command's own start-up.
-const external = ['koffi', 'yargs', 'yargs/*', 'chalk', 'ava', 'esbuild'];
+const external = ['koffi', 'yargs', 'yargs/*', 'chalk', 'ava', 'esbuild', 'typescript'];
 
 /**
  * Bundles each entry into one CommonJS file below `outdir`, or the only entry into `outfile`; what they consist of is told

@@ -20,11 +20,12 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   grammar: [],
   values: [],
   errors: [],
+  suggest: [],
   undo: [],
 };
 
-/** Data, and the errors that all of them throw. */
-const FOR_ALL = ['grammar', 'values', 'errors', 'datapath/layout.gen', '../package.json'];
+/** Data, and the errors that all of them throw, with their hints. */
+const FOR_ALL = ['grammar', 'values', 'errors', 'suggest', 'datapath/layout.gen', '../package.json'];
 
 /** The only part that may import a package: one place to look when it changes. */
 const PACKAGES: Readonly<Record<string, string>> = {

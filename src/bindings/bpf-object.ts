@@ -132,7 +132,7 @@ function objectMap(map: bigint): ObjectMap {
     maxEntries: call('bpf_map__max_entries', map),
     btfKeyType: call('bpf_map__btf_key_type_id', map),
     btfValueType: call('bpf_map__btf_value_type_id', map),
-    fd: () => checked(`fd of map ${name}`, call('bpf_map__fd', map)),
+    fd: () => checked(`find map ${name}`, call('bpf_map__fd', map)),
     reuse: (fd) => void checked(`reuse map ${name}`, call('bpf_map__reuse_fd', map, fd)),
     setMaxEntries: (n) => void checked(`resize map ${name}`, call('bpf_map__set_max_entries', map, n)),
   };
@@ -142,11 +142,11 @@ function objectProgram(program: bigint): ObjectProgram {
   const name = callAny<string>('bpf_program__name', program);
   return {
     name,
-    fd: () => checked(`fd of program ${name}`, call('bpf_program__fd', program)),
+    fd: () => checked(`find program ${name}`, call('bpf_program__fd', program)),
     statistics: () => {
       const log = Buffer.alloc(STATISTICS_SIZE);
-      checked(`log of program ${name}`, call('bpf_program__set_log_level', program, BPF_LOG_STATS));
-      checked(`log of program ${name}`, call('bpf_program__set_log_buf', program, log, BigInt(log.length)));
+      checked(`keep a log of program ${name}`, call('bpf_program__set_log_level', program, BPF_LOG_STATS));
+      checked(`keep a log of program ${name}`, call('bpf_program__set_log_buf', program, log, BigInt(log.length)));
       return () => log.toString('latin1', 0, log.indexOf(0));
     },
   };

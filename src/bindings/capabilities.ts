@@ -19,7 +19,7 @@ export function missingHint(needed: readonly Capability[]): string | undefined {
   if (missing.length > 0) return `needs ${missing.join(', ')}: run as root, or see RUNNING WITHOUT ROOT in man gtp`;
   const isBpf = needed.some((name) => name === 'CAP_BPF');
   return isBpf && !isInitialUserNamespace()
-    ? 'BPF asks for capabilities of the initial user namespace, and this process is in another'
+    ? 'BPF asks for capabilities of the initial user namespace, and this process is in another: run gtp outside of it'
     : undefined;
 }
 

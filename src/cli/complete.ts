@@ -3,7 +3,7 @@
 import type { UsageError } from '../errors';
 import { type CommandSpec, type Form, formsOfType, grammar, keyOf, type Row, typeOfForm } from '../grammar';
 import { CHOOSERS, type Clash, findClash, isCommon, isGtp, nameForms, openForms, type Rows } from './forms';
-import { nameOf, notation, opposite, type Reading, remaining, rowsOf, wrong } from './reading';
+import { expectedWords, nameOf, notation, opposite, type Reading, remaining, rowsOf, wrong } from './reading';
 
 /** Throws UsageError unless nothing contradicts and nothing is missing that does not depend on the type of a link. */
 export function checkComplete(reading: Reading): void {
@@ -16,7 +16,7 @@ export function checkComplete(reading: Reading): void {
     CHOOSERS.includes(word) || row.required === true || row.names === true;
   const others = rowsOf(spec).filter((entry) => !isName(entry));
   if (spec.some && !others.some(([word]) => given.has(word))) {
-    throw wrong(reading, `"${title}" changes nothing: expected ${remaining(reading).join(', ')}`);
+    throw wrong(reading, `"${title}" changes nothing: expected ${expectedWords(remaining(reading))}`);
   }
 }
 
@@ -49,7 +49,7 @@ export function checkLinkWords(words: object, { name, type }: LinkType): void {
   const expected = remaining(reading).filter((each) => foreign.every(([other]) => other !== each));
   throw wrong(
     reading,
-    `"${word}" is a word of ${nameForms(of, false)}, link ${name} is of type ${type}: expected ${expected.join(', ')}`,
+    `"${word}" is a word of ${nameForms(of, false)}, link ${name} is of type ${type}: expected ${expectedWords(expected)}`,
   );
 }
 
@@ -61,7 +61,6 @@ function given({ given: all }: Reading, word: string): boolean {
   return all.has(word);
 }
 
-// The words as they could have been typed.
 /** The words of a request as they are typed; of a word that was given several times, the last. */
 export function textsOf(spec: CommandSpec, words: object): ReadonlyMap<string, string> {
   const values = new Map(Object.entries(words));
@@ -86,7 +85,7 @@ function undecided(reading: Reading, types: readonly string[], { name, type }: L
   );
 }
 
-function rowOf({ spec }: Reading, word: string): Row | undefined {
+function rowOf({ spec }: Pick<Reading, 'spec'>, word: string): Row | undefined {
   return rowsOf(spec).find(([name]) => name === word)?.[1];
 }
 
@@ -114,7 +113,7 @@ function foreign(reading: Reading, start: string, { of, against: { by, word, for
     ([name, row]) => !isCommon(row) && !CHOOSERS.includes(name) && own.some((form) => row.of?.includes(form)),
   );
   const left = words.filter(([name]) => !given.has(name)).map(([name]) => nameOf(reading, name));
-  const expected = left.length === 0 ? 'no more of these' : [...new Set(left)].join(', ');
+  const expected = expectedWords([...new Set(left)]);
   if (by === 'chooser') throw wrong(reading, `${start}, not of "${word} ${given.get(word)}": expected ${expected}`);
   const name = nameForms(own, isVersion);
   const ways = isVersion ? of : [...new Set(of.map((form) => `type ${typeOfForm(form)}`))];
@@ -142,11 +141,18 @@ function checkMissing(reading: Reading, forms: readonly Form[], hint?: string): 
   const isVague = shared === undefined && !isGtp(forms);
   const names = shared !== undefined ? [shared] : isVague ? ['ID'] : firsts;
   const told = names.map((name) => `"${nameOf(reading, name)}"`).join(' or ');
-  throw wrong(
-    reading,
-    `${told} is missing: expected gtp ${reading.title} ${example(reading, ways, forms).join(' ')} ...`,
-    hint,
-  );
+  const isAll = rowsOf(reading.spec).every(([word]) => ways.every((rows) => rows.some(([name]) => name === word)));
+  const expected = `gtp ${reading.title} ${example(reading, ways, forms).join(' ')}${isAll ? '' : ' ...'}`;
+  throw wrong(reading, `${told} is missing: expected ${expected}`, hint ?? missingHint(reading, names));
+}
+
+// ip takes the name of a device with dev or without; and an ID is something else for each type.
+function missingHint({ spec, title, given }: Reading, [name = '']: readonly string[]): string | undefined {
+  const [before = ''] = given.keys();
+  const isNamed = rowOf({ spec }, name)?.positional && ['dev', 'name'].includes(before);
+  if (isNamed) return `the name comes first, and without "${before}": gtp ${title} NAME ...`;
+  if (name !== 'ID') return undefined;
+  return `ID is local-teid and remote-teid for type gtp, vni for vxlan, and so on: see "gtp ${title} help"`;
 }
 
 // The rows that a form cannot do without.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors';
 import { globalOptions, isLater } from '../grammar';
-import { netns } from '../values';
+import { listed, suggest } from '../suggest';
+import { choice, type Kind, netns } from '../values';
 import type { GlobalOptions } from './command';
-import { suggest } from './suggest';
 
 /** The options read from the front of argv, and the words after them. `ask` is set by -V and -help. */
 export type ReadOptions = {
@@ -27,6 +27,14 @@ export function readOptions(argv: readonly string[]): ReadOptions {
   return { options, ask: undefined, rest: words };
 }
 
+/** The hint for an option that was found behind OBJECT; `title` is what stands before it. */
+export function lateOption(text: string, title: string): string | undefined {
+  const name = text.replace(/^--?/, '').split('=')[0] ?? '';
+  const isOption =
+    text.startsWith('-') && !fits('help', name) && globalOptions.some((option) => fits(option.name, name));
+  return isOption ? `options come before the object: gtp ${text} ${title} ...` : undefined;
+}
+
 type OptionName = (typeof globalOptions)[number]['name'];
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -42,7 +50,7 @@ const NONE: GlobalOptions = {
   color: 'never',
   netns: undefined,
 };
-const COLORS = ['auto', 'always', 'never'] as const;
+const color = choice(['auto', 'always', 'never']);
 
 // As in ip: the first row whose name starts with the text. -b and -h would else mean -brief and -help.
 function findOption(text: string): { name: OptionName; value: string | undefined } {
@@ -53,9 +61,12 @@ function findOption(text: string): { name: OptionName; value: string | undefined
     typed !== '' && exact ? option.name === exact : fits(option.name, typed),
   );
   if (row === undefined) throw unknownOption(text, typed);
-  if (isLater(row)) throw new UsageError(`"-${row.name}" is not supported yet`);
+  if (isLater(row)) throw new UsageError(`"-${row.name}" is not supported yet`, seeHelp);
   if (value !== undefined && !('value' in row && row.value.form === 'equals')) {
-    throw new UsageError(`"-${row.name}" takes no "=": got "${text}"`, usageHint);
+    const [expected, hint] = 'value' in row ? [row.value.placeholder, `-${row.name} ${value}`] : ['', `-${row.name}`];
+    throw new UsageError(`"-${row.name}" takes no "=": expected ${`-${row.name} ${expected}`.trim()}, got "${text}"`, {
+      hint: `did you mean "${hint}"?`,
+    });
   }
   return { name: row.name, value };
 }
@@ -64,41 +75,40 @@ function fits(name: string, typed: string): boolean {
   return typed !== '' && name.startsWith(typed);
 }
 
-const usageHint = { hint: 'see "gtp help"' };
+const seeHelp = { hint: 'see "gtp help"' };
 
 function unknownOption(text: string, typed: string): UsageError {
-  const expected = globalOptions.filter((option) => !isLater(option)).map((option) => `-${option.name}`);
-  const hint = suggest(`-${typed}`, expected) ?? usageHint.hint;
-  return new UsageError(`unknown option "${text}": expected ${expected.join(', ')}`, { hint });
+  const known = globalOptions.filter((option) => !isLater(option)).map((option) => `-${option.name}`);
+  // Single letters, as other programs take them together.
+  const apart = [...typed].map((letter) => `-${letter}`);
+  const areAll = apart.length > 1 && apart.every((letter) => known.some((name) => name.startsWith(letter)));
+  const together = areAll ? `options stand apart: ${apart.join(' ')}` : seeHelp.hint;
+  const hint = suggest(`-${typed}`, known) ?? together;
+  return new UsageError(`unknown option "${text}": expected ${listed(known)}`, { hint });
 }
 
 function nextValue(name: OptionName, words: string[]): string | undefined {
   if (name !== 'netns') return undefined;
   const value = words.shift();
-  if (value === undefined) throw new UsageError(`"-netns" needs a value: expected -netns ${netns.placeholder}`);
+  if (value === undefined)
+    throw new UsageError(`"-netns" needs a value: expected -netns ${netns.placeholder}`, seeHelp);
   return value;
 }
 
 function set(options: Mutable<GlobalOptions>, name: OptionName, value: string | undefined): void {
   if (name === 'statistics') options.statistics += 1;
-  else if (name === 'color') options.color = readColor(value);
-  else if (name === 'netns') options.netns = readNetns(value ?? '');
+  else if (name === 'color') options.color = readValue(name, color, value ?? 'always');
+  else if (name === 'netns') options.netns = readValue(name, netns, value ?? '').text;
   else if (name === 'human-readable') options.human = true;
   else if (name === 'iec') options.human = options.iec = true;
   else options[name as 'json' | 'pretty' | 'details' | 'brief' | 'oneline'] = true;
 }
 
-function readColor(value: string | undefined): GlobalOptions['color'] {
-  if (value === undefined) return 'always';
-  const found = COLORS.find((color) => color === value);
-  if (found === undefined) throw new UsageError(`-color: expected one of ${COLORS.join(', ')}, got "${value}"`);
-  return found;
-}
-
-function readNetns(text: string): string {
+function readValue<T>(name: OptionName, { parse }: Kind<T>, text: string): T {
   try {
-    return netns.parse(text).text;
+    return parse(text);
   } catch (error) {
-    throw error instanceof UsageError ? new UsageError(`-netns: ${error.message}`) : error;
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`-${name}: ${error.message}`, { hint: error.hint ?? seeHelp.hint });
   }
 }

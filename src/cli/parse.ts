@@ -10,9 +10,10 @@ import {
   type ObjectSpec,
   titleOf,
 } from '../grammar';
+import { didYouMean, listed } from '../suggest';
 import type { GlobalOptions } from './command';
-import { readOptions } from './options';
-import { suggest } from './suggest';
+import { meant } from './habits';
+import { lateOption, readOptions } from './options';
 import { type ParsedWords, readWords } from './words';
 
 /** What an argv asks for: to run a command, or for the version or some help. */
@@ -36,11 +37,23 @@ export function parse(argv: readonly string[]): Parsed {
   if (object === 'help') return helpOn(after);
   const spec = known(grammar[object], object) as ObjectSpec;
   const [command, words] = spec.bare ? only(spec, after) : [pickCommand(spec, object, after[0]), after.slice(1)];
-  if (command === 'help') return { ask: 'help', object };
+  if (command === 'help') return helpOn([object, ...words]);
   const title = titleOf(object, command);
   const commandSpec = known(spec.commands[command], title) as CommandSpec;
   if (words[0] === 'help') return { ask: 'help', object, command };
   return { ask: 'run', options, object, command, words: readWords(commandSpec, title, words) };
+}
+
+// gtp help [ OBJECT [ COMMAND ] ], and gtp OBJECT help [ COMMAND ].
+function helpOn([objectText, commandText]: readonly string[]): Parsed {
+  const object = objectText === undefined ? 'help' : pickObject(objectText);
+  if (object === 'help') return { ask: 'help' };
+  const spec = known(grammar[object], object) as ObjectSpec;
+  if (commandText === undefined || spec.bare) return { ask: 'help', object };
+  const command = pickCommand(spec, object, commandText);
+  if (command === 'help') return { ask: 'help', object };
+  known(spec.commands[command], titleOf(object, command));
+  return { ask: 'help', object, command };
 }
 
 type ObjectOrHelp = keyof typeof grammar | 'help';
@@ -49,12 +62,16 @@ function pickObject(text: string | undefined): ObjectOrHelp {
   const names = Object.keys(grammar);
   const shown = working(grammar);
   const help = { hint: 'see "gtp help"' };
-  if (text === undefined) throw new UsageError(`"OBJECT" is missing: expected ${listed([...shown, 'help'])}`, help);
+  if (text === undefined) throw missing('OBJECT', 'gtp [ OPTIONS ]', [...shown, 'help'], help);
   const found = pick(text, [...names, 'help']);
   if (found !== undefined) return found as ObjectOrHelp;
-  const hint = text.startsWith('-') ? help.hint : (suggest(text, shown) ?? help.hint);
+  const hint =
+    text === 'gtp' ? 'leave out one "gtp"' : (didYouMean(meant(text, [...shown, ...OPTIONS_MEANT])) ?? help.hint);
   throw new UsageError(`unknown object "${text}": expected ${listed([...shown, 'help'])}`, { hint });
 }
+
+// Options that people type as if they were objects.
+const OPTIONS_MEANT = ['-Version', '-color=always', '-color=auto', '-color=never'];
 
 // The command of a bare object, and its words.
 function only(spec: ObjectSpec, words: readonly string[]): [command: string, words: readonly string[]] {
@@ -64,24 +81,18 @@ function only(spec: ObjectSpec, words: readonly string[]): [command: string, wor
 function pickCommand(spec: ObjectSpec, object: string, text: string | undefined): string {
   const names = Object.keys(spec.commands);
   if (text === undefined && names.includes('show')) return 'show';
-  const found = pick(text ?? '', [...names, ...Object.keys(commandAliases), 'help']);
-  if (found !== undefined) return commandAliases[found] ?? found;
   const shown = working(spec.commands);
-  const hint = suggest(text ?? '', shown) ?? `see "gtp ${object} help"`;
-  throw new UsageError(`unknown command "${text ?? ''}" of ${object}: expected ${listed([...shown, 'help'])}`, {
-    hint,
-  });
+  const help = { hint: `see "gtp ${object} help"` };
+  if (text === undefined) throw missing('COMMAND', `gtp ${object}`, [...shown, 'help'], help);
+  const found = pick(text, [...names, ...Object.keys(commandAliases), 'help']);
+  if (found !== undefined) return commandAliases[found] ?? found;
+  const ways = [...shown, 'help'];
+  const hint = didYouMean(meant(text, ways)) ?? lateOption(text, object) ?? help.hint;
+  throw new UsageError(`unknown command "${text}" of ${object}: expected ${listed(ways)}`, { hint });
 }
 
-// gtp help [ OBJECT [ COMMAND ] ]
-function helpOn([objectText, commandText]: readonly string[]): Parsed {
-  const object = objectText === undefined ? 'help' : pickObject(objectText);
-  if (object === 'help') return { ask: 'help' };
-  const spec = known(grammar[object], object) as ObjectSpec;
-  const command = commandText === undefined || spec.bare ? 'help' : pickCommand(spec, object, commandText);
-  if (command === 'help') return { ask: 'help', object };
-  known(spec.commands[command], titleOf(object, command));
-  return { ask: 'help', object, command };
+function missing(what: string, before: string, ways: readonly string[], help: { readonly hint: string }): UsageError {
+  return new UsageError(`"${what}" is missing: expected ${before} { ${ways.join(' | ')} } ...`, help);
 }
 
 function pick(text: string, names: readonly string[]): string | undefined {
@@ -90,7 +101,8 @@ function pick(text: string, names: readonly string[]): string | undefined {
 }
 
 function known<T extends object>(spec: T | Later | undefined, name: string): T {
-  if (spec === undefined || isLater(spec)) throw new UsageError(`"${name}" is not supported yet`);
+  if (spec === undefined || isLater(spec))
+    throw new UsageError(`"${name}" is not supported yet`, { hint: 'see "gtp help"' });
   return spec;
 }
 
@@ -98,9 +110,4 @@ function working(table: object): string[] {
   return Object.entries(table)
     .filter(([, spec]) => isShown(spec))
     .map(([name]) => name);
-}
-
-function listed(names: readonly string[]): string {
-  const last = names.at(-1) ?? '';
-  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} or ${last}`;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors';
-import { type CommandSpec, isLater, type Row } from '../grammar';
+import { type CommandSpec, isLater, type Later, type Row, type Words } from '../grammar';
+import { listed } from '../suggest';
 import { type Given, isOpen, type Rows } from './forms';
 
 /** The words of a command as they are read, with what errors need to say. */
@@ -44,6 +45,28 @@ export function remaining(reading: Reading): string[] {
     return isOpen(spec, given, row) && !isRuledOut(reading, word, row) ? [row.as ?? word] : [];
   });
   return [...new Set(words)];
+}
+
+/** Some words as what was expected: those that are near first, and no more of them than are read. */
+export function expectedWords(words: readonly string[], near: readonly string[] = []): string {
+  const all = [...near.filter((word) => words.includes(word)), ...words.filter((word) => !near.includes(word))];
+  if (all.length === 0) return 'no more words';
+  if (all.length <= SHOWN + 2) return listed(all);
+  return listed([...all.slice(0, SHOWN), `${all.length - SHOWN} more`]);
+}
+
+const SHOWN = 12;
+
+export type Found = { readonly word: string; readonly row: Row | Later; readonly negative: boolean };
+
+/** What a text may be: a word, a flag with "no", or one of two rows that share a word. */
+export function findWords(words: Words, text: string): Found[] {
+  return Object.entries(words).flatMap(([word, row]): Found[] => {
+    if (!isLater(row) && row.positional) return [];
+    const name = isLater(row) ? word : (row.as ?? word);
+    if (name === text) return [{ word, row, negative: false }];
+    return row.no && text === `no${name}` ? [{ word, row, negative: true }] : [];
+  });
 }
 
 /** An error about the words of a command. */

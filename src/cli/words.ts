@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors';
-import {
-  type CommandSpec,
-  grammar,
-  isLater,
-  isShown,
-  keyOf,
-  type Later,
-  type ObjectSpec,
-  type Row,
-  titleOf,
-  type Words,
-} from '../grammar';
+import { type CommandSpec, isLater, keyOf, type Row } from '../grammar';
 import { checkComplete } from './complete';
 import { openForms } from './forms';
-import { nameOf, notation, opposite, type Reading, remaining, rowsOf, wrong } from './reading';
-import { suggest } from './suggest';
+import { type Found, findWords, nameOf, notation, opposite, type Reading, wrong } from './reading';
+import { unknownWord } from './unknown';
 
 /** The words of one command by key, as its Request type says. */
 export type ParsedWords = { readonly [key: string]: unknown };
@@ -45,24 +34,14 @@ function readPositional(reading: Reader, left: string[]): void {
 
 function readWord(reading: Reader, text: string, left: string[]): void {
   const found = findWords(reading.spec.words, text);
-  const { word, row, negative } = choose(reading, found, left[0]) ?? unknownWord(reading, text);
-  if (isLater(row)) throw new UsageError(`"${text}" is not supported yet`);
+  const chosen = choose(reading, found, left[0]);
+  if (chosen === undefined) throw unknownWord(reading, text, left);
+  const { word, row, negative } = chosen;
+  if (isLater(row)) throw wrong(reading, `"${text}" is not supported yet`);
   const value = row.flag ? text : left.shift();
   if (value === undefined)
     throw wrong(reading, `"${nameOf(reading, word)}" needs a value: expected ${notation(word, row)}`);
   store(reading, word, row, value, !negative);
-}
-
-type Found = { readonly word: string; readonly row: Row | Later; readonly negative: boolean };
-
-// What a text may be: a word, a flag with "no", or one of two rows that share a word.
-function findWords(words: Words, text: string): Found[] {
-  return Object.entries(words).flatMap(([word, row]): Found[] => {
-    if (!isLater(row) && row.positional) return [];
-    const name = isLater(row) ? word : (row.as ?? word);
-    if (name === text) return [{ word, row, negative: false }];
-    return row.no && text === `no${name}` ? [{ word, row, negative: true }] : [];
-  });
 }
 
 // A flag and a word with a value are told apart by what follows, or by what the other words are about.
@@ -94,31 +73,6 @@ function parseValue(reading: Reading, word: string, row: Row, text: string): unk
     if (!(error instanceof UsageError)) throw error;
     throw wrong(reading, `${nameOf(reading, word)}: ${error.message}`, error.hint);
   }
-}
-
-function unknownWord(reading: Reading, text: string): never {
-  const expected = remaining(reading);
-  const hint =
-    suggest(text, expected) ??
-    suggest(
-      text,
-      rowsOf(reading.spec).map(([word, row]) => row.as ?? word),
-    ) ??
-    (text.startsWith('-') ? `options come before the object: gtp ${text} ${reading.title}` : undefined);
-  const home = homes(text, reading.title.split(' ')[0] ?? '')[0];
-  const what =
-    home === undefined ? `unknown word "${text}"` : `"${text}" is a word of "${home}", not of "${reading.title}"`;
-  throw wrong(reading, `${what}: expected ${expected.length === 0 ? 'no more words' : expected.join(', ')}`, hint);
-}
-
-// Commands that know the word, those of the same object first: it is foreign here rather than unknown.
-function homes(text: string, object: string): string[] {
-  const titles = Object.entries<ObjectSpec | Later>(grammar).flatMap(([name, spec]) =>
-    Object.entries(isLater(spec) ? {} : spec.commands)
-      .filter(([, command]) => isShown(command) && findWords((command as CommandSpec).words, text).length > 0)
-      .map(([command]) => titleOf(name, command)),
-  );
-  return titles.sort((a, b) => Number(b.startsWith(object)) - Number(a.startsWith(object)));
 }
 
 function repeated(reading: Reading, word: string, row: Row, before: string, text: string): UsageError {

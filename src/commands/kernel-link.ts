@@ -72,6 +72,6 @@ const ANY6: Address = { family: 6, bytes: new Uint8Array(16) };
 export function refuseKernelWords({ hsize }: Add): void {
   if (hsize === undefined) return;
   throw new UsageError('"hsize" is a word of "datapath kernel", not of "datapath bpf"', {
-    hint: 'our maps grow as they are filled: leave it out',
+    hint: 'leave it out: maps of datapath bpf grow as they are filled',
   });
 }

@@ -47,7 +47,7 @@ function chooseSession(link: KernelLink, { local_teid, tid }: Words): KernelSess
   if (first === undefined) {
     throw new KernelError(`ping from link ${name}`, {
       said: 'it has no session',
-      hint: 'its sessions tell whom to ask',
+      hint: 'gtp ping ADDR needs no session',
     });
   }
   const peers = new Set(sessions.map(({ remote }) => hex(remote.bytes)));
@@ -64,7 +64,7 @@ function sourceOf({ device, local, home, outer }: KernelLink, given: Address | u
   }
   if (own === undefined && given === undefined && home === 'elsewhere') {
     throw new UsageError(`"local" is missing: the sockets of ${device.name} are in another network namespace`, {
-      hint: 'give an address of that one to send from, or ask from there',
+      hint: 'give local ADDR, an address of this one, or ask from that one with gtp -n NETNS',
     });
   }
   return own ?? given ?? sourceTowards({ route: outer }, peer);

@@ -135,7 +135,7 @@ function oneFlow(id: GtpId, { flow, remote_flow }: Partial<Request<'session', 'a
   if (id.version === 1) return id;
   if (flow !== undefined && remote_flow !== undefined && flow !== remote_flow) {
     throw new UsageError(`the kernel's gtp driver cannot do "flow ${flow} remote-flow ${remote_flow}"`, {
-      hint: 'it has one label for both directions',
+      hint: 'it has one label for both directions: give both the same',
     });
   }
   const label = remote_flow ?? flow ?? id.remote_flow;

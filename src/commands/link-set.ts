@@ -6,13 +6,13 @@ import { keyOf } from '../datapath/key';
 import { link_flag } from '../datapath/layout.gen';
 import { peerText } from '../datapath/outline';
 import { readSessions, type Stored, slotIn } from '../datapath/sessions';
-import { errno, KernelError, UsageError } from '../errors';
+import { errno, KernelError } from '../errors';
 import type { Request } from '../grammar';
 import { IFF_UP, type LinkInfo, setLink as setDevice } from '../netlink/link';
 import { openRouteAt } from '../netlink/nsid';
 import type { RouteSocket } from '../netlink/socket';
 import { fromMapped, isNobody } from '../tunnels/address';
-import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
+import { checkUnderlays, type Link, storeLink } from '../tunnels/link';
 import type { SessionId } from '../tunnels/words';
 import type { Undo } from '../undo';
 import { type Address, sameAddress } from '../values';
@@ -62,8 +62,7 @@ export function setLink(state: State, live: LiveLink, words: Set, undo: Undo): v
 function changed(state: State, { link }: LiveLink, words: Set): Link {
   const local = words.local ?? link.local;
   const dev = underlaysAfter(state, link, words);
-  if (dev.length > MAX_UNDERLAYS)
-    throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
+  checkUnderlays(dev);
   const { hairpin, echo, errind, extnotify, lladdr, role, port, srcport, ttl, tos, udpcsum, df, gso, deliver } = words;
   const plain = { role, port, srcport, ttl, tos, udpcsum, df, gso, deliver };
   const switches = { hairpin, echo, errind, extnotify };
@@ -163,7 +162,10 @@ function setEnds(state: State, live: LiveLink, words: Set, undo: Undo): boolean 
 function setInner(state: State, live: LiveLink, words: Set, undo: Undo): boolean {
   const { device } = live;
   const inner = readPeer(state, device);
-  if (inner === undefined) throw new KernelError(`find the inner end of ${device.name}`, { errno: errno('ENODEV') });
+  if (inner === undefined) {
+    const hint = 'another program has removed it: remove the link and make it anew';
+    throw new KernelError(`find the inner end of ${device.name}`, { errno: errno('ENODEV'), hint });
+  }
   const route = device.netnsid === undefined ? state.route : openRouteAt(state.route, device.netnsid);
   if (words.up) setUp(route, inner, true, undo);
   const from = vrfOf(route, inner, live.link.rules);

@@ -11,7 +11,7 @@ import { deleteLink } from '../netlink/link';
 import { openRoute } from '../netlink/socket';
 import { resolveNetns } from '../netns';
 import { NOBODY } from '../tunnels/address';
-import { type Link, MAX_UNDERLAYS, storeLink } from '../tunnels/link';
+import { checkUnderlays, type Link, storeLink } from '../tunnels/link';
 import type { TunnelType } from '../tunnels/words';
 import { type Undo, withUndo } from '../undo';
 import type { Address } from '../values';
@@ -163,8 +163,7 @@ function addLink(state: State, words: NewLink, undo: Undo): Stored['key'] | unde
   const { maps } = state;
   const local = localOf(state, words);
   const dev = underlaysOf(state, words.dev, local);
-  if (dev.length > MAX_UNDERLAYS)
-    throw new UsageError(`a link listens on at most ${MAX_UNDERLAYS} devices, lo included`);
+  checkUnderlays(dev);
   ensureShim(state, undo);
   const settings = settingsOf(words);
   const pair = { ...words, frames: settings.frames };
@@ -220,14 +219,18 @@ function localOf(state: State, words: NewLink): Address {
   if (words.type === 'vlan') return noLocal(words);
   if (words.local !== undefined) return words.local;
   if (words.remote !== undefined) return sourceTowards(state, words.remote);
-  throw new UsageError('"local" is missing', { hint: 'the outer address of this end, or a session with its remote' });
+  throw new UsageError('"local" is missing: expected gtp link add NAME local ADDR ...', {
+    hint: 'ADDR is the outer address of this end; a session given along finds it by its remote',
+  });
 }
 
 // Frames with a tag have no addresses outside, only a device that they go out by.
 function noLocal({ local, dev = [] }: NewLink): Address {
-  if (local !== undefined) throw new UsageError('"local" has no meaning for type vlan', { hint: 'leave it out' });
+  if (local !== undefined) throw new UsageError('"local" has no meaning for "type vlan"', { hint: 'leave it out' });
   if (dev.length > 0) return NOBODY;
-  throw new UsageError('"dev" is missing: type vlan tags the frames of a device', { hint: 'give dev UNDERLAY' });
+  throw new UsageError('"dev" is missing: expected gtp link add NAME type vlan dev UNDERLAY ...', {
+    hint: 'UNDERLAY is the device whose frames are tagged',
+  });
 }
 
 function settingsOf(words: NewLink): Omit<Link, 'local' | 'dev' | 'netns' | 'dmac' | 'smac' | 'rules'> {

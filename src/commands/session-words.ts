@@ -118,7 +118,7 @@ function distinct(ue: readonly Prefix[]): readonly Prefix[] {
   const seen = new Set<string>();
   for (const each of ue) {
     const text = prefix.format(each);
-    if (seen.has(text)) throw new UsageError(`ue ${text} is given twice`);
+    if (seen.has(text)) throw new UsageError(`"ue ${text}" is given twice: expected each prefix once`);
     seen.add(text);
   }
   return ue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { existsSync, renameSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { version } from '../../package.json';
 import { list, makeDir, told } from './pins';
 
@@ -56,9 +56,14 @@ export function makerText(maker: Maker | undefined): string {
   return maker.version === version ? `another build of gtp ${version}` : `gtp ${maker.version}`;
 }
 
+/** What to do where pins below `dir` are not as this version has left them. */
+export function startAnew(dir: string): string {
+  return `another program has changed what gtp pinned: rm -r ${dirname(dir)}, delete the links and gtpshim0 with ip link, and make the links anew`;
+}
+
 /** What to do about pins in `dir` that this command cannot use as they are. */
 export function advice(dir: string): string {
-  if (isOurs(dir)) return 'made by this version, and changed by another hand since';
+  if (isOurs(dir)) return startAnew(dir);
   const maker = makerOf(dir);
   if (isNewer(maker)) return `made by ${makerText(maker)}, this is ${version}: use that`;
   return `made by ${makerText(maker)}: a command that changes something takes it over, such as gtp link set NAME up`;

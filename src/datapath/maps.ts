@@ -57,7 +57,7 @@ export function openMaps(dir: string): OpenMaps {
       if (fd !== undefined) return fd;
       throw new KernelError(`open map ${name}`, {
         said: `${path} does not exist`,
-        hint: existsSync(programsPath(dir)) ? advice(dir) : 'gtp link add',
+        hint: existsSync(programsPath(dir)) ? advice(dir) : 'gtp link add makes it, with the first link',
       });
     },
     { hint: () => advice(dir), isOurs: () => isOurs(dir) },

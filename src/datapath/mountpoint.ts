@@ -15,7 +15,7 @@ export function findBpffs(): string | undefined {
     if (isBpffs(given)) return given;
     throw new KernelError(`use GTP_BPFFS ${given}`, {
       said: 'not a directory on a bpffs',
-      hint: `mount -t bpf bpf ${given}`,
+      hint: `as root: mkdir -p ${given} && mount -t bpf bpf ${given}`,
     });
   }
   if (isBpffs(MOUNT_POINT)) return MOUNT_POINT;

@@ -6,7 +6,7 @@ import { type BpfObject, type ObjectMap, openObject } from '../bindings/bpf-obje
 import { KernelError } from '../errors';
 import { type Undo, withUndo } from '../undo';
 import { mapPath, programsPath } from './bpffs';
-import { ourselves, sign } from './generation';
+import { ourselves, sign, startAnew } from './generation';
 import { list, makeDir, removeDir, told, unpin } from './pins';
 
 /** Where in a device: tcx, or native XDP. */
@@ -147,7 +147,10 @@ export function replace(dir: string, pin: string, programFd: number): void {
 export function openPin(path: string): number {
   const fd = bpf.objGet(path);
   if (fd !== undefined) return fd;
-  throw new KernelError(`open ${path}`, { said: 'it does not exist', hint: 'gtp check repair' });
+  throw new KernelError(`open ${path}`, {
+    said: 'it does not exist',
+    hint: startAnew(dirname(dirname(path))),
+  });
 }
 
 /** Gives the fd of what is pinned at `path` to `act`, for as long as that takes. */

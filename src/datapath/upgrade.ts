@@ -39,7 +39,7 @@ export function upgrade(dir: string, others: OtherHooks): string | undefined {
   complete(dir, others);
   if (isOurs(dir)) {
     mendLater(dir);
-    return `programs of gtp ${ourselves.version} are in place now: that had been interrupted`;
+    return `programs of gtp ${ourselves.version} are in place now: their replacement had been interrupted`;
   }
   const maker = makerOf(dir);
   if (isNewer(maker)) {

@@ -6,7 +6,7 @@ import { KernelError, tolerating } from '../errors';
 import { hasDriver } from '../netlink/gtp';
 import { type GtpDevice, getGtp, listGtp } from '../netlink/gtp-link';
 import { getLink } from '../netlink/link';
-import { listNetnsids, locateNetns } from '../netlink/nsid';
+import { listNetnsids, locateNetns, NAME_IT } from '../netlink/nsid';
 import { type GenericSocket, openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
 import { inNetns, type Netns, netnsCookie } from '../netns';
 import { type Address, address } from '../values';
@@ -112,6 +112,6 @@ const OWN = '/proc/thread-self/ns/net';
 function lost(name: string, netnsid: number): never {
   throw new KernelError(`find the network namespace of link ${name}`, {
     said: `the one of nsid ${netnsid} has neither a name nor a process`,
-    hint: 'a name is given with: ip netns attach',
+    hint: NAME_IT,
   });
 }

@@ -57,7 +57,7 @@ function makeDevice(outer: RouteSocket, place: Place, { netns: _, local, ...word
   if (place.netns !== undefined && getLink(outer, { name: words.name }) !== undefined) {
     throw new KernelError(tried, {
       errno: errno('EEXIST'),
-      hint: 'a device of that name is here, and sessions would be taken for its',
+      hint: 'this network namespace has a device of that name, too: give the link another',
     });
   }
   // Every IPv4 address is what each version of the driver binds to by itself.
@@ -93,7 +93,7 @@ const HINTS = [
   ['EOPNOTSUPP', 'this kernel has no gtp driver: modprobe gtp, or a kernel with CONFIG_GTP; datapath bpf needs none'],
   ['EADDRINUSE', 'a link or a program has UDP port 2152 or 3386 of ADDR: ss -lun; links need a local address each'],
   ['EADDRNOTAVAIL', 'ADDR is no address of this network namespace'],
-  ['EINVAL', 'the driver makes sockets of its own since Linux 5.18'],
+  ['EINVAL', 'the driver makes sockets of its own since Linux 5.18: use datapath bpf'],
 ] as const;
 
 // A driver that does not know the attribute binds to all addresses, and says nothing.

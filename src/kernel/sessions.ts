@@ -65,7 +65,10 @@ export function hasKernelSession(link: KernelLink, id: GtpReceiveId): boolean {
 export function createKernelSession(link: KernelLink, session: KernelSession, undo: Undo): void {
   const tried = `add session ${formatId(session.id)} to ${link.device.name}`;
   if (hasKernelSession(link, session.id)) {
-    throw new KernelError(tried, { errno: errno('EEXIST'), hint: `link ${link.device.name} has that ID` });
+    throw new KernelError(tried, {
+      errno: errno('EEXIST'),
+      hint: `link ${link.device.name} has that ID: session replace overwrites it`,
+    });
   }
   for (const context of contextsIn(session)) {
     try {
@@ -160,7 +163,7 @@ function explained(error: KernelError, ue: Prefix): KernelError {
 }
 
 const HINTS = [
-  ['EEXIST', 'another session of the link has ue UE, or that ID'],
+  ['EEXIST', 'another session of the link has ue UE, or that ID: gtp session show lists them'],
   ['EAFNOSUPPORT', 'the sockets of the link are of the other address family: its local address says of which'],
-  ['EINVAL', 'the driver knows IPv6 since Linux 6.10'],
+  ['EINVAL', 'the driver knows IPv6 since Linux 6.10: give IPv4 addresses, or use a link of datapath bpf'],
 ] as const;

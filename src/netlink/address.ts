@@ -35,7 +35,7 @@ function addTo(sock: RouteSocket, link: LinkRef, prefix: Prefix, body: Buffer): 
     sock.request(tried, RTM_NEWADDR, body, NLM_F_CREATE | NLM_F_EXCL);
   } catch (error) {
     if (prefix.address.family === 4 || !isErrno(error, 'EACCES')) throw error;
-    const hint = `sysctl net.ipv6.conf.${nameOf(link)}.disable_ipv6 is 1 in that network namespace`;
+    const hint = `IPv6 is off there: sysctl net.ipv6.conf.${nameOf(link)}.disable_ipv6=0 turns it on`;
     throw new KernelError(tried, { errno: errno('EACCES'), said: error.said, hint, cause: error });
   }
 }

@@ -50,10 +50,13 @@ export function openRouteAt(sock: RouteSocket, netnsid: number): RouteSocket {
   if (netns !== undefined) return inNetns(netns.path, openRoute);
   throw new KernelError(`enter network namespace of nsid ${netnsid}`, {
     errno: errno('ENOENT'),
-    said: 'It has neither a name nor a process',
-    hint: 'give it a name with: ip netns attach',
+    said: 'it has neither a name nor a process',
+    hint: NAME_IT,
   });
 }
+
+/** What to do about a namespace that nothing leads to. */
+export const NAME_IT = 'give it a name: ip netns attach NAME PID';
 
 const RTM_NEWNSID = 88;
 const RTM_GETNSID = 90;

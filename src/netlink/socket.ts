@@ -64,7 +64,11 @@ export class NetlinkSocket<P extends 'route' | 'generic' | 'netfilter'> {
       const { messages, interrupted } = this.#exchange(tried, type, body, NLM_F_DUMP);
       if (!interrupted) return messages;
     }
-    throw new KernelError(tried, { errno: errno('EAGAIN'), said: 'the table kept changing while it was read' });
+    throw new KernelError(tried, {
+      errno: errno('EAGAIN'),
+      said: 'the table kept changing while it was read',
+      hint: 'run the command again',
+    });
   }
 
   close(): void {

@@ -45,8 +45,8 @@ export function txConfig(link: LinkWords, words: SessionWords): TxConfig {
 export function checkEnds(local: Address | undefined, remote: Address, word: string): void {
   if (local !== undefined && local.family !== remote.family) {
     const [near, far] = [local, remote].map(addressKind.format);
-    throw new UsageError(`local ${near} and ${word} ${far} are of different address families`, {
-      hint: `give a local address of IPv${remote.family}`,
+    throw new UsageError(`local ${near} and ${word} ${far} are of different address families: expected one`, {
+      hint: `give an IPv${remote.family} address with local`,
     });
   }
   if (local !== undefined) checkUnicast('local', local);

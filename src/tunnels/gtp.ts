@@ -121,14 +121,14 @@ function container(role: Role, words: SessionWords): readonly number[] {
   const given = (['qfi', 'rqi', 'ppi'] as const).filter((word) => words[word] !== undefined);
   if (type === undefined) {
     if (given.length === 0) return [];
-    throw new UsageError(`${given[0]} goes into a PDU Session Container, which this session does not send`, {
-      hint: words.psc === 'none' ? 'leave out psc none' : 'give qfi, too',
+    throw new UsageError(`"${given[0]}" goes into a PDU Session Container, which this session does not send`, {
+      hint: words.psc === 'none' ? 'leave out psc none' : 'give qfi N, too',
     });
   }
   const [downlinkOnly] = given.filter((word) => word !== 'qfi');
   if (type === UPLINK && downlinkOnly !== undefined) {
-    throw new UsageError(`${downlinkOnly} exists downlink only (TS 38.415, 5.5.2.1)`, {
-      hint: 'role ggsn or psc dl sends downlink',
+    throw new UsageError(`"${downlinkOnly}" exists downlink only (TS 38.415, 5.5.2.1)`, {
+      hint: `leave out ${downlinkOnly}: role ggsn and psc dl send downlink, this session does not`,
     });
   }
   const octet = on(words.ppi !== undefined, 0x80) | on(words.rqi === true, 0x40) | (words.qfi ?? 0);

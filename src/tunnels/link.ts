@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+
 import { kind, link_flag, link_word, type Structs } from '../datapath/layout.gen';
+import { UsageError } from '../errors';
 import { fromMapped, toMapped } from './address';
 import { inherited, on, pick } from './flags';
 import { tunnels } from './tunnels';
@@ -25,7 +27,15 @@ export type LinkExtras = {
 export type Link = LinkWords & LinkExtras;
 
 /** How many underlays a link can listen on. */
-export const MAX_UNDERLAYS = 8;
+const MAX_UNDERLAYS = 8;
+
+/** Throws UsageError for more devices than a link can listen on. */
+export function checkUnderlays(dev: readonly number[]): void {
+  if (dev.length <= MAX_UNDERLAYS) return;
+  throw new UsageError(`dev: expected at most ${MAX_UNDERLAYS} devices, lo included, got ${dev.length}`, {
+    hint: 'make another link for the rest',
+  });
+}
 
 /** A link as the map link_words holds it. */
 export function storeLink(link: Link): Structs['link_words'] {

@@ -25,7 +25,9 @@ const PROTOCOLS = { '802.1Q': 0x8100, '802.1ad': 0x88a8 } as const;
 function send({ dev }: LinkWords, { id }: SessionWords & { readonly id: VlanId }): Sent {
   const [underlay] = dev;
   if (underlay === undefined)
-    throw new UsageError('a session of type vlan needs a link with an underlay: dev UNDERLAY');
+    throw new UsageError('"dev" of the link is missing: the frames of type vlan go out by an underlay', {
+      hint: 'gtp link set NAME dev UNDERLAY',
+    });
   return { kind: kind.vlan, teid: id.id, local_teid: underlay, sport: 0, dport: PROTOCOLS[id.protocol] };
 }
 

@@ -19,7 +19,7 @@ export function sendPacket(tried: string, packet: Uint8Array, local: Address, re
   try {
     refuse(tried, bind(fd, from), `${addressKind.format(local)} must be an address of this machine`);
     refuse(tried, connect(fd, to), `ip route get ${addressKind.format(remote)} tells the way to it`);
-    refuse(tried, send(fd, packet), 'a firewall refuses with "Operation not permitted"');
+    refuse(tried, send(fd, packet), '"Operation not permitted" is the word of a firewall: nft list ruleset shows it');
   } finally {
     closeSync(fd);
   }

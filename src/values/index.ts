@@ -49,6 +49,7 @@ export const address = kind({
   placeholder: 'ADDR',
   expected: 'an IPv4 or IPv6 address',
   read: readAddress,
+  hint: (text) => (HOST_NAME.test(text) ? 'names of hosts are not looked up: give the address itself' : undefined),
   format: formatAddress,
 });
 
@@ -57,6 +58,7 @@ export const prefix = kind({
   placeholder: 'PREFIX',
   expected: 'an IPv4 or IPv6 prefix such as 10.0.0.0/8 or 2001:db8::/64',
   read: (text) => maskPrefix(readPrefix(text)),
+  hint: lengthHint,
   format: formatPrefix,
 });
 
@@ -69,6 +71,7 @@ export const prefixOrDefault = kind({
   expected: 'an IPv4 or IPv6 prefix, or default',
   choices: ['default'],
   read: (text) => (text === 'default' ? text : maskPrefix(readPrefix(text))),
+  hint: lengthHint,
   format: (value: Prefix | 'default') => (value === 'default' ? value : formatPrefix(value)),
 });
 
@@ -77,6 +80,7 @@ export const interfaceAddress = kind({
   placeholder: 'PREFIX',
   expected: 'an address with an optional prefix length, such as 10.0.0.1/24',
   read: readPrefix,
+  hint: lengthHint,
   format: formatPrefix,
 });
 
@@ -191,6 +195,7 @@ export function containsAddress({ address: network, length }: Prefix, host: Addr
 }
 
 const CONTROL = /\p{Cc}/u;
+const HOST_NAME = /^(?![0-9a-f:]*:)[a-z][a-z0-9.-]*$/i;
 const NOT_IN_LABEL = /[\p{Cc}\p{Cs}\s"'`\\$&|;<>()*?[\]{}!#~]/u;
 
 function readSeconds(text: string): number | undefined {
@@ -237,6 +242,13 @@ function readPrefix(text: string): Prefix | undefined {
   const most = at.bytes.length * 8;
   const bits = length === undefined ? most : readNumber(length, 0, most);
   return bits === undefined ? undefined : { address: at, length: bits };
+}
+
+// What is wrong with 10.0.0.0/33, whose address is good.
+function lengthHint(text: string): string | undefined {
+  const [host = '', length = ''] = text.split('/');
+  const at = /^\d+$/.test(length) ? readAddress(host) : undefined;
+  return at === undefined ? undefined : `the length of an IPv${at.family} prefix is 0-${at.bytes.length * 8}`;
 }
 
 function readHost(text: string): Prefix {

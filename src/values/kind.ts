@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors';
+import { suggest } from '../suggest';
 
 /**
  * Where completion finds candidates for a value: interfaces, VRFs, addresses of this machine, links of ours, network
@@ -24,21 +25,21 @@ export type Kind<T> = {
   format(value: T): string;
 };
 
-/**
- * One of a few words. Aliases are read but never printed; words of `later` are known and refused as not supported yet.
- */
+/** One of a few words. Aliases are read but never printed. */
 export function choice<const T extends string>(
   values: readonly T[],
-  more: { readonly aliases?: Readonly<Record<string, T>>; readonly later?: readonly string[] } = {},
+  { aliases = {} }: { readonly aliases?: Readonly<Record<string, T>> } = {},
 ): Kind<T> {
-  const base = kind<T>({
+  const all = [...values, ...Object.keys(aliases)];
+  const read = (text: string) => values.find((value) => value === text) ?? own(aliases, text);
+  return kind<T>({
     placeholder: alternatives(values),
-    expected: oneOf([...values, ...Object.keys(more.aliases ?? {})]),
+    expected: oneOf(all),
     choices: values,
-    read: (text) => values.find((value) => value === text) ?? own(more.aliases, text),
+    read,
+    hint: (text) => suggest(text, all) ?? suggest(own(SWITCHES, text.toLowerCase()) ?? '', all),
     format: String,
   });
-  return { ...base, parse: (text) => (more.later?.includes(text) ? refuseLater(text) : base.parse(text)) };
 }
 
 /** A decimal or 0x hexadecimal number of least to most. */
@@ -52,14 +53,16 @@ export function number(least: number, most: number): Kind<number> {
   });
 }
 
-/** A kind with a reader that tells by undefined what it refuses. */
+/** A kind with a reader that tells by undefined what it refuses; `hint` says what could be meant by such a text. */
 export type Reading<T> = Omit<Kind<T>, 'parse'> & {
   read(text: string): T | undefined;
+  hint?(text: string): string | undefined;
 };
 
 /** A kind that refuses with UsageError what its reader does not take. */
-export function kind<T>({ read, ...rest }: Reading<T>): Kind<T> {
-  return { ...rest, parse: (text) => read(text) ?? refuse(text, rest.expected) };
+export function kind<T>({ read, hint, ...rest }: Reading<T>): Kind<T> {
+  const hintOf = (text: string) => hint?.(text) ?? suggest(text, rest.choices ?? []) ?? repaired(text, read);
+  return { ...rest, parse: (text) => read(text) ?? refuse(text, rest.expected, hintOf(text)) };
 }
 
 /** A number of least to most, or one of some words. */
@@ -81,16 +84,38 @@ export function numberOr<const W extends string>(
   });
 }
 
-function refuse(text: string, expected: string): never {
-  throw new UsageError(`expected ${expected}, got "${text}"`);
+// A value that was written in another way than we read it, such as a MAC address with dashes.
+function repaired(text: string, read: (text: string) => unknown): string | undefined {
+  const fixed = REPAIRS.map((repair) => repair(text)).find((each) => each !== text && read(each) !== undefined);
+  return fixed === undefined ? undefined : `did you mean "${fixed}"?`;
 }
 
-function refuseLater(text: string): never {
-  throw new UsageError(`"${text}" is not supported yet`);
+const REPAIRS: readonly ((text: string) => string)[] = [
+  (text) => text.trim().replace(/^(["'])(.*)\1$/, '$2'),
+  (text) => text.toLowerCase().replace(/^0+(?=[1-9]\d*$)/, ''), // leading zeros
+  (text) => (/^[0-9a-f]+$/i.test(text) ? `0x${text}` : text),
+  (text) => text.replaceAll('-', ':'),
+  (text) => text.replace(/^(..)(..)\.(..)(..)\.(..)(..)$/, '$1:$2:$3:$4:$5:$6'), // a MAC address as switches write it
+  (text) => text.replace(/%.*$/, ''), // a zone
+  (text) => text.replace(/\/\d+$/, ''), // a length where there is none
+  (text) => text.replace(/^::ffff:/i, ''),
+  (text) => text.replace(/\/255[\d.]+$/, (mask) => `/${lengthOf(mask.slice(1))}`),
+];
+
+// The length of a netmask.
+function lengthOf(mask: string): number {
+  return mask.split('.').reduce((bits, octet) => bits + Number(octet).toString(2).replaceAll('0', '').length, 0);
 }
 
-function own<T>(table: Readonly<Record<string, T>> | undefined, key: string): T | undefined {
-  return table !== undefined && Object.hasOwn(table, key) ? table[key] : undefined;
+// How others write on and off.
+const SWITCHES = { yes: 'on', true: 'on', enable: 'on', 1: 'on', no: 'off', false: 'off', disable: 'off', 0: 'off' };
+
+function refuse(text: string, expected: string, hint: string | undefined): never {
+  throw new UsageError(`expected ${expected}, got "${text}"`, hint === undefined ? {} : { hint });
+}
+
+function own<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
 function alternatives(words: readonly string[]): string {

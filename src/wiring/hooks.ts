@@ -139,7 +139,7 @@ const NAME = 'gtp/';
 function wantedKind(): 'tcx' | 'clsact' | undefined {
   const given = process.env['GTP_HOOKS'] ?? '';
   if (given === '' || given === 'tcx' || given === 'clsact') return given === '' ? undefined : given;
-  throw new UsageError(`GTP_HOOKS ${given}: expected tcx or clsact`);
+  throw new UsageError(`GTP_HOOKS: expected tcx or clsact, got "${given}"`, { hint: 'leave it out: gtp chooses' });
 }
 
 function noTcx(ifindex: number): KernelError {
@@ -198,10 +198,11 @@ function ensureClsact(at: Place, index: number, side: FilterSide, undo: Undo): v
     noteQdisc(dir, index);
     explained('sch_ingress', () => addClsact(route(), index));
   } else if (kind !== 'clsact' && side === 'egress') {
-    throw new KernelError(`attach program to egress of device ${index}`, {
+    const name = getLink(route(), { index })?.name ?? index;
+    throw new KernelError(`attach program to egress of device ${name}`, {
       errno: errno('EEXIST'),
       said: `it has a qdisc ${kind}, which takes filters on receipt only`,
-      hint: 'put a qdisc clsact in its place, which does what it does: tc qdisc',
+      hint: 'put a qdisc clsact in its place, which does the same and more: tc qdisc',
     });
   }
 }

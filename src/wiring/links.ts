@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { link_flag, type Structs } from '../datapath/layout.gen';
 import { errno, KernelError } from '../errors';
-import { getLink, type LinkInfo } from '../netlink/link';
+import { getLink, type LinkInfo, listLinks as listDevices } from '../netlink/link';
+import { suggest } from '../suggest';
 import { hex } from '../tunnels/address';
 import { on } from '../tunnels/flags';
 import { type Link, loadLink } from '../tunnels/link';
@@ -20,8 +21,21 @@ export function findLink(state: State | undefined, name: string): LiveLink {
   throw new KernelError(`find link ${name}`, {
     errno: errno('ENODEV'),
     said,
-    hint: state === undefined ? NO_LINKS : 'gtp link show lists the links',
+    hint: hintFor(state, name),
   });
+}
+
+// One dump, though links may be many.
+function hintFor(state: State | undefined, name: string): string {
+  const words = state === undefined ? undefined : liveWords(state);
+  if (state === undefined || words?.size === 0) return NO_LINKS;
+  const names = listDevices(state.route).filter(({ index }) => words?.has(index));
+  return (
+    suggest(
+      name,
+      names.map((device) => device.name),
+    ) ?? 'gtp link show lists the links'
+  );
 }
 
 /** All links whose devices are there, by name. */
@@ -90,4 +104,4 @@ function isHalf(words: Structs['link_words'], half: Structs['link_words'] | unde
   return half !== undefined && hex(half.dmac) === hex(words.dmac);
 }
 
-const NO_LINKS = 'this network namespace has no links: gtp -n NETNS looks at another';
+const NO_LINKS = 'no links are in this network namespace: gtp link add makes one, gtp -n NETNS looks in another';

@@ -48,7 +48,7 @@ function movedPart(state: State, next: LiveLink, words: SessionWords, key: Store
   const port = key.port === 0 ? '' : ` port ${key.port}`;
   const ends = `${addressKind.format(words.local)}${port} and remote ${addressKind.format(words.remote)}`;
   const tried = `move session ${formatId(words.id)} to ${ends}`;
-  throw new KernelError(tried, { errno: errno('EEXIST') });
+  throw new KernelError(tried, { errno: errno('EEXIST'), hint: 'remove the session that has this ID there' });
 }
 
 // What stands at the old key goes with the receive half there.

@@ -4,6 +4,7 @@ import { closeSync, statSync } from 'node:fs';
 import { isErrno, KernelError, UsageError } from '../errors';
 import { setFeatures } from '../netlink/ethtool';
 import { createVeth, deleteLink, getLink, type LinkInfo, setLink } from '../netlink/link';
+import { NAME_IT } from '../netlink/nsid';
 import { addQdisc } from '../netlink/qdisc';
 import { addRoute, deleteRoute } from '../netlink/route';
 import { openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
@@ -178,9 +179,7 @@ function lastingName({ name, path }: Netns): string {
   const { ino } = statSync(path);
   const lasting = listNamed().find(({ inode }) => inode === ino)?.name ?? path;
   if (Buffer.byteLength(lasting) <= NETNS_MAX) return lasting;
-  throw new UsageError(`netns ${path} is longer than ${NETNS_MAX} octets`, {
-    hint: 'give the namespace a name: ip netns attach NAME PID',
-  });
+  throw new UsageError(`netns: expected at most ${NETNS_MAX} octets, got "${path}"`, { hint: NAME_IT });
 }
 
 // The kernel says "File exists" for either name.
@@ -188,7 +187,8 @@ function createEnds(state: State, words: PairWords, veth: Parameters<typeof crea
   try {
     return createVeth(state.route, veth);
   } catch (error) {
-    if (!isErrno(error, 'EEXIST') || getLink(state.route, { name: words.ifname }) !== undefined) throw error;
+    if (!isErrno(error, 'EEXIST')) throw error;
+    if (getLink(state.route, { name: words.ifname }) !== undefined) throw nameTaken(error, words.ifname);
     const where = words.netns === undefined ? 'this network namespace' : `network namespace ${words.netns.text}`;
     throw new KernelError(`create link ${words.ifname}`, {
       errno: error.errno as number,
@@ -197,6 +197,11 @@ function createEnds(state: State, words: PairWords, veth: Parameters<typeof crea
       cause: error,
     });
   }
+}
+
+function nameTaken({ tried, said, errno }: KernelError, name: string): KernelError {
+  const hint = `gtp link set ${name} changes a link of that name, and ip link show ${name} tells of any device`;
+  return new KernelError(tried, { said, hint, ...(errno === undefined ? {} : { errno }) });
 }
 
 const END = { noarp: true, inet6AddrGenNone: true } as const;

@@ -54,7 +54,7 @@ export function refuseLoopOf(state: State, live: LiveLink, underlay: number): vo
   const where = tunnelAt(state, live.device, underlay);
   if (where === undefined) return;
   throw new KernelError(`send frames by ${where}`, {
-    said: 'it is an end of a tunnel of ours',
+    said: 'it is an end of a tunnel of gtp',
     hint: 'a frame would be encapsulated for ever: make the link with another dev UNDERLAY',
   });
 }

@@ -173,10 +173,8 @@ function isTaken(state: State, { id }: SessionWords, key: Stored['key'], tried: 
   const { ifindex } = activeRx(state.maps.rx.get(key) as Stored['rx']);
   const isGtp = key.kind === kind.gtp || key.kind === kind.gtp0;
   const what = isGtp ? `${key.kind === kind.gtp0 ? 'TID' : 'TEID'} at this local address` : formatId(id);
-  return new KernelError(tried, {
-    errno: errno('EEXIST'),
-    hint: `link ${nameOfLink(state, ifindex)} has that ${what}`,
-  });
+  const hint = `link ${nameOfLink(state, ifindex)} has that ${what}: session replace overwrites one of the same link`;
+  return new KernelError(tried, { errno: errno('EEXIST'), hint });
 }
 
 /**

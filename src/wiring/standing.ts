@@ -60,8 +60,8 @@ export function slotFor(state: State, live: LiveLink, words: SessionWords, was?:
   for (let slot = 0; slot < SLOTS; slot++) if (!((used >> BigInt(slot)) & 1n)) return slot;
   throw new KernelError(`add session ${formatId(words.id)} to ${name}`, {
     errno: errno('ENOSPC'),
-    said: `${name} has ${SLOTS} sessions already, and more a link of Ethernet frames does not take`,
-    hint: 'make another link for it',
+    said: `${name} has ${SLOTS} sessions already, all that a link of Ethernet frames can have`,
+    hint: 'make another link for it: gtp link add',
   });
 }
 
@@ -118,7 +118,10 @@ function chosenPlaces({ device: { index }, link }: LiveLink, { ue, from, to, lla
 function checkReserved(ue: readonly Prefix[]): void {
   const reserved = ue.find((prefix) => isReserved(toMapped(prefix.address)));
   if (reserved !== undefined) {
-    throw new UsageError(`ue ${prefixKind.format(reserved)}: these addresses are kept for MAC addresses of sessions`);
+    const own = prefixKind.format(reserved);
+    throw new UsageError(
+      `ue: expected an address outside ::fffd:0:0:0/80 and ::fffe:0:0:0/80, which stand for MAC addresses here, got "${own}"`,
+    );
   }
 }
 

@@ -2,7 +2,8 @@
 import type { Attachment, Side } from '../datapath/object';
 import { KernelError } from '../errors';
 import { listAddresses } from '../netlink/address';
-import { getLink, LOOPBACK } from '../netlink/link';
+import { getLink, LOOPBACK, listLinks } from '../netlink/link';
+import { suggest } from '../suggest';
 import type { Link } from '../tunnels/link';
 import type { Undo } from '../undo';
 import { type Address, address as addressKind, sameAddress } from '../values';
@@ -97,7 +98,9 @@ function isLoopback(address: Address): boolean {
 function findUnderlay(state: State, name: string): number {
   const device = getLink(state.route, { name });
   if (device !== undefined) return device.index;
-  throw new KernelError(`find underlay ${name}`, { said: 'No such device', hint: 'ip link shows the devices' });
+  const names = listLinks(state.route).map((each) => each.name);
+  const hint = suggest(name, names) ?? 'ip link shows the devices';
+  throw new KernelError(`find underlay ${name}`, { said: 'No such device', hint });
 }
 
 function hook(state: State, program: string, index: number, side: Side, pin: string, undo: Undo): void {

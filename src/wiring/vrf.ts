@@ -9,13 +9,14 @@ import {
   type SavedAddress,
   saveAddresses,
 } from '../netlink/address';
-import { getLink, IFF_UP, type LinkInfo, setLink } from '../netlink/link';
+import { getLink, IFF_UP, type LinkInfo, listLinks, setLink } from '../netlink/link';
 import { openRouteAt } from '../netlink/nsid';
 import { addRoute, deleteRoute, type NewRoute, removeRoute, restoreRoute, saveRoutes } from '../netlink/route';
 import { addRule, deleteRule, type KnownRule, listRules, type Rule } from '../netlink/rule';
 import { openRoute, type RouteSocket } from '../netlink/socket';
 import { tableName, tableNumber } from '../netlink/tables';
 import { inNetns, resolveNetns } from '../netns';
+import { suggest } from '../suggest';
 import type { Undo } from '../undo';
 import { maskPrefix, type Prefix, sameAddress } from '../values';
 import type { LiveLink } from './links';
@@ -38,14 +39,23 @@ export function findVrf(route: RouteSocket, name: string, note: Note): Vrf {
   }
   const table = tableNumber(name);
   if (table !== undefined && !SHARED_TABLES.includes(table)) return { name: tableName(table), table };
-  if (table !== undefined) throw new UsageError(`expected a table of its own for vrf, got "${name}", which all share`);
+  if (table !== undefined)
+    throw new UsageError(`vrf: expected a VRF or a table of its own, got "${name}", which all share`, {
+      hint: 'give another number, or a VRF: ip link show type vrf lists them',
+    });
   const tried = `find VRF ${name}`;
   if (device !== undefined)
     throw new KernelError(tried, { said: 'that device is no VRF', hint: 'ip link show type vrf lists them' });
+  const vrfs = listLinks(route).filter(({ vrfTable }) => vrfTable !== undefined);
+  const near = suggest(
+    name,
+    vrfs.map((vrf) => vrf.name),
+  );
+  const make = `ip link add ${name} type vrf table N makes it; where the kernel has none, give the number of a routing table`;
   throw new KernelError(tried, {
     errno: errno('ENODEV'),
     said: 'no device and no routing table has that name',
-    hint: `ip link add ${name} type vrf table N makes it; where the kernel has none, give the number of a routing table`,
+    hint: near ?? make,
   });
 }
 

@@ -2,6 +2,7 @@
 import { errno, KernelError, UsageError } from '../errors';
 import { getFeatures, setFeatures } from '../netlink/ethtool';
 import { getLink, IFF_LOOPBACK, type LinkInfo, LOOPBACK } from '../netlink/link';
+import { NAME_IT } from '../netlink/nsid';
 import type { Link } from '../tunnels/link';
 import type { Undo } from '../undo';
 import { arrangeXdpOffloads, giveXdpBack, isOffForXdp, peerOf } from './offloads';
@@ -62,7 +63,7 @@ export function takeFromXdp(state: State, device: LinkInfo, undo: Undo): void {
   if (inner === undefined) {
     throw new KernelError(`turn on ${GRO} at the inner end of ${device.name}`, {
       said: 'it is in a network namespace that has neither a name nor a process',
-      hint: 'give it a name with: ip netns attach',
+      hint: NAME_IT,
     });
   }
   const isOn = inner.within((generic) => getFeatures(generic, inner.device).get(GRO)?.active);

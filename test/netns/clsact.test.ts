@@ -60,7 +60,7 @@ test.serial(
     await gtpIn(m.m1, words);
     const own = await gtpTry(m.m1, `session add dev gtp0 ${ends(1, 2, here)}`);
     t.is(own.status, 2);
-    t.regex(own.stderr, /^Error: attach program to egress of device \d+: it has a qdisc ingress, .*\nHint: .*clsact/);
+    t.regex(own.stderr, /^Error: attach program to egress of device \S+: it has a qdisc ingress, .*\nHint: .*clsact/);
     t.is((await filters(m.m1, 'ul', 'ingress')).length, 1);
     await tc(m.m1, 'qdisc del dev ul ingress');
     await gtpIn(m.m1, `session add dev gtp0 ${ends(1, 2, here)}`);

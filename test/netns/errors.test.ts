@@ -95,6 +95,31 @@ test.serial(
 );
 
 test.serial(
+  'the nearest name is offered for links, network namespaces and devices, and what to do about a name that is taken',
+  inMachines(async (t, m) => {
+    await gtpIn(m.m1, `link add gtp0 local 192.0.2.1 netns ${m.ue1}`);
+    const cases: [string, RegExp][] = [
+      ['link del gpt0', /^Error: find link gpt0: No such link\nHint: did you mean "gtp0"\?\n$/],
+      ['session show dev GTP0', /\nHint: did you mean "gtp0"\?\n$/],
+      ['link show elsewhere', /\nHint: gtp link show lists the links\n$/],
+      [`link add gtp1 local 192.0.2.1 netns ${m.ue1}x`, new RegExp(`\\nHint: did you mean "${m.ue1}"\\?\\n$`)],
+      ['link add gtp1 local 192.0.2.1 netns /etc/hostname', /: this file is not a network namespace\nHint: /],
+      [
+        'link add gtp1 local 192.0.2.1 dev ull',
+        /^Error: find underlay ull: No such device\nHint: did you mean "ul"\?\n$/,
+      ],
+      ['link add gtp0 local 192.0.2.1', /^Error: create link gtp0: File exists\nHint: gtp link set gtp0 changes /],
+    ];
+    for (const [words, said] of cases) {
+      const { status, stderr } = await gtpTry(m.m1, words);
+      t.is(status, 2, words);
+      t.regex(stderr, said);
+    }
+    t.regex((await gtp(`-n ${m.ue1}x link`)).stderr, new RegExp(`"${m.ue1}"`));
+  }),
+);
+
+test.serial(
   'wrong words are quoted, with what was expected, and status 1',
   inMachines(async (t, m) => {
     await gtpIn(m.m1, `link add gtp0 local 192.0.2.1 netns ${m.ue1}`);

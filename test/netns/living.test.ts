@@ -138,7 +138,7 @@ test.serial(
     t.is(status, 2);
     t.regex(
       stderr,
-      /^Error: add address fd45::1\/64 to eth0: .*\nHint: sysctl net\.ipv6\.conf\.eth0\.disable_ipv6 is 1/,
+      /^Error: add address fd45::1\/64 to eth0: .*\nHint: .* sysctl net\.ipv6\.conf\.eth0\.disable_ipv6=0 /,
     );
   }),
 );
