@@ -1,33 +1,44 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors';
-import { globalOptions, isLater } from '../grammar';
+import { globalOptions, isLater, type OptionSpec } from '../grammar';
 import { netns } from '../values';
 import type { GlobalOptions } from './command';
 import { suggest } from './suggest';
 
-/** The options read from the front of argv, and the words after them. `ask` is set by -V and -help. */
+/** The options read from the front of argv, and the words after them. `ask` is set by -V and -help, `batch` by -batch. */
 export type ReadOptions = {
   readonly options: GlobalOptions;
   readonly ask: 'version' | 'help' | undefined;
+  readonly batch: string | undefined;
+  readonly force: boolean;
   readonly rest: readonly string[];
 };
 
-/** Reads options up to the first word that is none. Throws UsageError on an unknown or incomplete one. */
-export function readOptions(argv: readonly string[]): ReadOptions {
-  const options = { ...NONE };
+/**
+ * Reads options up to the first word that is none; `given` are those of the batch that the words are a line of. Throws UsageError
+ * on an unknown or incomplete one.
+ */
+export function readOptions(argv: readonly string[], given: GlobalOptions = NONE): ReadOptions {
+  const options = { ...given };
   const words = [...argv];
+  let batch: string | undefined;
+  let force = false;
   while (words[0]?.startsWith('-')) {
     const text = words.shift() ?? '';
     if (text === '--') break;
-    const { name, value } = findOption(text);
-    if (name === 'Version') return { options, ask: 'version', rest: words };
-    if (name === 'help') return { options, ask: 'help', rest: words };
-    set(options, name, value ?? nextValue(name, words));
+    const { row, value: typed } = findOption(text);
+    const { name } = row;
+    if (name === 'Version') return { options, ask: 'version', batch, force, rest: words };
+    if (name === 'help') return { options, ask: 'help', batch, force, rest: words };
+    const value = typed ?? nextValue(row, words);
+    if (name === 'force') force = true;
+    else if (name === 'batch') batch = value;
+    else set(options, name, value);
   }
-  return { options, ask: undefined, rest: words };
+  return { options, ask: undefined, batch, force, rest: words };
 }
 
-type OptionName = (typeof globalOptions)[number]['name'];
+type Working = Extract<(typeof globalOptions)[number], OptionSpec>;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const NONE: GlobalOptions = {
@@ -45,7 +56,7 @@ const NONE: GlobalOptions = {
 const COLORS = ['auto', 'always', 'never'] as const;
 
 // As in ip: the first row whose name starts with the text. -b and -h would else mean -brief and -help.
-function findOption(text: string): { name: OptionName; value: string | undefined } {
+function findOption(text: string): { row: Working; value: string | undefined } {
   const [typed = '', ...values] = text.replace(/^--?/, '').split('=');
   const value = values.length > 0 ? values.join('=') : undefined;
   const exact = { b: 'batch', h: 'human-readable', version: 'Version' }[typed];
@@ -53,11 +64,15 @@ function findOption(text: string): { name: OptionName; value: string | undefined
     typed !== '' && exact ? option.name === exact : fits(option.name, typed),
   );
   if (row === undefined) throw unknownOption(text, typed);
-  if (isLater(row)) throw new UsageError(`"-${row.name}" is not supported yet`);
+  if (!isWorking(row)) throw new UsageError(`"-${row.name}" is not supported yet`);
   if (value !== undefined && !('value' in row && row.value.form === 'equals')) {
     throw new UsageError(`"-${row.name}" takes no "=": got "${text}"`, usageHint);
   }
-  return { name: row.name, value };
+  return { row, value };
+}
+
+function isWorking(row: (typeof globalOptions)[number]): row is Working {
+  return !isLater(row);
 }
 
 function fits(name: string, typed: string): boolean {
@@ -72,14 +87,15 @@ function unknownOption(text: string, typed: string): UsageError {
   return new UsageError(`unknown option "${text}": expected ${expected.join(', ')}`, { hint });
 }
 
-function nextValue(name: OptionName, words: string[]): string | undefined {
-  if (name !== 'netns') return undefined;
+function nextValue(row: Working, words: string[]): string | undefined {
+  if (!('value' in row && row.value.form === 'required')) return undefined;
   const value = words.shift();
-  if (value === undefined) throw new UsageError(`"-netns" needs a value: expected -netns ${netns.placeholder}`);
+  const expected = `-${row.name} ${row.value.placeholder}`;
+  if (value === undefined) throw new UsageError(`"-${row.name}" needs a value: expected ${expected}`);
   return value;
 }
 
-function set(options: Mutable<GlobalOptions>, name: OptionName, value: string | undefined): void {
+function set(options: Mutable<GlobalOptions>, name: Working['name'], value: string | undefined): void {
   if (name === 'statistics') options.statistics += 1;
   else if (name === 'color') options.color = readColor(value);
   else if (name === 'netns') options.netns = readNetns(value ?? '');
