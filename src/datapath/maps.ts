@@ -113,7 +113,8 @@ export function hasBatch(map: raw.RawMap): boolean {
   return map.info.type === raw.MAP_TYPE.hash || map.info.type === raw.MAP_TYPE.percpuHash;
 }
 
-// Hash buckets have to fit as a whole: see lookupBatch.
+// Hash buckets have to fit as a whole: see lookupBatch. Few first, as most maps hold few and room for many has to be made and thrown away.
+const FIRST_BATCH = 256;
 const BATCH = 4096;
 
 function typedMap(
@@ -204,7 +205,8 @@ function part(buffer: Buffer, codec: Codec, index: number): Buffer {
 function* readBatches(map: raw.RawMap): Generator<RawEntry> {
   let from: Buffer | undefined;
   do {
-    const { count, keys, values, next } = raw.lookupBatch(map, BATCH, from);
+    const limit = from === undefined ? FIRST_BATCH : BATCH;
+    const { count, keys, values, next } = raw.lookupBatch(map, limit, from);
     for (let i = 0; i < count; i++) yield { keys, key: i * map.info.keySize, values, value: i * map.valueBytes };
     from = next;
   } while (from !== undefined);

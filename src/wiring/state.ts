@@ -4,20 +4,21 @@ import { bpffs, listCookies, lock, programsPath, removeState, stateDir } from '.
 import type { Control } from '../datapath/control';
 import { type Structs, sweep_cause } from '../datapath/layout.gen';
 import { type OpenMaps, openMaps } from '../datapath/maps';
-import { ensureLoaded, openProgram } from '../datapath/object';
+import { ensureLoaded } from '../datapath/object';
 import { told } from '../datapath/pins';
 import { upgrade } from '../datapath/upgrade';
 import { isErrno, KernelError } from '../errors';
-import { type GenericSocket, openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
+import { type GenericSocket, openRoute, type RouteSocket } from '../netlink/socket';
 import { netnsCookie } from '../netns';
 import { type Undo, withUndo } from '../undo';
 import { filterHooks, type Hooks, hasLiveHooks, hooksOf } from './hooks';
+import { openState } from './opened';
 import { sweepRules } from './vrf';
 
 /** Tells the user what was done beside what was asked. */
 export type Note = (text: string) => void;
 
-/** Everything that the kernel holds for this network namespace, open. Ends with the process. */
+/** Everything that the kernel holds for this network namespace, open, as one command has it. */
 export type State = Hooks & {
   /** Where it is pinned. */
   readonly dir: string;
@@ -153,31 +154,20 @@ function dismantle(dir: string): void {
 type Changing = State & { end(): void };
 
 function stateIn(dir: string, note: Note): Changing {
-  const maps = openMaps(dir);
+  const { maps, control, route, generic } = openState(dir);
   let isAtWork = false;
-  let generic: GenericSocket | undefined;
-  let route: RouteSocket | undefined;
-  let control: number | undefined;
-  const openedRoute = (): RouteSocket => {
-    route ??= openRoute();
-    return route;
-  };
   return {
     dir,
     maps,
     get control(): Control {
-      control ??= openProgram(dir, 'control');
-      return { fd: control };
+      return { fd: control() };
     },
     get route(): RouteSocket {
-      return openedRoute();
+      return route();
     },
     note,
-    generic: () => {
-      generic ??= openGeneric();
-      return generic;
-    },
-    ...hooksOf(dir, openedRoute),
+    generic,
+    ...hooksOf(dir, route),
     begin: () => {
       isAtWork = true;
       maps.unswept.put(sweep_cause.command, 1);
