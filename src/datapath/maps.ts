@@ -22,6 +22,8 @@ export interface MapHandle<K, V> {
   putAll(entries: Iterable<readonly [K, V]>, flag?: raw.PutFlag): void;
   /** False if there was none. */
   delete(key: K): boolean;
+  /** The key that follows; the first one behind none, and behind one that is not there. */
+  keyAfter(key?: K): K | undefined;
   /** Every entry; what is added or removed meanwhile may be missed or seen. */
   entries(): Generator<[K, V]>;
   /** Every entry undecoded, to look at a field or two of very many; `decode` makes one of `entries` of it. */
@@ -137,6 +139,10 @@ function typedMap(
     put: (k, v, flag) => raw.update(map, encoded(key, k), encoded(value, v), flag),
     putAll: (entries, flag) => putAll(map, key, value, entries, flag),
     delete: (k) => raw.remove(map, encoded(key, k)),
+    keyAfter: (k) => {
+      const octets = raw.nextKey(map, k === undefined ? undefined : encoded(key, k));
+      return octets === undefined ? undefined : key.read(octets, 0);
+    },
     entries,
     scan: () => scanRaw(map),
     decode,
