@@ -43,25 +43,34 @@ async function carryOut({ file, options, force }: Batch, attempt: Attempt, signa
     }
     await turn(); // signals come by the event loop, which commands do not let run
     signals.busy = false;
-    if (signals.caught !== undefined) say(`Note: ${signals.caught} ended the batch after ${file}:${number}\n`);
+    signals.after = `${file}:${number}`;
     if (signals.caught !== undefined || (failed.size > 0 && !force)) break;
   }
   return failed;
 }
 
 /** Signals that are to end a batch. While it waits for its next line they do so at once, by themselves. */
-type Signals = { busy: boolean; caught: NodeJS.Signals | undefined; end(): number; release(): void };
+type Signals = {
+  busy: boolean;
+  /** The last command that was carried out. */
+  after: string | undefined;
+  caught: NodeJS.Signals | undefined;
+  end(): number;
+  release(): void;
+};
 
 const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function catchSignals(): Signals {
   const signals: Signals = {
     busy: false,
+    after: undefined,
     caught: undefined,
     // So that a shell sees what it was; where it has no effect (the init process of a container) by the status of shells.
     end: () => {
       const { caught = 'SIGINT' } = signals;
       clearProgress();
+      if (signals.after !== undefined) say(`Note: ${caught} ended the batch after ${signals.after}\n`);
       signals.release();
       process.kill(process.pid, caught);
       return 128 + constants.signals[caught];

@@ -51,9 +51,12 @@ export function parse(argv: readonly string[], given?: GlobalOptions): Parsed {
 function batchOf(batch: Batch, isLine: boolean, [word]: readonly string[]): Batch {
   if (isLine) throw new UsageError('"-batch" stands in a batch: expected a command');
   if (word !== undefined)
-    throw new UsageError(`"${word}" is one too many: with -batch the commands are in its file`, {
-      hint: 'see "gtp help"',
-    });
+    throw new UsageError(
+      `"${word}" is one too many: expected no more words after -batch, whose file has the commands`,
+      {
+        hint: 'see "gtp help"',
+      },
+    );
   return batch;
 }
 
