@@ -16,8 +16,8 @@ _gtp_options=(
   timestamp t later \'\' \'\' \'\' \'\'
   color c equals \'\' \'auto always never\' \'{auto|always|never}\' \'colour the text\'
   netns n required netns \'\' \'{ NAME | PID | PATH }\' \'do everything in that network namespace\'
-  batch b later \'\' \'\' \'\' \'\'
-  force \'\' later \'\' \'\' \'\' \'\'
+  batch b required file \'\' \'{ FILE | - }\' \'carry out the commands in a file, or on stdin: one a line, without "gtp"\'
+  force \'\' flag \'\' \'\' \'\' \'go on with a batch after a command that failed\'
 )
 # Objects and commands with their help; those without any are not offered.
 _gtp_objects=(

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
-// argv to exit status: the only file that prints or sets the status.
-import { writeSync } from 'node:fs';
+// argv to exit status: the only file that sets it.
 import { version } from '../package.json';
 import type { Command, GlobalOptions, OutputRecord, Run, Starter } from './cli/command';
 import { describeFailure, STATUS } from './cli/failure';
 import type { RecordObject } from './cli/lines';
 import { choosePalette } from './cli/palette';
-import { type Parsed, parse } from './cli/parse';
+import { type Batch, type Parsed, parse } from './cli/parse';
 import { printJson, printRecords } from './cli/print';
-import { KernelError } from './errors';
 import { type CommandSpec, grammar, type ObjectName } from './grammar';
+import { answer, clearProgress, say } from './output';
 
 type Asked = Extract<Parsed, { ask: 'run' }>;
 
@@ -22,26 +21,28 @@ const objects = {
   completion: () => import('./commands/completion'),
 } as const satisfies { readonly [O in ObjectName]: () => Promise<object> };
 
-void main(process.argv.slice(2)).then((status) => {
+void attempt(() => parse(process.argv.slice(2))).then((status) => {
   process.exitCode = status;
 });
 
-async function main(argv: readonly string[]): Promise<number> {
+// Does what was asked for, or tells why not.
+async function attempt(read: () => Parsed): Promise<number> {
   let details = false;
   try {
-    const parsed = parse(argv);
+    const parsed = read();
     if (parsed.ask === 'run') details = parsed.options.details;
     if (parsed.ask === 'run') return await runCommand(parsed);
+    if (parsed.ask === 'batch') return await (await import('./batch')).runBatch(parsed, attempt);
     answer(await tell(parsed));
     return STATUS.done;
   } catch (error) {
     const { text, status } = describeFailure(error, details);
-    write(2, text);
+    say(text);
     return status;
   }
 }
 
-async function tell(parsed: Exclude<Parsed, Asked>): Promise<string> {
+async function tell(parsed: Exclude<Parsed, Asked | Batch>): Promise<string> {
   if (parsed.ask === 'help') return (await import('./cli/help')).help(parsed.object, parsed.command);
   return (await import('./cli/globals')).answerGlobals(parsed.ask, version);
 }
@@ -57,7 +58,7 @@ async function runCommand({ object, command, words, options }: Asked): Promise<n
   const call = () => run(words, { options, note: (text) => notes.push(`Note: ${text}\n`) });
   const inside = options.netns === undefined ? call : await within(options.netns, call);
   const made = spec?.changes ? undisturbed(inside) : inside();
-  write(2, notes.join('')); // what a command that failed has done besides is undone
+  say(notes.join('')); // what a command that failed has done besides is undone
   if (typeof made === 'function') return follow(made, options);
   const chose = words['local_teid'] === 'auto';
   const printing = { object: name as RecordObject, options, palette, changes: spec?.changes === true, chose };
@@ -82,6 +83,7 @@ async function follow(run: Run, { json, pretty }: GlobalOptions): Promise<number
     }
   };
   for (const signal of ENDINGS) process.once(signal, end);
+  clearProgress();
   const { records, failed } = await run({ print, stop: stop.signal });
   for (const signal of ENDINGS) process.off(signal, end);
   if (failure !== undefined) throw failure;
@@ -106,28 +108,4 @@ function undisturbed(call: Call): ReturnType<Call> {
   } finally {
     for (const signal of signals) process.off(signal, wait);
   }
-}
-
-// Whether somebody still reads: a reader that went away is nobody's error.
-function answer(text: string): boolean {
-  const refused = write(1, text);
-  if (refused !== undefined && refused.code !== 'EPIPE') {
-    throw new KernelError('write the answer', { errno: Math.abs(refused.errno ?? 0), cause: refused });
-  }
-  return refused === undefined;
-}
-
-// Not process.stdout: its streams cost start-up time. They serve a pipe that is full and does not block.
-function write(fd: 1 | 2, text: string): NodeJS.ErrnoException | undefined {
-  const bytes = Buffer.from(text);
-  let at = 0;
-  try {
-    while (at < bytes.length) at += writeSync(fd, bytes, at);
-  } catch (error) {
-    const refused = error as NodeJS.ErrnoException;
-    if (refused.code !== 'EAGAIN') return refused;
-    const stream = fd === 1 ? process.stdout : process.stderr;
-    stream.on('error', () => undefined).write(bytes.subarray(at));
-  }
-  return undefined;
 }

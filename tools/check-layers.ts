@@ -5,7 +5,9 @@ import { dirname, join, relative } from 'node:path';
 
 /** Which parts a part may import, besides its own files and the data that everybody may read. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  main: ['cli', 'commands', 'netns'],
+  main: ['cli', 'commands', 'netns', 'batch', 'output'],
+  batch: ['cli', 'output'],
+  output: [],
   cli: [],
   commands: ['kernel', 'wiring', 'tunnels', 'netlink', 'datapath', 'udp', 'netns', 'undo', 'cli'],
   kernel: ['wiring', 'tunnels', 'netlink', 'udp', 'netns', 'undo'],

@@ -34,6 +34,7 @@ export function topHelp(): string {
   const width = Math.max(...objects.map(([name]) => name.length));
   return [
     'Usage: gtp [ OPTIONS ] OBJECT { COMMAND | help }',
+    '       gtp [ -force ] -batch { FILE | - }',
     '',
     ...wrap(['OBJECT :=', ...braced(objects.map(([name]) => name))], '', 10),
     ...wrap(['OPTIONS :=', ...braced(shownOptions().map(optionNotation))], '', 13),

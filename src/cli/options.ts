@@ -1,30 +1,41 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors';
-import { globalOptions, isLater } from '../grammar';
+import { globalOptions, isLater, type OptionSpec } from '../grammar';
 import { listed, suggest } from '../suggest';
 import { choice, type Kind, netns } from '../values';
 import type { GlobalOptions } from './command';
 
-/** The options read from the front of argv, and the words after them. `ask` is set by -V and -help. */
+/** The options read from the front of argv, and the words after them. `ask` is set by -V and -help, `batch` by -batch. */
 export type ReadOptions = {
   readonly options: GlobalOptions;
   readonly ask: 'version' | 'help' | undefined;
+  readonly batch: string | undefined;
+  readonly force: boolean;
   readonly rest: readonly string[];
 };
 
-/** Reads options up to the first word that is none. Throws UsageError on an unknown or incomplete one. */
-export function readOptions(argv: readonly string[]): ReadOptions {
-  const options = { ...NONE };
+/**
+ * Reads options up to the first word that is none; `given` are those of the batch that the words are a line of. Throws UsageError
+ * on an unknown or incomplete one.
+ */
+export function readOptions(argv: readonly string[], given: GlobalOptions = NONE): ReadOptions {
+  const options = { ...given };
   const words = [...argv];
+  let batch: string | undefined;
+  let force = false;
   while (words[0]?.startsWith('-')) {
     const text = words.shift() ?? '';
     if (text === '--') break;
-    const { name, value } = findOption(text);
-    if (name === 'Version') return { options, ask: 'version', rest: words };
-    if (name === 'help') return { options, ask: 'help', rest: words };
-    set(options, name, value ?? nextValue(name, words));
+    const { row, value: typed } = findOption(text);
+    const { name } = row;
+    if (name === 'Version') return { options, ask: 'version', batch, force, rest: words };
+    if (name === 'help') return { options, ask: 'help', batch, force, rest: words };
+    const value = typed ?? nextValue(row, words);
+    if (name === 'force') force = true;
+    else if (name === 'batch') batch = value;
+    else set(options, name, value);
   }
-  return { options, ask: undefined, rest: words };
+  return { options, ask: undefined, batch, force, rest: words };
 }
 
 /** The hint for an option that was found behind OBJECT; `title` is what stands before it. */
@@ -35,7 +46,7 @@ export function lateOption(text: string, title: string): string | undefined {
   return isOption ? `options come before the object: gtp ${text} ${title} ...` : undefined;
 }
 
-type OptionName = (typeof globalOptions)[number]['name'];
+type Working = Extract<(typeof globalOptions)[number], OptionSpec>;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const NONE: GlobalOptions = {
@@ -53,7 +64,7 @@ const NONE: GlobalOptions = {
 const color = choice(['auto', 'always', 'never']);
 
 // As in ip: the first row whose name starts with the text. -b and -h would else mean -brief and -help.
-function findOption(text: string): { name: OptionName; value: string | undefined } {
+function findOption(text: string): { row: Working; value: string | undefined } {
   const [typed = '', ...values] = text.replace(/^--?/, '').split('=');
   const value = values.length > 0 ? values.join('=') : undefined;
   const exact = { b: 'batch', h: 'human-readable', version: 'Version' }[typed];
@@ -61,14 +72,18 @@ function findOption(text: string): { name: OptionName; value: string | undefined
     typed !== '' && exact ? option.name === exact : fits(option.name, typed),
   );
   if (row === undefined) throw unknownOption(text, typed);
-  if (isLater(row)) throw new UsageError(`"-${row.name}" is not supported yet`, seeHelp);
+  if (!isWorking(row)) throw new UsageError(`"-${row.name}" is not supported yet`, seeHelp);
   if (value !== undefined && !('value' in row && row.value.form === 'equals')) {
     const [expected, hint] = 'value' in row ? [row.value.placeholder, `-${row.name} ${value}`] : ['', `-${row.name}`];
     throw new UsageError(`"-${row.name}" takes no "=": expected ${`-${row.name} ${expected}`.trim()}, got "${text}"`, {
       hint: `did you mean "${hint}"?`,
     });
   }
-  return { name: row.name, value };
+  return { row, value };
+}
+
+function isWorking(row: (typeof globalOptions)[number]): row is Working {
+  return !isLater(row);
 }
 
 function fits(name: string, typed: string): boolean {
@@ -87,15 +102,15 @@ function unknownOption(text: string, typed: string): UsageError {
   return new UsageError(`unknown option "${text}": expected ${listed(known)}`, { hint });
 }
 
-function nextValue(name: OptionName, words: string[]): string | undefined {
-  if (name !== 'netns') return undefined;
+function nextValue(row: Working, words: string[]): string | undefined {
+  if (!('value' in row && row.value.form === 'required')) return undefined;
   const value = words.shift();
-  if (value === undefined)
-    throw new UsageError(`"-netns" needs a value: expected -netns ${netns.placeholder}`, seeHelp);
+  const expected = `-${row.name} ${row.value.placeholder}`;
+  if (value === undefined) throw new UsageError(`"-${row.name}" needs a value: expected ${expected}`, seeHelp);
   return value;
 }
 
-function set(options: Mutable<GlobalOptions>, name: OptionName, value: string | undefined): void {
+function set(options: Mutable<GlobalOptions>, name: Working['name'], value: string | undefined): void {
   if (name === 'statistics') options.statistics += 1;
   else if (name === 'color') options.color = readValue(name, color, value ?? 'always');
   else if (name === 'netns') options.netns = readValue(name, netns, value ?? '').text;
@@ -104,7 +119,7 @@ function set(options: Mutable<GlobalOptions>, name: OptionName, value: string | 
   else options[name as 'json' | 'pretty' | 'details' | 'brief' | 'oneline'] = true;
 }
 
-function readValue<T>(name: OptionName, { parse }: Kind<T>, text: string): T {
+function readValue<T>(name: Working['name'], { parse }: Kind<T>, text: string): T {
   try {
     return parse(text);
   } catch (error) {

@@ -26,12 +26,26 @@ export type Parsed =
       readonly words: ParsedWords;
     }
   | { readonly ask: 'version' | 'options' }
+  | Batch
   | { readonly ask: 'help'; readonly object?: string; readonly command?: string };
 
-/** Reads an argv without the program's name. Throws UsageError, and nothing else, when it is not in the grammar. */
-export function parse(argv: readonly string[]): Parsed {
-  const { options, ask, rest } = readOptions(argv);
+/** A file of commands, or "-" for stdin; the options are those of each line that does not say others. */
+export type Batch = {
+  readonly ask: 'batch';
+  readonly options: GlobalOptions;
+  readonly file: string;
+  /** Go on after a command that failed. */
+  readonly force: boolean;
+};
+
+/**
+ * Reads an argv without the program's name, or a line of a batch with the options `given` to that. Throws UsageError, and nothing else,
+ * when it is not in the grammar.
+ */
+export function parse(argv: readonly string[], given?: GlobalOptions): Parsed {
+  const { options, ask, batch, force, rest } = readOptions(argv, given);
   if (ask !== undefined) return { ask: ask === 'help' ? 'options' : ask };
+  if (batch !== undefined) return batchOf({ ask: 'batch', options, file: batch, force }, given !== undefined, rest);
   const [objectText, ...after] = rest;
   const object = pickObject(objectText);
   if (object === 'help') return helpOn(after);
@@ -54,6 +68,16 @@ function helpOn([objectText, commandText]: readonly string[]): Parsed {
   if (command === 'help') return { ask: 'help', object };
   known(spec.commands[command], titleOf(object, command));
   return { ask: 'help', object, command };
+}
+
+function batchOf(batch: Batch, isLine: boolean, [word]: readonly string[]): Batch {
+  if (isLine) throw new UsageError('"-batch" stands in a batch: expected a command');
+  if (word !== undefined)
+    throw new UsageError(
+      `"${word}" is one too many: expected no more words after -batch, whose file has the commands`,
+      { hint: 'see "gtp help"' },
+    );
+  return batch;
 }
 
 type ObjectOrHelp = keyof typeof grammar | 'help';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { existsSync, renameSync, rmdirSync } from 'node:fs';
+import { existsSync, renameSync, rmdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { version } from '../../package.json';
 import { list, makeDir, told } from './pins';
@@ -19,6 +19,11 @@ export const ourselves: Maker = { version, object: OBJECT_HASH };
 /** Whether the programs that are pinned in `dir` are those of this command; costs one stat. */
 export function isOurs(dir: string): boolean {
   return existsSync(join(dir, signature(ourselves)));
+}
+
+/** A number of what this very command's build has pinned in `dir`, which no other that takes its place has; undefined where it is another's. */
+export function generationOf(dir: string): number | undefined {
+  return statSync(join(dir, signature(ourselves)), { throwIfNoEntry: false })?.ino;
 }
 
 /** Says in `dir` who loaded its programs: an empty directory with a name that tells. A bpffs has no files. */

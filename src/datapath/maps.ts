@@ -22,6 +22,8 @@ export interface MapHandle<K, V> {
   putAll(entries: Iterable<readonly [K, V]>, flag?: raw.PutFlag): void;
   /** False if there was none. */
   delete(key: K): boolean;
+  /** The key that follows; the first one behind none, and behind one that is not there. */
+  keyAfter(key?: K): K | undefined;
   /** Every entry; what is added or removed meanwhile may be missed or seen. */
   entries(): Generator<[K, V]>;
   /** Every entry undecoded, to look at a field or two of very many; `decode` makes one of `entries` of it. */
@@ -113,7 +115,8 @@ export function hasBatch(map: raw.RawMap): boolean {
   return map.info.type === raw.MAP_TYPE.hash || map.info.type === raw.MAP_TYPE.percpuHash;
 }
 
-// Hash buckets have to fit as a whole: see lookupBatch.
+// Hash buckets have to fit as a whole: see lookupBatch. Few first, as most maps hold few and room for many has to be made and thrown away.
+const FIRST_BATCH = 256;
 const BATCH = 4096;
 
 function typedMap(
@@ -136,6 +139,10 @@ function typedMap(
     put: (k, v, flag) => raw.update(map, encoded(key, k), encoded(value, v), flag),
     putAll: (entries, flag) => putAll(map, key, value, entries, flag),
     delete: (k) => raw.remove(map, encoded(key, k)),
+    keyAfter: (k) => {
+      const octets = raw.nextKey(map, k === undefined ? undefined : encoded(key, k));
+      return octets === undefined ? undefined : key.read(octets, 0);
+    },
     entries,
     scan: () => scanRaw(map),
     decode,
@@ -204,7 +211,8 @@ function part(buffer: Buffer, codec: Codec, index: number): Buffer {
 function* readBatches(map: raw.RawMap): Generator<RawEntry> {
   let from: Buffer | undefined;
   do {
-    const { count, keys, values, next } = raw.lookupBatch(map, BATCH, from);
+    const limit = from === undefined ? FIRST_BATCH : BATCH;
+    const { count, keys, values, next } = raw.lookupBatch(map, limit, from);
     for (let i = 0; i < count; i++) yield { keys, key: i * map.info.keySize, values, value: i * map.valueBytes };
     from = next;
   } while (from !== undefined);

@@ -3,6 +3,7 @@ import { errno, KernelError } from '../errors';
 import type { Undo } from '../undo';
 import { zero } from './codec';
 import { type Control, control } from './control';
+import { keyOf, keyText } from './key';
 import { link_flag, type Structs, structs } from './layout.gen';
 import type { MapHandle, OpenMaps, RawEntry } from './maps';
 import { offsetOf } from './offset';
@@ -136,6 +137,23 @@ export function* sendHalves(maps: OpenMaps, ifindex?: number, teid?: number): Ge
   if (select & link_flag.prefix) yield* scanned(maps, 'tx_prefix', ifindex, teid);
 }
 
+/** A send half of a link in each of the maps where it has some, as far as they are quickly found: sendHalves comes by all of one map first. */
+export function* firstHalves(maps: OpenMaps, ifindex: number): Generator<[Place, TxSession]> {
+  const flags = maps.links.get(ifindex)?.config.flags ?? 0;
+  const names = [
+    ...(flags & link_flag.select ? (['tx'] as const) : []),
+    ...(flags & link_flag.pair ? (['tx_pair'] as const) : []),
+    ...(flags & link_flag.prefix ? (['tx_prefix'] as const) : []),
+  ];
+  for (const name of names) {
+    const map = maps[name] as MapHandle<{ readonly ifindex: number }, TxSession>;
+    let key = map.keyAfter();
+    for (let steps = 0; steps < QUICK && key !== undefined && key.ifindex !== ifindex; steps++) key = map.keyAfter(key);
+    const tx = key?.ifindex === ifindex ? map.get(key) : undefined;
+    if (tx !== undefined) yield [{ in: name, key } as Place, tx];
+  }
+}
+
 /** The configuration of a send half that is in force. */
 export function activeTx(tx: TxSession): TxConfig {
   return tx.config[tx.active & 1 ? 1 : 0];
@@ -167,6 +185,9 @@ export function placeId(place: Place): string {
 // ifindex and version
 const KEY_BITS = 64;
 const MAPPED_BITS = 96;
+
+// Steps that take less time than to read a whole map.
+const QUICK = 100;
 
 // What stands in front of a MAC address, and of a slot.
 const MAC_MARK = [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe] as const;
@@ -224,13 +245,24 @@ function isWanted({ keys, key, values, value }: RawEntry, at: number, ifindex?: 
   return values.readUInt32LE(value + TX.config + half * TX.half + TX.local_teid) === teid;
 }
 
-// A look-up finds the longest match, which may be a shorter prefix: then only a look at all tells.
+// A look-up finds the longest match, which may be a shorter prefix. If nothing shorter is of the same session, it is the one; if a walk
+// takes it for one that is not there, it is not (kernels before 6.13 tell this of some of these only); else only a look at all tells.
 function readPrefix(maps: OpenMaps, wanted: Structs['prefix_key']): TxSession | undefined {
-  if (maps.tx_prefix.get(wanted) === undefined) return undefined;
+  const map = maps.tx_prefix;
+  const found = map.get(wanted);
+  if (found === undefined) return undefined;
+  const shorter = map.get({ ...wanted, prefixlen: wanted.prefixlen - 1 });
+  if (shorter === undefined || sessionOf(shorter) !== sessionOf(found)) return found;
+  const [first, next] = [map.keyAfter(), map.keyAfter(wanted)];
+  if (first !== undefined && next !== undefined && samePrefix(first, next)) return undefined;
   for (const [place, value] of scanned(maps, 'tx_prefix', wanted.ifindex)) {
     if (place.in === 'tx_prefix' && samePrefix(place.key, wanted)) return value;
   }
   return undefined;
+}
+
+function sessionOf(tx: TxSession): string {
+  return keyText(keyOf(activeTx(tx)));
 }
 
 function samePrefix(a: Structs['prefix_key'], b: Structs['prefix_key']): boolean {

@@ -21,6 +21,11 @@ export const globalOptions = [
     value: { placeholder: '{ NAME | PID | PATH }', form: 'required' },
     help: 'do everything in that network namespace',
   },
-  { name: 'batch', short: 'b', ...later },
-  { name: 'force', ...later },
+  {
+    name: 'batch',
+    short: 'b',
+    value: { placeholder: '{ FILE | - }', form: 'required' },
+    help: 'carry out the commands in a file, or on stdin: one a line, without "gtp"',
+  },
+  { name: 'force', help: 'go on with a batch after a command that failed' },
 ] as const satisfies readonly (OptionSpec | (Later & { readonly name: string; readonly short?: string }))[];

@@ -2,7 +2,7 @@
 import { control } from '../datapath/control';
 import { keyOf } from '../datapath/key';
 import { kind, link_flag, type Structs, tx_flag } from '../datapath/layout.gen';
-import { activeTx, type Place, prefixOf, sendHalves, slotOf } from '../datapath/places';
+import { activeTx, firstHalves, type Place, prefixOf, sendHalves, slotOf } from '../datapath/places';
 import { getLink, setLink } from '../netlink/link';
 import { fromMapped, fromMappedPrefix } from '../tunnels/address';
 import { on } from '../tunnels/flags';
@@ -20,7 +20,7 @@ import type { State } from './state';
  * Brings a link's flags, slots and inner MTU in line with its sessions. After one of them went or was written anew
  * (`changed`), it reads no more of the others than it takes to see that they want what the link has.
  */
-export function refresh(state: State, live: LiveLink, undo: Undo, changed: 'all' | TxConfig | 'gone' = 'all'): void {
+export function refresh(state: State, live: LiveLink, undo: Undo, changed: Changed = 'all'): void {
   const config = configOf(state, live);
   const { mtu: least, ipv6, slots, ...where } = survey(state, live, config, changed);
   const flags = setSelectFlags(config.flags, where) | (ipv6 ? link_flag.ipv6 : 0);
@@ -88,6 +88,7 @@ export function setMtu(state: State, { device }: LiveLink, mtu: number, undo: Un
 export type Standing = { readonly tx: TxConfig; readonly places: readonly Place[] };
 
 type Config = Structs['link_config'];
+type Changed = 'all' | TxConfig | 'gone';
 type Wants = Where & { ipv6: boolean; mtu: number; slots: bigint };
 
 const LONGEST = 65535;
@@ -144,14 +145,14 @@ export function note(where: Where, { in: map }: Pick<Place, 'in'>): void {
   where.pair ||= map === 'tx_pair';
 }
 
-function survey(state: State, live: LiveLink, config: Config, changed: Parameters<typeof refresh>[3]): Wants {
+function survey(state: State, live: LiveLink, config: Config, changed: Changed): Wants {
   const had = whereIn(config);
   const own = typeof changed === 'object' ? innerMtu(...partsOf(state, live, changed)) : Number.POSITIVE_INFINITY;
   const seen = {
     ...{ select: false, prefix: false, pair: false, slots: 0n, mtu: own },
     ipv6: (config.flags & link_flag.ipv6) !== 0,
   };
-  for (const [place, tx] of sendHalves(state.maps, live.device.index)) {
+  for (const [place, tx] of halvesOf(state, live, changed)) {
     note(seen, place);
     seen.slots |= slotBit(place);
     seen.ipv6 ||= isIpv6(place);
@@ -162,6 +163,12 @@ function survey(state: State, live: LiveLink, config: Config, changed: Parameter
     if (isLow && isSame && changed !== 'all' && !live.link.frames) return seen;
   }
   return Number.isFinite(seen.mtu) ? seen : { ...seen, mtu: innerMtu(...plainParts(state, live)) };
+}
+
+// All of them, and before that what may be enough to see.
+function* halvesOf({ maps }: State, { device }: LiveLink, changed: Changed): ReturnType<typeof sendHalves> {
+  if (changed !== 'all') yield* firstHalves(maps, device.index);
+  yield* sendHalves(maps, device.index);
 }
 
 function plainParts(state: State, live: LiveLink): MtuParts {

@@ -15,7 +15,7 @@ import {
   type Wanted,
 } from '../datapath/sessions';
 import { errno, KernelError } from '../errors';
-import { getLink } from '../netlink/link';
+import { getLink, LOOPBACK } from '../netlink/link';
 import { fromMapped, hex, toMapped } from '../tunnels/address';
 import { detailOf, rxConfig, sessionWords, txConfig } from '../tunnels/config';
 import { formatId, protocolOf } from '../tunnels/tunnels';
@@ -133,9 +133,9 @@ export function deleteSessions(
   if (!gone.every((stored) => isAlone(live, stored))) settle(state, undo);
 }
 
-// Whether nothing that links share is there for this session: it receives where its link does, and sends elsewhere.
+// Whether nothing that links share is there for this session: it receives where its link does, and no device but lo holds its remote.
 function isAlone(live: LiveLink, { key, tx, rxConfig }: Stored): boolean {
-  return tx.local_dev === 0 && isOwnEndpoint(live, { key, rx: rxConfig });
+  return (tx.local_dev === 0 || tx.local_dev === LOOPBACK) && isOwnEndpoint(live, { key, rx: rxConfig });
 }
 
 function isOwnEndpoint({ link }: LiveLink, { key, rx }: Pick<Wanted, 'key' | 'rx'>): boolean {

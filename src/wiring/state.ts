@@ -4,20 +4,21 @@ import { bpffs, listCookies, lock, programsPath, removeState, stateDir } from '.
 import type { Control } from '../datapath/control';
 import { type Structs, sweep_cause } from '../datapath/layout.gen';
 import { type OpenMaps, openMaps } from '../datapath/maps';
-import { ensureLoaded, openProgram } from '../datapath/object';
+import { ensureLoaded } from '../datapath/object';
 import { told } from '../datapath/pins';
 import { upgrade } from '../datapath/upgrade';
 import { KernelError, tolerating } from '../errors';
-import { type GenericSocket, openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
+import { type GenericSocket, openRoute, type RouteSocket } from '../netlink/socket';
 import { netnsCookie } from '../netns';
 import { type Undo, withUndo } from '../undo';
 import { filterHooks, type Hooks, hasLiveHooks, hooksOf } from './hooks';
+import { openState } from './opened';
 import { sweepRules } from './vrf';
 
 /** Tells the user what was done beside what was asked. */
 export type Note = (text: string) => void;
 
-/** Everything that the kernel holds for this network namespace, open. Ends with the process. */
+/** Everything that the kernel holds for this network namespace, open, as one command has it. */
 export type State = Hooks & {
   /** Where it is pinned. */
   readonly dir: string;
@@ -70,10 +71,9 @@ export function changeState<T>(note: Note, steps: (state: State, undo: Undo) => 
         else undo(() => dismantle(dir));
       }
       if (make !== undefined) ensureLoaded(dir);
-      const route = once(openRoute);
-      const upgraded = isMade(dir) ? upgrade(dir, filterHooks(dir, route)) : undefined;
+      const upgraded = isMade(dir) ? upgrade(dir, filterHooks(dir, once(openRoute))) : undefined;
       if (upgraded !== undefined) note(upgraded);
-      state = isMade(dir) ? stateIn(dir, note, route) : undefined;
+      state = isMade(dir) ? stateIn(dir, note) : undefined;
       return run(state, undo);
     }, settled);
   } finally {
@@ -151,10 +151,9 @@ function dismantle(dir: string): void {
 // `end` takes back what `begin` said.
 type Changing = State & { end(): void };
 
-function stateIn(dir: string, note: Note, route = once(openRoute)): Changing {
-  const maps = openMaps(dir);
+function stateIn(dir: string, note: Note): Changing {
+  const { maps, control, route, generic } = openState(dir);
   let isAtWork = false;
-  const control = once(() => openProgram(dir, 'control'));
   return {
     dir,
     maps,
@@ -165,7 +164,7 @@ function stateIn(dir: string, note: Note, route = once(openRoute)): Changing {
       return route();
     },
     note,
-    generic: once(openGeneric),
+    generic,
     ...hooksOf(dir, route),
     begin: () => {
       isAtWork = true;
@@ -178,7 +177,6 @@ function stateIn(dir: string, note: Note, route = once(openRoute)): Changing {
   };
 }
 
-// Opened when first asked for; the end of the process closes it.
 function once<T>(open: () => T): () => T {
   let opened: T | undefined;
   return () => {
