@@ -7,7 +7,9 @@ import { batchLines, batchWords } from './cli/batch';
 import { STATUS } from './cli/failure';
 import { type Batch, type Parsed, parse } from './cli/parse';
 import { KernelError } from './errors';
-import { clearProgress, say, showProgress } from './output';
+import { clearProgress, flushed, say, showProgress } from './output';
+import { closeOpened } from './scope';
+import { heardEndings } from './signals';
 
 /** Carries out one command, prints what it says, and gives its status. */
 export type Attempt = (read: () => Parsed) => Promise<number>;
@@ -37,6 +39,7 @@ async function carryOut({ file, options, force }: Batch, attempt: Attempt, signa
     tellProgress(number);
     signals.busy = true;
     const status = await attempt(() => parse(batchWords(text), options));
+    closeOpened();
     if (status !== STATUS.done) {
       say(`Command failed ${file}:${number}\n`);
       failed.add(status);
@@ -55,35 +58,35 @@ type Signals = {
   /** The last command that was carried out. */
   after: string | undefined;
   caught: NodeJS.Signals | undefined;
-  end(): number;
+  end(): Promise<number>;
   release(): void;
 };
 
-const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
 function catchSignals(): Signals {
+  const endings = heardEndings();
   const signals: Signals = {
     busy: false,
     after: undefined,
     caught: undefined,
     // So that a shell sees what it was; where it has no effect (the init process of a container) by the status of shells.
-    end: () => {
+    end: async () => {
       const { caught = 'SIGINT' } = signals;
       clearProgress();
       if (signals.after !== undefined) say(`Note: ${caught} ended the batch after ${signals.after}\n`);
+      await flushed();
       signals.release();
       process.kill(process.pid, caught);
       return 128 + constants.signals[caught];
     },
     release: () => {
-      for (const signal of ENDINGS) process.off(signal, listen);
+      for (const signal of endings) process.off(signal, listen);
     },
   };
   const listen = (signal: NodeJS.Signals): void => {
     signals.caught = signal;
-    if (!signals.busy) signals.end();
+    if (!signals.busy) void signals.end();
   };
-  for (const signal of ENDINGS) process.on(signal, listen);
+  for (const signal of endings) process.on(signal, listen);
   return signals;
 }
 

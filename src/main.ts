@@ -9,6 +9,7 @@ import { type Batch, type Parsed, parse } from './cli/parse';
 import { printJson, printRecords } from './cli/print';
 import { type CommandSpec, grammar, type ObjectName } from './grammar';
 import { answer, clearProgress, say } from './output';
+import { ENDINGS, heardEndings } from './signals';
 
 type Asked = Extract<Parsed, { ask: 'run' }>;
 
@@ -62,7 +63,10 @@ async function runCommand({ object, command, words, options }: Asked): Promise<n
   if (typeof made === 'function') return follow(made, options);
   const chose = words['local_teid'] === 'auto';
   const printing = { object: name as RecordObject, options, palette, changes: spec?.changes === true, chose };
-  answer(printRecords(made, printing));
+  answer(
+    printRecords(made, printing),
+    spec?.changes ? 'what was asked for is done: only the answer is lost' : undefined,
+  );
   return STATUS.done;
 }
 
@@ -82,16 +86,15 @@ async function follow(run: Run, { json, pretty }: GlobalOptions): Promise<number
       end();
     }
   };
-  for (const signal of ENDINGS) process.once(signal, end);
+  const endings = heardEndings();
+  for (const signal of endings) process.once(signal, end);
   clearProgress();
   const { records, failed } = await run({ print, stop: stop.signal });
-  for (const signal of ENDINGS) process.off(signal, end);
+  for (const signal of endings) process.off(signal, end);
   if (failure !== undefined) throw failure;
   if (json) answer(`${printJson(records, pretty)}\n`);
   return failed ? STATUS.kernel : STATUS.done;
 }
-
-const ENDINGS = ['SIGINT', 'SIGTERM'] as const;
 
 async function within(netns: string, call: Call): Promise<Call> {
   const { inNetns, resolveNetns } = await import('./netns');
@@ -100,12 +103,11 @@ async function within(netns: string, call: Call): Promise<Call> {
 
 // A signal with a listener waits for the event loop, that is, until the synchronous command is done or undone.
 function undisturbed(call: Call): ReturnType<Call> {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const wait = () => undefined;
-  for (const signal of signals) process.on(signal, wait);
+  for (const signal of ENDINGS) process.on(signal, wait);
   try {
     return call();
   } finally {
-    for (const signal of signals) process.off(signal, wait);
+    for (const signal of ENDINGS) process.off(signal, wait);
   }
 }

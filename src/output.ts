@@ -3,11 +3,18 @@
 import { writeSync } from 'node:fs';
 import { KernelError } from './errors';
 
-/** Prints an answer on stdout. Tells whether somebody still reads: a reader that went away is nobody's error. */
-export function answer(text: string): boolean {
+/**
+ * Prints an answer on stdout. Tells whether somebody still reads: a reader that went away is nobody's error. Throws KernelError with
+ * that hint where it cannot be written.
+ */
+export function answer(text: string, hint?: string): boolean {
   const refused = write(1, text);
   if (refused !== undefined && refused.code !== 'EPIPE') {
-    throw new KernelError('write the answer', { errno: Math.abs(refused.errno ?? 0), cause: refused });
+    throw new KernelError('write the answer', {
+      errno: Math.abs(refused.errno ?? 0),
+      cause: refused,
+      ...(hint === undefined ? {} : { hint }),
+    });
   }
   return refused === undefined;
 }
@@ -32,22 +39,56 @@ export function clearProgress(): void {
 const ERASE = '\r\x1b[K';
 let isShown = false;
 
-function write(fd: 1 | 2, text: string): NodeJS.ErrnoException | undefined {
+function write(fd: Fd, text: string): NodeJS.ErrnoException | undefined {
   if (text !== '') clearProgress();
   return put(fd, text);
 }
 
-// Not process.stdout: its streams cost start-up time. They serve a pipe that is full and does not block.
-function put(fd: 1 | 2, text: string): NodeJS.ErrnoException | undefined {
+/** Waits until all that was printed has left, or nobody takes it any more. */
+export async function flushed(): Promise<void> {
+  await Promise.all([...queues.values()].map((queue) => queue.drained()));
+}
+
+type Fd = 1 | 2;
+
+/** Takes what a pipe that is full and does not block takes later: all that follows, so that it stays in order. */
+type Queue = {
+  put(bytes: Buffer): NodeJS.ErrnoException | undefined;
+  drained(): Promise<void>;
+};
+
+const queues = new Map<Fd, Queue>();
+
+// Gives why it was refused.
+function put(fd: Fd, text: string): NodeJS.ErrnoException | undefined {
   const bytes = Buffer.from(text);
+  const queue = queues.get(fd);
+  if (queue !== undefined) return queue.put(bytes);
   let at = 0;
   try {
     while (at < bytes.length) at += writeSync(fd, bytes, at);
   } catch (error) {
     const refused = error as NodeJS.ErrnoException;
     if (refused.code !== 'EAGAIN') return refused;
-    const stream = fd === 1 ? process.stdout : process.stderr;
-    stream.on('error', () => undefined).write(bytes.subarray(at));
+    const made = queueOf(fd);
+    queues.set(fd, made);
+    return made.put(bytes.subarray(at));
   }
   return undefined;
+}
+
+// Node's streams cost start-up time, so that nothing else is printed by them.
+function queueOf(fd: Fd): Queue {
+  const stream = fd === 1 ? process.stdout : process.stderr;
+  let refused: NodeJS.ErrnoException | undefined;
+  stream.on('error', (error) => {
+    refused = error;
+  });
+  return {
+    put: (bytes) => {
+      if (refused === undefined) stream.write(bytes);
+      return refused;
+    },
+    drained: () => new Promise((resolve) => void stream.write('', () => resolve())),
+  };
 }

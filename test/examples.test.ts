@@ -26,8 +26,8 @@ test.serial('gnb-upf.sh: both ends of PDU sessions with their QoS flows, over IP
   t.regex(stdout, /^14 bytes from 192\.0\.2\.1: seq=1 /m);
   t.is(count(stdout, /^192\.0\.2\.1,10\.45\.0\.1\t0x00000201\t1\t1$/m), 2);
   t.is(count(stdout, /^192\.0\.2\.2,10\.45\.255\.254\t0x00000101\t0\t9$/m), 2);
-  t.regex(stdout, / qfi 9 name ue1\n(.*\n)* {4}mtu 1500 - 20 IPv4 - .* = 1456\n {4}seen_qfi 1\n/);
-  t.regex(stdout, / qfi 5 name ue2 rqi\n(.*\n)* {4}mtu 1500 - 40 IPv6 - .* = 1436\n {4}seen_qfi 5\n/);
+  t.regex(stdout, / qfi 9 name ue1\n( {4}.*\n)* {4}mtu 1500 - 20 IPv4 - .* = 1456\n( {4}.*\n)* {4}seen_qfi 1\n/);
+  t.regex(stdout, / qfi 5 name ue2 rqi\n( {4}.*\n)* {4}mtu 1500 - 40 IPv6 - .* = 1436\n( {4}.*\n)* {4}seen_qfi 5\n/);
   t.regex(stdout, NOTHING);
 });
 

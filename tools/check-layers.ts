@@ -5,15 +5,17 @@ import { dirname, join, relative } from 'node:path';
 
 /** Which parts a part may import, besides its own files and the data that everybody may read. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  main: ['cli', 'commands', 'netns', 'batch', 'output'],
-  batch: ['cli', 'output'],
+  main: ['cli', 'commands', 'netns', 'batch', 'output', 'signals'],
+  batch: ['cli', 'output', 'scope', 'signals'],
   output: [],
+  signals: [],
+  scope: [],
   cli: [],
   commands: ['kernel', 'wiring', 'tunnels', 'netlink', 'datapath', 'udp', 'netns', 'undo', 'cli'],
   kernel: ['wiring', 'tunnels', 'netlink', 'udp', 'netns', 'undo'],
-  wiring: ['tunnels', 'netlink', 'datapath', 'udp', 'netns', 'sysctl', 'undo'],
+  wiring: ['tunnels', 'netlink', 'datapath', 'udp', 'netns', 'sysctl', 'undo', 'scope'],
   tunnels: [],
-  netlink: ['netns', 'sysctl', 'bindings'],
+  netlink: ['netns', 'sysctl', 'bindings', 'scope'],
   datapath: ['netns', 'undo', 'bindings'],
   udp: ['bindings'],
   netns: ['bindings'],

@@ -43,14 +43,12 @@ function toldCounts(key: string, value: OutputValue, options: GlobalOptions): [n
 // Three digits and a letter, as `ip -s -h` has them.
 function countText(count: OutputValue, { human, iec }: GlobalOptions): string {
   const base = iec ? 1024 : 1000;
-  let value = Number(count);
-  if (!human || !(value >= base)) return String(count);
-  let power = 0;
-  while (value >= base && power < SUFFIXES.length - 1) {
-    value /= base;
-    power += 1;
-  }
-  return `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)}${SUFFIXES[power]}${iec ? 'i' : ''}`;
+  if (!human || !(Number(count) >= base)) return String(count);
+  let [value, power] = [Number(count), 0];
+  do [value, power] = [value / base, power + 1];
+  while (value >= base - 0.5 && power < SUFFIXES.length - 1);
+  const decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return `${value.toFixed(decimals)}${SUFFIXES[power]}${iec ? 'i' : ''}`;
 }
 
 const SUFFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E'];

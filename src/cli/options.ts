@@ -63,11 +63,17 @@ const NONE: GlobalOptions = {
 };
 const color = choice(['auto', 'always', 'never']);
 
+const EXACT = new Map([
+  ['b', 'batch'],
+  ['h', 'human-readable'],
+  ['version', 'Version'],
+]);
+
 // As in ip: the first row whose name starts with the text. -b and -h would else mean -brief and -help.
 function findOption(text: string): { row: Working; value: string | undefined } {
   const [typed = '', ...values] = text.replace(/^--?/, '').split('=');
   const value = values.length > 0 ? values.join('=') : undefined;
-  const exact = { b: 'batch', h: 'human-readable', version: 'Version' }[typed];
+  const exact = EXACT.get(typed);
   const row = globalOptions.find((option) =>
     typed !== '' && exact ? option.name === exact : fits(option.name, typed),
   );

@@ -52,7 +52,9 @@ function printChosen(records: readonly OutputRecord[]): string {
 
 // A line has all columns, so that programs can count them, and no blanks behind the last.
 function printTable(rows: readonly Cell[][]): string {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.text.length ?? 0)));
+  const widths = (rows[0] ?? []).map((_, at) =>
+    rows.reduce((most, row) => Math.max(most, row[at]?.text.length ?? 0), 0),
+  );
   const line = (row: readonly Cell[]): string =>
     row
       .map(({ text, shown }, at) => shown + ' '.repeat(at === row.length - 1 ? 0 : (widths[at] ?? 0) - text.length))

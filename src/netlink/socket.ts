@@ -19,6 +19,7 @@ import {
   socket,
 } from '../bindings/libc';
 import { errno, KernelError } from '../errors';
+import { forget, note } from '../scope';
 import { decodeAttributes, string, struct, u32 } from './attributes';
 
 /** One message of an answer: its type and what follows the netlink header. */
@@ -38,7 +39,10 @@ export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 
-/** A conversation with one subsystem of the kernel. It stays in the network namespace in which it was opened. */
+/**
+ * A conversation with one subsystem of the kernel. It stays in the network namespace in which it was opened, and is closed when the
+ * command ends, if not before (scope.ts).
+ */
 export class NetlinkSocket<P extends 'route' | 'generic' | 'netfilter'> {
   /** The subsystem; it also keeps the two kinds of socket apart for the compiler. */
   readonly protocol: P;
@@ -48,6 +52,7 @@ export class NetlinkSocket<P extends 'route' | 'generic' | 'netfilter'> {
   constructor(protocol: P, transport: Transport) {
     this.protocol = protocol;
     this.#transport = transport;
+    note(this);
   }
 
   /**
@@ -72,6 +77,7 @@ export class NetlinkSocket<P extends 'route' | 'generic' | 'netfilter'> {
   }
 
   close(): void {
+    forget(this);
     this.#transport.close();
   }
 

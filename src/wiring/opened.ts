@@ -4,6 +4,7 @@ import { generationOf } from '../datapath/generation';
 import { type OpenMaps, openMaps } from '../datapath/maps';
 import { openProgram } from '../datapath/object';
 import { type GenericSocket, openGeneric, openRoute, type RouteSocket } from '../netlink/socket';
+import { forget } from '../scope';
 
 /** What is open of the state in one directory, and sockets in its network namespace. Each is opened when first used. */
 export type Opened = {
@@ -41,11 +42,11 @@ function open(dir: string): Opened & { close(): void } {
       return control;
     },
     route: () => {
-      route ??= openRoute();
+      route ??= forget(openRoute());
       return route;
     },
     generic: () => {
-      generic ??= openGeneric();
+      generic ??= forget(openGeneric());
       return generic;
     },
     close: () => {

@@ -43,3 +43,28 @@ test('an answer that cannot be written is a refusal of the kernel', (t) => {
   t.is(ended.stderr, 'Error: write the answer: No space left on device\n');
   t.is(ended.status, 2);
 });
+
+// What is read when the pipe has long been full, and what a command prints whose pipes never are.
+const SLOW_READER = `
+import array, fcntl, socket, subprocess, sys, termios, time
+ours, theirs = socket.socketpair()
+theirs.setblocking(False)
+running = subprocess.Popen(sys.argv[1:], stdin=theirs, stdout=theirs)
+theirs.close()
+ours.sendall(b'link add help\\n-V\\nsession help\\n' * 60)
+ours.shutdown(socket.SHUT_WR)
+waiting, before = array.array('i', [0]), -1
+while waiting[0] != before or before == 0:
+    before = waiting[0]
+    time.sleep(0.2)
+    fcntl.ioctl(ours, termios.FIONREAD, waiting)
+read = b''.join(iter(lambda: ours.recv(65536), b''))
+whole = subprocess.run(sys.argv[1:], input=b'link add help\\n-V\\nsession help\\n' * 60, stdout=subprocess.PIPE).stdout
+print(running.wait(), read == whole, len(whole) > waiting[0])
+`;
+
+test('what a full pipe that does not block takes later stays in order', (t) => {
+  const words = ['-c', SLOW_READER, process.execPath, GTP, '-batch', '-'];
+  const { stdout, stderr } = spawnSync('/usr/bin/python3', words, { encoding: 'utf8' });
+  t.deepEqual([stdout, stderr], ['0 True True\n', '']);
+});

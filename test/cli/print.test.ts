@@ -128,11 +128,16 @@ test('-iec counts in 1024', prints, '-iec -s', 'link', { ifname: 'a', stats: { e
 test('-o joins the lines of a record', prints, '-o -s', 'link', { ifname: 'a', stats: { passed: 1 } }, [
   'a\\    passed 1',
 ]);
+const ROUND = { drops: { x: 9999, y: 99999, z: 999999 } };
 const BIG = { packets: 999n, bytes: 98765432109n };
 test('-h has three digits, as ip has', prints, '-h -s', 'link', { ifname: 'a', stats: { encap: BIG, passed: 12345 } }, [
   'a',
   '    encap packets 999 bytes 98.8G',
   '    passed 12.3k',
+]);
+test('-h rounds to the next letter where it has to', prints, '-h -s -s', 'link', { ifname: 'a', stats: ROUND }, [
+  'a',
+  '    drops x 10.0k y 100k z 1.00M',
 ]);
 test('-br is a row of columns', prints, '-br', 'session', SESSION, [
   'ue1  up  0x00001001  0x00002002  10.0.0.2  10.45.0.1/32,2001:db8::/64  bob',

@@ -53,7 +53,7 @@ for (const [family, words] of variants) {
           t.is(report.octets, size);
           t.is(report.outerUdpAbsent, family === 4 && words !== 'udpcsum' ? report.gpdus : 0);
           segmentsAreAsMeant(report, family, version, writing);
-          t.true((await whole.count()) > 100, "the user's end keeps its super-packets");
+          t.true((await whole.count()) > 30, "the user's end keeps its super-packets");
         }
         const offloads = await must(within(m.ue1, 'ethtool', '-k', 'eth0'));
         t.regex(offloads, /^tcp-segmentation-offload: on/m);

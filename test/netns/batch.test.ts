@@ -109,6 +109,29 @@ test(
   ),
 );
 
+test(
+  'a batch has no more open than one command, whatever its lines are and whether they fail',
+  script(
+    `
+    ip netns add other; ip netns add phone
+    gtp link add gtp1 local 127.0.0.2 netns phone
+    for ((i = 0; i < 40; i++)); do
+      printf '%s\\n' 'link show' 'session show' 'path show' 'link del nope' 'ping dev nope' '-n other link show' \\
+        'link add gtp2 local 127.0.0.3 inner i2' 'link del gtp2'
+    done > /run/lines
+    ( ulimit -n 100; gtp -force -batch /run/lines 2> /run/errors || echo "status $?" ) | tail -n 1
+    sort /run/errors | uniq -c
+    gtp link flush; ip netns del other; ip netns del phone`,
+    (t, { stdout }) => {
+      t.regex(stdout, /^status 2$/m);
+      t.deepEqual([...stdout.matchAll(/^ +(\d+) Error: (.*)$/gm)].map(([, count, said]) => `${count} ${said}`).sort(), [
+        '40 delete link nope: No such device',
+        '40 find link nope: No such device',
+      ]);
+    },
+  ),
+);
+
 // python3 holds the terminal: what comes to it is what a user sees. The signal comes when progress is first told.
 const ON_TERMINAL = `
 import os, pty, signal, sys
