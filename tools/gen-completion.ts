@@ -118,7 +118,7 @@ function rowFields(spec: CommandSpec, word: string, row: Row): string[] {
     ruledOutBy(spec, word, row).join(' '),
     defaultForms(word, row),
     source === 'none' ? '' : source,
-    (row.kind?.choices ?? []).join(' '),
+    [...(row.kind?.choices ?? []), ...(row.kind?.aliases ?? [])].join(' '),
     row.placeholder ?? row.kind?.placeholder ?? '',
     rowHelp(row),
   ];

@@ -72,10 +72,11 @@ const EMULATOR = process.arch === 'x64' ? { qemu: program('qemu-system-x86_64', 
 
 const { scapy: _scapy, tcpdump: _tcpdump, ...demo } = NEEDS;
 const { clang, strip, libbpfHeaders, linuxHeaders } = NEEDS;
-const deb = { clang, strip, libbpfHeaders, linuxHeaders, ...PACKAGER };
+const pack = { clang, strip, libbpfHeaders, linuxHeaders };
 const PROFILES = {
   demo,
-  deb,
+  pack,
+  deb: { ...pack, ...PACKAGER },
   test: {
     ...NEEDS,
     ...LINTERS,

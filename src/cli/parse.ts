@@ -71,12 +71,14 @@ function helpOn([objectText, commandText]: readonly string[]): Parsed {
 }
 
 function batchOf(batch: Batch, isLine: boolean, [word]: readonly string[]): Batch {
-  if (isLine) throw new UsageError('"-batch" stands in a batch: expected a command');
-  if (word !== undefined)
+  if (isLine) throw new UsageError('"-batch" stands in a batch: expected a command', { hint: 'see "gtp help"' });
+  if (word !== undefined) {
+    const isSwapped = batch.file.startsWith('-') && batch.file !== '-';
     throw new UsageError(
       `"${word}" is one too many: expected no more words after -batch, whose file has the commands`,
-      { hint: 'see "gtp help"' },
+      { hint: isSwapped ? `options stand before -batch: gtp ${batch.file} -batch ${word}` : 'see "gtp help"' },
     );
+  }
   return batch;
 }
 

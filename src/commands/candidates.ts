@@ -25,7 +25,12 @@ export function candidates({ word, dev, type }: Words): Candidate[] {
   const found = sessions(dev)
     .filter((each) => type === undefined || each['type'] === type)
     .flatMap((each) => valuesIn(each, word).map((value) => [value, about(each, word, dev)] as const));
-  return [...new Map(found)].map(([value, help]) => ({ value, help }));
+  return [...new Map(found)].map(([value, help]) => ({ value, help })).sort(byValue);
+}
+
+// Numbers by their size, texts by their letters: zsh and fish show them in this order.
+function byValue({ value: a }: Candidate, { value: b }: Candidate): number {
+  return Number(a) - Number(b) || (a < b ? -1 : 1);
 }
 
 const QUIET = { note: () => undefined };

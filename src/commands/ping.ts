@@ -113,7 +113,7 @@ function chooseSession(state: State, live: LiveLink, { local_teid, tid, local }:
   if (first === undefined) {
     const from = local === undefined ? '' : ` with local ${address.format(local)}`;
     throw new KernelError(`ping from link ${name}`, {
-      said: `it has no session${from}`,
+      said: `it has no GTP session${from}`,
       hint: 'gtp ping ADDR needs no session',
     });
   }

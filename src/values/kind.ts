@@ -17,6 +17,8 @@ export type Kind<T> = {
   readonly source?: Source;
   /** The fixed words among the values. */
   readonly choices?: readonly string[];
+  /** Other words for them, which are read and never printed. */
+  readonly aliases?: readonly string[];
   /** The least and the greatest of its numbers. */
   readonly range?: readonly [least: number, most: number];
   /** Text to value; throws UsageError that quotes the text and says what was expected. */
@@ -36,6 +38,7 @@ export function choice<const T extends string>(
     placeholder: alternatives(values),
     expected: oneOf(all),
     choices: values,
+    aliases: Object.keys(aliases),
     read,
     hint: (text) => suggest(text, all) ?? suggest(own(SWITCHES, text.toLowerCase()) ?? '', all),
     format: String,

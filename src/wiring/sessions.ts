@@ -42,7 +42,7 @@ export function wordsOf({ txConfig: tx, rxConfig: rx, detail, places }: Stored):
 export function createSession(state: State, live: LiveLink, words: SessionWords, undo: Undo): Stored['key'] {
   const tried = `add session ${formatId(words.id)} to ${live.device.name}`;
   const key = keyOf(txConfig(live.link, words));
-  if (!forgetHalf(state, key)) throw isTaken(state, words, key, tried);
+  if (!forgetHalf(state, key)) throw isTaken(state, live, words, key, tried);
   checkPlaces(state, live, words, tried);
   refuseLoopTo(state, live, words);
   const slot = slotFor(state, live, words);
@@ -169,11 +169,15 @@ function refuseLoopTo(state: State, live: LiveLink, words: SessionWords): void {
   else refuseLoop(state, live, words.remote, words.local);
 }
 
-function isTaken(state: State, { id }: SessionWords, key: Stored['key'], tried: string): KernelError {
+function isTaken(state: State, live: LiveLink, { id }: SessionWords, key: Stored['key'], tried: string): KernelError {
   const { ifindex } = activeRx(state.maps.rx.get(key) as Stored['rx']);
   const isGtp = key.kind === kind.gtp || key.kind === kind.gtp0;
   const what = isGtp ? `${key.kind === kind.gtp0 ? 'TID' : 'TEID'} at this local address` : formatId(id);
-  const hint = `link ${nameOfLink(state, ifindex)} has that ${what}: session replace overwrites one of the same link`;
+  const isOwn = ifindex === live.device.index;
+  const way = isOwn
+    ? 'session replace overwrites it'
+    : `take another${isGtp ? ' (local-teid auto finds one)' : ''}, or delete it there`;
+  const hint = `link ${nameOfLink(state, ifindex)} has that ${what}: ${way}`;
   return new KernelError(tried, { errno: errno('EEXIST'), hint });
 }
 

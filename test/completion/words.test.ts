@@ -55,7 +55,7 @@ test('a word that is begun, or that needs a value, is offered as the grammar has
     '-nonsense ': '',
     'capture ': '',
     'link add x type g': 'gtp gre gretap geneve',
-    'link add x role ': 'ggsn sgsn',
+    'link add x role ': 'ggsn sgsn pgw upf gnb enb ue',
     'link add x mtu ': '',
     'link add x bogus ': '',
     'link add x local-teid 1 rem': 'remote-teid remote',
