@@ -3,15 +3,13 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { relay, transfer } from '../agent';
 import { capture, faultless, faults, judge, judgeFrames, type Report } from '../capture';
-import { closeFixture, gtpIn, linkStats, scratch, sharing, using } from '../fixture';
+import { closeFixture, gtpIn, linkStats, scratch, using } from '../fixture';
 import { type Gtp, gtp } from '../gtp-frame';
 import { dropped } from '../records';
 import { must, within } from '../run';
-import { ends, type Family, inner, innerMtu, join, keptMachines, outer, routed, twoMachines, user } from '../topology';
+import { ends, type Family, inner, innerMtu, join, outer, routed, twoMachines, user } from '../topology';
 
 test.after.always(closeFixture);
-
-const inMachines = sharing(twoMachines, keptMachines);
 
 /** Octets of one transfer: more than 2,000 segments. */
 const size = 3_000_000;
@@ -33,7 +31,7 @@ for (const [family, words] of variants) {
   for (const [writing, how] of Object.entries(writings)) {
     test.serial(
       `IPv${family} outer${words && `, ${words}`}, ${writing}: every captured segment is right`,
-      inMachines(async (t, m) => {
+      using(twoMachines)(async (t, m) => {
         await join(m, family, { m1: words, m2: words });
         for (const version of [4, 6] as const) {
           const name = `${family}-${version}-${words}-${writing}`.replaceAll(' ', '-');

@@ -58,27 +58,27 @@ END
       t.regex(refused, /^status 2\nstatus 1\nstatus 1\n/);
       t.regex(stderr, /^Error: read batch \/run\/none: No such file or directory$/m);
       t.regex(stderr, /^Error: "link" is one too many/m);
-      t.regex(stderr, /^Error: "-batch" stands in a batch.*\nCommand failed -:1$/m);
+      t.regex(stderr, /^Error: "-batch" stands in a batch.*\nHint: .*\nCommand failed -:1$/m);
     },
   ),
 );
 
 test(
-  'a thousand UEs by one command, and packets of some; with -j one array a line; a ping among them; then they are gone by another',
+  'three hundred UEs by one command, and packets of some; with -j one array a line; a ping among them; then they are gone by another',
   script(
     `
     ip netns add core; ip netns add ran
     {
       echo 'link add upf0 local 127.0.0.4 netns core address 10.47.255.254/16 role upf'
       echo 'link add gnb0 local 127.0.0.5 netns ran route 10.47.255.254 role gnb'
-      for ((i = 1; i <= 1000; i++)); do
+      for ((i = 1; i <= 300; i++)); do
         ue="ue 10.47.$((i / 256)).$((i % 256)) ue fd47:$(printf %x $i)::/64"
         echo "session add dev upf0 local-teid $i remote-teid $((i + 5000)) remote 127.0.0.5 $ue"
-        ((i % 250)) || echo "session add dev gnb0 local-teid $((i + 5000)) remote-teid $i remote 127.0.0.4 $ue"
+        ((i % 75)) || echo "session add dev gnb0 local-teid $((i + 5000)) remote-teid $i remote 127.0.0.4 $ue"
       done
     } > /run/ues
     ( ulimit -n 256; gtp -batch /run/ues )
-    for i in 250 500 750 1000; do
+    for i in 75 150 225 300; do
       ue=10.47.$((i / 256)).$((i % 256))
       ip -n ran addr add $ue/32 dev eth0
       nsenter --net=/run/netns/ran ping -c 1 -W 5 -q -I $ue 10.47.255.254 | grep -o '1 received'
@@ -99,7 +99,7 @@ test(
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line));
-      t.is(links[0].sessions, 1000);
+      t.is(links[0].sessions, 300);
       t.deepEqual(deleted, []);
       t.is(ping[0].received, 1, JSON.stringify(ping));
       t.is(sessions.length, 4);
@@ -125,8 +125,7 @@ test(
     (t, { stdout }) => {
       t.regex(stdout, /^status 2$/m);
       t.deepEqual([...stdout.matchAll(/^ +(\d+) Error: (.*)$/gm)].map(([, count, said]) => `${count} ${said}`).sort(), [
-        '40 delete link nope: No such device',
-        '40 find link nope: No such device',
+        '80 find link nope: No such link',
       ]);
     },
   ),

@@ -68,7 +68,8 @@ test.serial(
     await gtpIn(m.m1, 'link del gtp0');
     t.deepEqual([pins(), await clsacts(m.m1), await devices(m.m1)], [[], [], before]);
     const wrong = await gtpTry(m.m1, words, { env: { GTP_HOOKS: 'tc' } });
-    t.deepEqual([wrong.status, wrong.stderr, pins()], [1, 'Error: GTP_HOOKS tc: expected tcx or clsact\n', []]);
+    const said = 'Error: GTP_HOOKS: expected tcx or clsact, got "tc"\nHint: leave it out: gtp chooses\n';
+    t.deepEqual([wrong.status, wrong.stderr, pins()], [1, said, []]);
   }),
 );
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 import test from 'ava';
-import { closeFixture, gtp, gtpIn, links, sessions, sharing } from '../fixture';
+import { closeFixture, gtp, gtpIn, links, sessions, using } from '../fixture';
 import { linkKeys, sessionKeys } from '../records';
-import { ends, inner, join, keptMachines, ping, twoMachines } from '../topology';
+import { ends, inner, join, ping, twoMachines } from '../topology';
 
 test.after.always(closeFixture);
 
-const inMachines = sharing(twoMachines, keptMachines);
+const inMachines = using(twoMachines);
 
 test.serial(
   'nothing is an empty list',

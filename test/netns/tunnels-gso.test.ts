@@ -3,17 +3,17 @@
 import test, { type ExecutionContext } from 'ava';
 import { transfer } from '../agent';
 import { type Capture, capture, faultless, faults, judgeInner } from '../capture';
-import { closeFixture, linkStats, scratch, sharing, using } from '../fixture';
+import { closeFixture, linkStats, scratch, using } from '../fixture';
 import { packet } from '../gtp-frame';
 import { dropped } from '../records';
 import { must, within } from '../run';
-import { type Family, inner, keptMachines, outer, type TwoMachines, twoMachines } from '../topology';
+import { type Family, inner, outer, type TwoMachines, twoMachines } from '../topology';
 import { carriesFrames, familiesOf, joinKind, type Kind, kinds, LINK, mtuOver, titleOf } from '../tunnel-kinds';
 import { kernelVxlan, vxlanLink } from '../tunnel-peers';
 
 test.after.always(closeFixture);
 
-const inMachines = sharing(twoMachines, keptMachines);
+const inMachines = using(twoMachines);
 
 /** Octets of one transfer: more than 1,000 segments. */
 const size = 1_500_000;
@@ -78,7 +78,7 @@ for (const [family, list] of [
 for (const kind of chosen.filter(({ title }) => ['', 'with noudpcsum'].includes(title)))
   test.serial(
     `${titleOf(kind, 4)}, gso keep and the devices as they are: super-packets pass the wire whole`,
-    using(twoMachines)(async (t, m) => {
+    inMachines(async (t, m) => {
       await joinKind(m, kind, 4, 'gso keep');
       const seen = await capture(m.m2, 'ul', `${scratch}/kept.pcap`, 'greater 10000', 100);
       for (const version of [4, 6] as const) {
