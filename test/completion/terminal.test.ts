@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TAB in bash with and without bash-completion, in zsh and in fish: each position is a line that is typed, and what it becomes, or what is
+// TAB in bash with bash-completion, in one without it and with options that are hard on scripts, in zsh and in fish: each position is a line that is typed, and what it becomes, or what is
 // shown below it.
 import test from 'ava';
 import { lacking, type Shell, type Shown, type Typing, typeInto } from './terminal';
@@ -30,6 +30,7 @@ const POSITIONS: Readonly<Record<Shell, readonly Position[]>> = {
     ['gtp link add new type vlan i\t\t\t', ['id', 'inner']],
     ['gtp link add new local-teid 1 vn\t', 'gtp link add new local-teid 1 vn'],
     ['gtp link add new dev pl\t\t\t', ['plain0', 'plain1']],
+    ['gtp link add new dev ev\t', 'gtp link add new dev evil0 '],
     ['gtp link add new netns r\t', 'gtp link add new netns right '],
     ['gtp link add new local 2001:\t', 'gtp link add new local 2001:db8::1 '],
     ['gtp link add new mtu \t\t', 'gtp link add new mtu '],
@@ -51,8 +52,15 @@ const POSITIONS: Readonly<Record<Shell, readonly Position[]>> = {
     ['gtp session show ue 10.45.\t\t\t', ['10.45.0.1', '10.45.0.2']],
     ['gtp ping 192.0.2.\t\t', ['192.0.2.2', '192.0.2.3', '192.0.2.4', '192.0.2.5', '192.0.2.6']],
     ['gtp path show local 2\t', 'gtp path show local 2001:db8::1 '],
+    ['gtp link \\\x16\ndel si\t', 'gtp link \\\ndel six '],
+    ["gtp session add dev ue1 name 'a b' local-t\t", "gtp session add dev ue1 name 'a b' local-teid "],
+    ['gtp session show remote "2001:\t', 'gtp session show remote "2001:db8::2" '],
+    ['gtp -batch /run/two\\ w\t', 'gtp -batch /run/two\\ words '],
+    ['/run/decoy/gtp session del dev six local-t\t\t', '/run/decoy/gtp session del dev six local-teid 0x00000021 '],
   ],
   'plain bash': [
+    ['gtp -n le\t', 'gtp -n left '],
+    ['gtp link add new type gtp seq rol\t', 'gtp link add new type gtp seq role '],
     ['gtp sess\t', 'gtp session '],
     ['gtp -color=n\t', 'gtp -color=never '],
     ['gtp session show remote 2001:\t', 'gtp session show remote 2001:db8::2 '],
@@ -66,6 +74,8 @@ const POSITIONS: Readonly<Record<Shell, readonly Position[]>> = {
     ['gtp link \t', ['add', 'set', 'del', 'show', 'flush -- remove all links']],
     ['gtp -n le\t', 'gtp -n left '],
     ['gtp link add new \t', LINK_WORDS],
+    ['gtp link add new dev ev\t', 'gtp link add new dev evil0 '],
+    ['/run/decoy/gtp session del dev six local-teid \t', '/run/decoy/gtp session del dev six local-teid 0x00000021 '],
     ['gtp link add new mtu \t', ['N: MTU of the inner end; else computed from the sessions']],
     ['gtp link add new role s\t', 'gtp link add new role sgsn '],
     ['gtp link del \t', ['mixed', 'six', 'ue1', 'help']],
@@ -84,6 +94,8 @@ const POSITIONS: Readonly<Record<Shell, readonly Position[]>> = {
     ['gtp link \t', ['add', 'set', 'flush (remove all links)']],
     ['gtp -n le\t', 'gtp -n left '],
     ['gtp link add new \t', LINK_WORDS],
+    ['gtp link add new dev ev\t', 'gtp link add new dev evil0 '],
+    ['/run/decoy/gtp session del dev six local-teid \t', '/run/decoy/gtp session del dev six local-teid 0x00000021 '],
     ['gtp link add new role s\t', 'gtp link add new role sgsn '],
     ['gtp link del \t', ['mixed', 'six', 'ue1']],
     ['gtp -n left link del f\t', 'gtp -n left link del far '],
