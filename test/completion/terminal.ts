@@ -76,10 +76,11 @@ const END = `
   ip netns del left
   ip netns del right`;
 
-// The key that tells the line is Ctrl-T.
+// The key that tells the line is Ctrl-T. One TAB is to do what two do: each asks anew.
 const BASH = String.raw`
   PS1='READY> '
   bind 'set enable-bracketed-paste off' 'set page-completions off' 'set completion-query-items 0' 'set bell-style none'
+  bind 'set show-all-if-ambiguous on'
   bind -x '"\C-t": printf "<<%s>>" "$READLINE_LINE"'`;
 
 const SET_UP: Readonly<Record<Shell, string>> = {
