@@ -423,10 +423,11 @@ _gtp_forms_of_type() {
 # The engine, the same for all shells: what may stand next in a command line of gtp. It reads the tables above, which are the
 # grammar\'s; only for what the kernel alone knows it runs a program.
 
-# _gtp_complete GTP [WORD]... CURRENT: fills `found` with CANDIDATE<TAB>HELP for the word that is being typed. What begins with a tab
-# is no candidate: <TAB>file, where a file may stand, and <TAB>message<TAB>TEXT, what to type where nothing can be offered.
+# _gtp_complete COMMAND [WORD]... CURRENT: fills `found` with CANDIDATE<TAB>HELP for the word that is being typed. What begins with a tab
+# is no candidate: <TAB>file, where a file may stand, and <TAB>message<TAB>TEXT, what to type where nothing can be offered. Whatever
+# COMMAND is, it is not run: who has to be asked is the gtp that is in PATH.
 _gtp_complete() {
-  local IFS=$\' \\t\\n\' gtp=$1 cur=${!#} netns=\'\' at=0 picked=\'\' object only=\'\' exclusive=\'\'
+  local IFS=$\' \\t\\n\' cur=${!#} netns=\'\' at=0 picked=\'\' object only=\'\' exclusive=\'\'
   local -a words=("${@:2:$#-2}") commands=() rows=()
   found=()
   _gtp_read_options || return 0
@@ -486,12 +487,13 @@ _gtp_pick() {
 _gtp_offer_names() {
   local name
   for name; do
-    [[ ${name#*$\'\\t\'} ]] && _gtp_offer "${name%%$\'\\t\'*}" "${name#*$\'\\t\'}"
+    [[ ! ${name#*$\'\\t\'} ]] || _gtp_offer "${name%%$\'\\t\'*}" "${name#*$\'\\t\'}"
   done
 }
 
+# What a shell may read as more than a word is not offered: names of devices and namespaces are given by others, too.
 _gtp_offer() {
-  [[ $1 != "$cur"* ]] || found+=("$1"$\'\\t\'"$2")
+  [[ $1 != "$cur"* || $1 = *[![:alnum:]_.:/@%+=,-]* ]] || found+=("$1"$\'\\t\'"$2")
 }
 
 # Reads options; false where no object can follow: one is being typed, or one of them leaves no place for it.
@@ -608,7 +610,7 @@ _gtp_choose() {
     [[ ! $1 || " ${rows[i + 7]} " != *" $1 "* ]] || { row=$i && return 0; }
   done
   for i in "${matches[@]}"; do
-    ((rows[i + 2] != 255 && rows[i + 2] & open)) && { row=$i && return 0; }
+    ((rows[i + 2] == 255 || !(rows[i + 2] & open))) || { row=$i && return 0; }
   done
 }
 
@@ -617,7 +619,7 @@ _gtp_offer_other_row() {
   local i
   ((${#matches[@]} > 1 && at == ${#words[@]})) || return 0
   for i in "${matches[@]}"; do
-    ((i != row && rows[i + 2] & open)) && _gtp_offer_values "${rows[@]:i+6:4}"
+    ((i == row || !(rows[i + 2] & open))) || _gtp_offer_values "${rows[@]:i+6:4}"
   done
 }
 
@@ -649,7 +651,7 @@ _gtp_narrow() {
   done
   open=255
   for forms in "${limits[@]}"; do
-    ((open & forms)) && open=$((open & forms))
+    ((!(open & forms))) || open=$((open & forms))
   done
 }
 
@@ -697,9 +699,9 @@ _gtp_offer_values() {
 _gtp_offer_netns() {
   local path
   [[ $cur != */* ]] || { found+=($\'\\tfile\') && return; }
-  for path in /run/netns/*; do
-    [[ ! -e $path ]] || _gtp_offer "${path##*/}" \'\'
-  done
+  while IFS= read -r path; do
+    _gtp_offer "${path##*/}" \'\'
+  done < <(compgen -G \'/run/netns/*\')
 }
 
 # /sys/class/net may be of another namespace than this shell, /proc/net is not.
@@ -707,7 +709,7 @@ _gtp_offer_interfaces() {
   local name rest
   while IFS=$\' \\t\' read -r name rest; do
     case $name in
-      gtpshim[01]:* | *\'|\'*) ;;
+      gtpshim0:* | gtpshim1:* | *\'|\'*) ;;
       *:*) _gtp_offer "${name%:*}" \'\' ;;
     esac
   done < <(_gtp_inside cat /proc/net/dev)
@@ -726,7 +728,7 @@ _gtp_offer_lines() {
 # one of another namespace has the same number, and for links of the kernel\'s driver, which may be elsewhere, only gtp can tell.
 _gtp_offer_links() {
   local number name shim=\'\' is_unsure=\'\'
-  local -a line homes
+  local -a line homes=()
   local -A names=()
   [[ ! -e /sys/module/gtp ]] || is_unsure=1
   while read -r -a line; do
@@ -735,15 +737,15 @@ _gtp_offer_links() {
     [[ $name != gtpshim1 ]] || shim=$number
     [[ "${line[*]}" != *\'\\ gtp \'* ]] || is_unsure=1
   done < <(_gtp_inside ip -details -oneline link show)
-  homes=("${GTP_BPFFS:-/sys/fs/bpf}"/gtp/*/v1/hooks/shim-"$shim")
-  [[ ! $shim || (${#homes[@]} = 1 && -e ${homes[0]}) ]] || is_unsure=1
+  [[ ! $shim ]] || mapfile -t homes < <(compgen -G "${GTP_BPFFS:-/sys/fs/bpf}/gtp/*/v1/hooks/shim-$shim")
+  [[ ! $shim || ${#homes[@]} = 1 ]] || is_unsure=1
   if [[ $is_unsure ]]; then
     _gtp_offer_asked link
   elif [[ $shim ]]; then
-    for name in "${homes[0]%/*}"/link-*; do
+    while IFS= read -r name; do
       number=${name##*-}
       [[ ! ${names[$number]-} ]] || _gtp_offer "${names[$number]}" \'\'
-    done
+    done < <(compgen -G "${homes[0]%/*}/link-*")
   fi
 }
 
@@ -752,7 +754,7 @@ _gtp_offer_asked() {
   local value help
   while IFS=$\'\\t\' read -r value help; do
     _gtp_offer "$value" "$help"
-  done < <("$gtp" ${netns:+-n "$netns"} completion values "$1" ${dev:+dev "$dev"} ${type:+type "$type"} 2>/dev/null </dev/null)
+  done < <(command gtp ${netns:+-n "$netns"} completion values "$1" ${dev:+dev "$dev"} ${type:+type "$type"} 2>/dev/null </dev/null)
 }
 
 # Runs a program in the network namespace that -n names.
@@ -773,7 +775,6 @@ printf \'%s\\n\' "${found[@]}"
 function __gtp_complete
     set -l typed (commandline -opc)
     set -l current (commandline -ct)
-    command -q $typed[1]; or set typed[1] gtp
     for line in (bash -c $__gtp_engine gtp $typed $current 2>/dev/null)
         switch $line
             case \tfile

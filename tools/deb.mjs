@@ -13,11 +13,6 @@ import { modulesOf, runtimeFiles } from './modules.mjs';
 const STAGE = 'dist/deb';
 const HOME = 'usr/lib/gtp';
 const DOC = 'usr/share/doc/gtp';
-const COMPLETIONS = {
-  'gtp.bash': 'usr/share/bash-completion/completions/gtp',
-  _gtp: 'usr/share/zsh/vendor-completions/_gtp',
-  'gtp.fish': 'usr/share/fish/vendor_completions.d/gtp.fish',
-};
 const CONFIGURATION = { 'packaging/tunnels.batch': 'etc/gtp/tunnels.batch' };
 const SCRIPTS = ['postinst', 'prerm', 'postrm'];
 
@@ -29,12 +24,12 @@ try {
 }
 
 async function makePackage() {
-  const { name, version, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const { name, version, engines, completions } = JSON.parse(readFileSync('package.json', 'utf8'));
   const [architecture, { maintainer, date }] = [architectureOf(process.arch), origin()];
   const fields = { name, version: `${version}-1`, architecture, maintainer, node: engines.node.replace(/^>=/, '') };
   rmSync(STAGE, { recursive: true, force: true });
   await putProgram();
-  putWords();
+  putWords(Object.values(completions));
   putDocuments(fields, date);
   put('packaging/gtp.service', 'usr/lib/systemd/system/gtp.service');
   put('packaging/debian/lintian-overrides', `usr/share/lintian/overrides/${name}`);
@@ -51,7 +46,8 @@ async function makePackage() {
 async function putProgram() {
   const program = `${HOME}/dist/gtp.cjs`;
   const modules = modulesOf(await bundle(['src/main.ts'], { outfile: program, write: false }));
-  put('dist/gtp.cjs', program, 0o755);
+  // Debian's Node, which the package depends on, whatever else comes first in PATH.
+  write(program, readFileSync('dist/gtp.cjs', 'utf8').replace(/^#!.*/, '#!/usr/bin/node'), 0o755);
   put('dist/gtp.bpf.o', `${HOME}/dist/gtp.bpf.o`);
   for (const file of modules.beside.flatMap(runtimeFiles)) put(file, `${HOME}/${file}`);
   write(`${DOC}/copyright`, copyright(modules, HOME));
@@ -59,12 +55,13 @@ async function putProgram() {
 }
 
 /** Man pages, and completions where shells look for them. */
-function putWords() {
+function putWords(completions) {
   for (const page of readdirSync('man').filter((name) => name.endsWith('.8')))
     write(`usr/share/man/man8/${page}.gz`, gzipSync(readFileSync(join('man', page)), { level: 9 }));
-  for (const [name, to] of Object.entries(COMPLETIONS)) {
-    put(`completions/${name}`, to);
-    link(`${HOME}/completions/${name}`, to);
+  for (const { file, place } of completions) {
+    const to = relative('/', place);
+    put(`completions/${file}`, to);
+    link(`${HOME}/completions/${file}`, to);
   }
 }
 
@@ -80,16 +77,18 @@ function putDocuments({ name, version, maintainer }, date) {
 
 function putControl(fields) {
   const data = files(STAGE).map((path) => relative(STAGE, path));
-  const octets = data.map((path) => readFileSync(join(STAGE, path)));
-  const size = octets.reduce((sum, { length }) => sum + Math.ceil(length / 1024), 0);
+  const size = data.reduce((sum, path) => sum + Math.ceil(statSync(join(STAGE, path)).size / 1024), 0);
+  const configuration = Object.values(CONFIGURATION);
   const control = readFileSync('packaging/debian/control', 'utf8');
   write('DEBIAN/control', filled(control, { ...fields, size }));
-  write(
-    'DEBIAN/md5sums',
-    lines(data.map((path, i) => `${createHash('md5').update(octets[i]).digest('hex')}  ${path}`)),
-  );
-  write('DEBIAN/conffiles', lines(Object.values(CONFIGURATION).map((path) => `/${path}`)));
+  const kept = data.filter((path) => !configuration.includes(path));
+  write('DEBIAN/md5sums', lines(kept.map((path) => `${md5(join(STAGE, path))}  ${path}`)));
+  write('DEBIAN/conffiles', lines(configuration.map((path) => `/${path}`)));
   for (const script of SCRIPTS) put(`packaging/debian/${script}`, `DEBIAN/${script}`, 0o755);
+}
+
+function md5(path) {
+  return createHash('md5').update(readFileSync(path)).digest('hex');
 }
 
 /** A text with the values of what stands in it as ${NAME}. */

@@ -2,8 +2,11 @@
 // Writes completions/: the tables of the command line in bash, the engine that reads them, and what each shell needs to ask it.
 // `--check` only tells whether they are up to date.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { rowHelp } from '../src/cli/help';
 import { rowsOf } from '../src/cli/reading';
+import { stateDir } from '../src/datapath/bpffs';
+import { hookPath } from '../src/datapath/object';
 import {
   type CommandSpec,
   commandAliases,
@@ -20,19 +23,30 @@ import {
   type Row,
   TYPES,
 } from '../src/grammar';
+import { pinOf } from '../src/wiring/pin-names';
+import { SHIM_IN, SHIM_OUT } from '../src/wiring/shim';
 
 const NOTE = '# Completion of gtp. Made from src/grammar and tools/completion by npm run gen: not to be edited.';
 const ALL_FORMS = 2 ** FORMS.length - 1;
 const HELP = ['help', { help: 'what can be typed' }] as const;
 const objects = Object.entries<ObjectSpec | Later>(grammar);
 
-const engine = `${tables()}\n\n${template('engine.bash').trimEnd()}`;
+// What stands in the engine as @NAME@: the devices and pins that it knows without asking gtp.
+const NAMES: Readonly<Record<string, string>> = {
+  SHIM_OUT,
+  SHIM_IN,
+  HOOKS: dirname(hookPath(stateDir(0n, ''), 'any')).replace('/0/', '/*/'),
+  SHIM_PIN: pinOf('shim', 0).replace('0', ''),
+  LINK_PIN: pinOf('link', 0).replace('0', ''),
+};
+
+const engine = `${tables()}\n\n${fill(template('engine.bash'), NAMES).trimEnd()}`;
 const script = `${engine}\n_gtp_complete "$@"\nprintf '%s\\n' "\${found[@]}"\n`;
 const FILES = {
   'gtp.bash': `${NOTE}\n# shellcheck shell=bash\n\n${engine}\n${template('gtp.bash')}`,
   // Between single quotes, as each of them wants it.
-  _gtp: fill(template('_gtp'), script.replaceAll("'", "'\\''")),
-  'gtp.fish': fill(template('gtp.fish'), script.replace(/[\\']/g, '\\$&')),
+  _gtp: fill(template('_gtp'), { NOTE, ENGINE: script.replaceAll("'", "'\\''") }),
+  'gtp.fish': fill(template('gtp.fish'), { NOTE, ENGINE: script.replace(/[\\']/g, '\\$&') }),
 };
 
 const isCheck = process.argv.includes('--check');
@@ -53,8 +67,8 @@ function template(name: string): string {
   return readFileSync(`tools/completion/${name}`, 'utf8');
 }
 
-function fill(text: string, script: string): string {
-  return text.replace('@NOTE@', () => NOTE).replace('@ENGINE@', () => script);
+function fill(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replace(/@([A-Z_]+)@/g, (found, name) => values[name] ?? found);
 }
 
 function tables(): string {

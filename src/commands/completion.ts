@@ -2,16 +2,10 @@
 // What shells need: the files of completion as they are installed, and the values that only the kernel knows.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { completions } from '../../package.json';
 import type { Commands, OutputRecord, Run } from '../cli/command';
 import { KernelError } from '../errors';
 import type * as Candidates from './candidates';
-
-/** Which file is of which shell, and where packages install it. */
-const FILES = {
-  bash: { file: 'gtp.bash', place: '/usr/share/bash-completion/completions/gtp' },
-  zsh: { file: '_gtp', place: '/usr/share/zsh/vendor-completions/_gtp' },
-  fish: { file: 'gtp.fish', place: '/usr/share/fish/vendor_completions.d/gtp.fish' },
-} as const;
 
 export const commands: Commands<'completion'> = {
   bash: () => file('bash'),
@@ -26,8 +20,8 @@ export const commands: Commands<'completion'> = {
   },
 };
 
-function file(shell: keyof typeof FILES): Run {
-  const { file: name, place } = FILES[shell];
+function file(shell: keyof typeof completions): Run {
+  const { file: name, place } = completions[shell];
   const script = read(join(completionsDir(), name), shell);
   return told(script, [{ shell, place, script }]);
 }

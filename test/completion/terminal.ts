@@ -51,6 +51,12 @@ const WORLD = `
   ip addr add 2001:db8::1/64 dev lo nodad
   for ns in left right; do ip netns add $ns; ip -n $ns link set lo up; done
   ip link add plain0 type veth peer plain1
+  ip link add evil0 type veth peer 'evil$(id>x)'
+  ip link add 'evil;id' type veth peer 'evil|id'
+  mkdir /run/decoy
+  touch '/run/netns/le;id' '/run/netns/le$(id)' '/run/two words'
+  printf '#!/bin/sh\necho 0x00000bad\n' > /run/decoy/gtp
+  chmod +x /run/decoy/gtp
   gtp link add ue1 local 192.0.2.1 netns left local-teid 0x11 remote-teid 2 remote 192.0.2.2 ue 10.45.0.1 name joe
   gtp session add dev ue1 local-teid 0x12 remote-teid 3 remote 192.0.2.3 ue 10.45.0.2
   gtp link add six local 2001:db8::1 local-teid 0x21 remote-teid 4 remote 2001:db8::2
@@ -64,18 +70,22 @@ const END = `
   gtp -n left link flush
   gtp link flush
   ip link del plain0
+  ip link del evil0
+  ip link del 'evil;id'
+  rm '/run/netns/le;id' '/run/netns/le$(id)'
   ip netns del left
   ip netns del right`;
 
-// The key that tells the line is Ctrl-T.
+// The key that tells the line is Ctrl-T. One TAB is to do what two do: each asks anew.
 const BASH = String.raw`
   PS1='READY> '
   bind 'set enable-bracketed-paste off' 'set page-completions off' 'set completion-query-items 0' 'set bell-style none'
+  bind 'set show-all-if-ambiguous on'
   bind -x '"\C-t": printf "<<%s>>" "$READLINE_LINE"'`;
 
 const SET_UP: Readonly<Record<Shell, string>> = {
   bash: `BASH_COMPLETION_USER_DIR=/run/lazy\nsource ${BINARIES.bash}\n${BASH}`,
-  'plain bash': `source <(gtp completion bash)\n${BASH}`,
+  'plain bash': `source <(gtp completion bash)\n${BASH}\nset -euf\nshopt -s failglob`,
   zsh: `
     PS1='READY> '
     fpath=(/run/zsh $fpath)

@@ -60,7 +60,10 @@ testInRoot(title('it is installed, runs, and is purged without a trace'), async 
     `${SNAPSHOT}
     snapshot > /tmp/before
     ${APT} install /gtp.deb
-    gtp -V
+    mkdir /tmp/other
+    ln -s /usr/bin/false /tmp/other/node
+    PATH=/tmp/other:$PATH gtp -V
+    grep etc/ /var/lib/dpkg/info/gtp.md5sums || echo 'conffiles have no sums'
     systemd-analyze verify --man=no gtp.service && echo "unit: $(systemctl is-enabled gtp || true)"
     for shell in bash zsh fish; do gtp completion $shell > /tmp/$shell; done
     cmp /tmp/bash /usr/share/bash-completion/completions/gtp
@@ -77,6 +80,7 @@ testInRoot(title('it is installed, runs, and is purged without a trace'), async 
   );
   t.is(status, 0, stderr + stdout);
   t.regex(stdout, /^gtp \d+\.\d+\.\d+$/m);
+  t.regex(stdout, /^conffiles have no sums$/m);
   t.regex(stdout, /^unit: disabled$/m);
   t.regex(stdout, /^complete .*\bgtp$/m);
   for (const page of manPages) t.true(stdout.includes(`/usr/share/man/man8/${page}.gz\n`), page);

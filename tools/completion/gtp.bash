@@ -1,15 +1,12 @@
 
-# What bash asks for. The line is split at blanks alone: COMP_WORDS is broken at the colons of addresses, too.
+# What bash asks for. COMP_WORDS is broken at the colons of addresses, and quoted as it was typed.
 _gtp() {
-  local before=${COMP_LINE:0:COMP_POINT} typed start='' each
+  local - typed start each
   local -a words found
-  IFS=$' \t\n' read -r -a words <<<"$before"
-  [[ $before != *[[:space:]] ]] || words+=('')
+  set +efu # these options of the user's are meant for other commands
+  _gtp_split "${COMP_LINE:0:COMP_POINT}"
   typed=${words[${#words[@]} - 1]}
-  type -P "${words[0]}" >/dev/null || words[0]=gtp
   _gtp_complete "${words[@]}"
-  # Readline replaces no more than what follows the last of these.
-  [[ $typed != *["$COMP_WORDBREAKS"]* ]] || start=${typed%"${typed##*["$COMP_WORDBREAKS"]}"}
   COMPREPLY=()
   for each in "${found[@]}"; do
     case $each in
@@ -19,6 +16,29 @@ _gtp() {
         ;;
       $'\t'*) ;;
       *) each=${each%%$'\t'*} && COMPREPLY+=("${each#"$start"}") ;;
+    esac
+  done
+}
+
+# Splits a line into `words` as the shell does, but expands nothing. Of the last word readline replaces only what follows `start`: the
+# last quote, or character that breaks words for it.
+_gtp_split() {
+  local rest=${1//$'\\\n'/} quote='' char at=0
+  words=('') start=''
+  while [[ $rest ]]; do
+    char=${rest:0:1} rest=${rest:1}
+    case $quote$char in
+      [[:space:]])
+        rest=${rest#"${rest%%[![:space:]]*}"}
+        words[++at]='' start=''
+        ;;
+      \\ | \"\\) words[at]+=${rest:0:1} rest=${rest:1} ;;
+      \' | \") quote=$char start=${words[at]} ;;
+      \'\' | \"\") quote='' start=${words[at]} ;;
+      *)
+        words[at]+=$char
+        [[ $quote || $COMP_WORDBREAKS != *"$char"* ]] || start=${words[at]}
+        ;;
     esac
   done
 }

@@ -6,7 +6,6 @@ set -g __gtp_engine '@ENGINE@'
 function __gtp_complete
     set -l typed (commandline -opc)
     set -l current (commandline -ct)
-    command -q $typed[1]; or set typed[1] gtp
     for line in (bash -c $__gtp_engine gtp $typed $current 2>/dev/null)
         switch $line
             case \tfile
