@@ -12,11 +12,22 @@ interface Story {
   readonly page: string;
   /** What stands below these headlines is one script. */
   readonly sections: readonly string[];
+  /** What the user's own shell has that a script has not. */
+  readonly shell?: string;
   /** What it prints, and how often. */
   readonly shows: readonly (readonly [pattern: RegExp, times: number])[];
 }
 
 const STORIES: readonly Story[] = [
+  {
+    page: README,
+    sections: ['See it'],
+    shell: 'unset -f gtp\nshopt -s expand_aliases\n',
+    shows: [
+      [/^gtp \d+\.\d+\.\d+$/m, 1],
+      [/^GTP\(8\) .* GTP\(8\)$/m, 1],
+    ],
+  },
   {
     page: README,
     sections: ['First tunnel'],
@@ -37,7 +48,7 @@ const STORIES: readonly Story[] = [
         /^dev upf0 type gtp .* ue 10\.45\.0\.\d\/32 name phone[12]\n {4}encap packets 2 bytes 168\n {4}decap packets 2 /m,
         2,
       ],
-      [/^dev ue1 type gtp .* qfi 9\n(.*\n)* {4}mtu 1500 - .* with QFI = 1456\n {4}seen_qfi 5\n/m, 1],
+      [/^dev ue1 type gtp .* qfi 9\n(.*\n)* {4}mtu 1500 - .* with QFI = 1456\n(.*\n)* {4}seen_qfi 5\n/m, 1],
       [/^192\.0\.2\.1,10\.45\.0\.1\t0x00000201\t1\t9$/m, 2],
       [/^192\.0\.2\.2,10\.45\.255\.254\t0x00000101\t0\t5$/m, 2],
     ],
@@ -125,9 +136,9 @@ const SECTIONS: { readonly [section: string]: Elsewhere } = {
   },
 };
 
-for (const { page, sections, shows } of STORIES)
+for (const { page, sections, shell = '', shows } of STORIES)
   test.serial(`${page}: ${sections.join(', ')}`, async (t) => {
-    const { status, stdout, stderr } = await onMachine(commandsIn(page, ...sections));
+    const { status, stdout, stderr } = await onMachine(shell + commandsIn(page, ...sections));
     t.is(status, 0, stderr + stdout);
     for (const [pattern, times] of shows) t.is(count(stdout, pattern), times, `${pattern} in\n${stdout}`);
     t.regex(stdout, NOTHING);

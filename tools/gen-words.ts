@@ -18,6 +18,8 @@ const DATE = '2026-11-22';
 const OTHERS = ['ip', 'ip\\-netns', 'bpftool'];
 /** So many words are not told a second time. */
 const MANY = 8;
+/** Alternatives of more octets may stand in two lines. */
+const LONG = 37;
 const PAGES = readdirSync('man').map((name) => `man/${name}`);
 const objects = Object.entries(working<ObjectSpec>(grammar));
 
@@ -94,7 +96,7 @@ function manSynopsis(object: string): string {
   ].join('\n');
 }
 
-// Keywords bold, placeholders in italics; a token is not broken, and the dots after one end no sentence.
+// Keywords bold, placeholders in italics; a token is not broken but for long alternatives, and the dots after one end no sentence.
 function manSyntax(start: string, tokens: readonly string[]): string {
   const lines = tokens.map((token) =>
     token
@@ -103,6 +105,7 @@ function manSyntax(start: string, tokens: readonly string[]): string {
         (word) => `\\f${/^[A-Z]/.test(word) ? 'I' : 'B'}${escaped(word)}\\fR`,
       )
       .replaceAll(' ', '\\~')
+      .replaceAll('|\\~', token.length > LONG ? '|\n' : '|\\~')
       .replace(/\.$/, '.\\&'),
   );
   return [`.SY "${escaped(start)}"`, ...lines, '.YS'].join('\n');

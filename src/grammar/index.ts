@@ -162,7 +162,11 @@ export const grammar = {
         examples: ['gtp -s session show dev upf0', 'gtp -j session show ue 10.45.0.2'],
         words: sessionFilter,
       },
-      flush: { help: 'remove sessions', changes: true, words: sessionFilter },
+      flush: {
+        help: 'remove sessions; without words all of the network namespace',
+        changes: true,
+        words: sessionFilter,
+      },
       endmarker: {
         help: 'tell the peer that no more packets will come (End Marker)',
         words: {

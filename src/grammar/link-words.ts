@@ -58,7 +58,7 @@ export const linkSettings = {
     of: ['version 1', 'version 0', 'geneve', 'vxlan'],
     kind: srcport,
     defaults: SOURCE_PORTS,
-    help: 'outer UDP source port: that of the kind, by flow, or a number',
+    help: 'outer UDP source port: that of the kind, by flow, or a number; l2tp has udp_sport',
   },
   ttl: { kind: ttl, default: 64, help: 'outer TTL or hop limit' },
   tos: { kind: tos, default: 0, help: 'outer TOS or traffic class' },
@@ -93,6 +93,6 @@ export const linkSettings = {
   vrf: {
     kind: vrf,
     source: 'vrf',
-    help: 'VRF that the inner end belongs to, with its routes; else a routing table by name or number, and rules',
+    help: 'VRF that the inner end and its routes belong to; or a routing table, by name or number, to which rules lead',
   },
 } as const satisfies Words;

@@ -70,7 +70,11 @@ const ids = {
 const settings = {
   remote: { ...overIp, kind: address, required: true, help: 'outer address of the peer' },
   local: { ...overIp, kind: address, source: 'address', help: 'outer address of this end; else that of the link' },
-  ue: { kind: prefix, repeat: true, help: 'who lives behind the far (ggsn) or near (sgsn) end' },
+  ue: {
+    kind: prefix,
+    repeat: true,
+    help: 'who lives behind the far (ggsn) or near (sgsn) end; 10.45.0.4/16 is all of 10.45.0.0/16',
+  },
   from: { kind: hostPrefix, with: 'to', help: 'packets with this inner source and the destination of to' },
   to: { kind: hostPrefix, with: 'from', help: 'packets with this inner destination and the source of from' },
   name: { kind: label, help: 'a label' },
