@@ -13,8 +13,11 @@ interface Packed {
   readonly files: readonly { readonly path: string }[];
 }
 
-/** As from a shell of its own: npm hands its settings down to what it runs. */
-const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
+/** As from a shell of its own: npm hands its settings down to what it runs, and tools/test.mjs keeps certificates for it. */
+const env = {
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name))),
+  ...(process.env['CA_CERTS_OF_NPM'] && { NODE_EXTRA_CA_CERTS: process.env['CA_CERTS_OF_NPM'] }),
+};
 let packed: Packed;
 
 test.serial.before(async () => {
