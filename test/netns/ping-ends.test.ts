@@ -233,7 +233,7 @@ test.serial(
     const one = await echoPeer({ ns: m.m2, address: '192.0.2.2', port: 2153, answers: [good[1]] });
     const two = await echoPeer({ ns: m.m2, address: '192.0.2.22', port: 2153, answers: [good[1]] });
     await gtpIn(m.m1, `link add gtp0 local 192.0.2.11 port 2153 netns ${m.ue1}`);
-    t.regex(await complaint(t, m, 'dev gtp0', 2), /^Error: ping from link gtp0: it has no session\nHint/);
+    t.regex(await complaint(t, m, 'dev gtp0', 2), /^Error: ping from link gtp0: it has no GTP session\nHint/);
     await gtpIn(m.m1, `session add dev gtp0 ${ends(1, 11, '192.0.2.2')} ue 10.45.0.1`);
     const expected = { status: 0, received: 1, peer: '192.0.2.2', local: '192.0.2.11', port: 2153, srcport: 2153 };
     t.like(await pingJson(m.m1, 'dev gtp0 count 1'), expected, 'one session');
