@@ -749,12 +749,13 @@ _gtp_offer_links() {
   fi
 }
 
-# Values that only gtp knows, of the link and type that the line has.
+# Values that only gtp knows, of the link and type that the line has. Certificates to add, which a TAB does not need, would take Node longer to read
+# than all of the rest takes.
 _gtp_offer_asked() {
   local value help
   while IFS=$'\t' read -r value help; do
     _gtp_offer "$value" "$help"
-  done < <(command gtp ${netns:+-n "$netns"} completion values "$1" ${dev:+dev "$dev"} ${type:+type "$type"} 2>/dev/null </dev/null)
+  done < <(NODE_EXTRA_CA_CERTS='' command gtp ${netns:+-n "$netns"} completion values "$1" ${dev:+dev "$dev"} ${type:+type "$type"} 2>/dev/null </dev/null)
 }
 
 # Runs a program in the network namespace that -n names.
